@@ -1,0 +1,77 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package engineview is the contract between the component that sees engines,
+// the eventflux receiver, and the component that judges them, the
+// pipeline_health extension.
+//
+// The receiver looks the extension up by the ID in its configuration,
+// asserts [Registry] and registers a [Source]. Both sides work alone: a
+// receiver without an extension keeps its list to itself, an extension without
+// a receiver knows no engines and says "unknown".
+package engineview
+
+import (
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+)
+
+// State says what is known about an engine's life.
+type State uint8
+
+const (
+	// StateUp means that the engine was heard of within the silence timeout.
+	StateUp State = iota + 1
+	// StateSilent means that the engine stopped sending without a goodbye.
+	StateSilent
+	// StateShutdown means that the engine said goodbye. It is not an alarm.
+	StateShutdown
+)
+
+// String returns the state's name in lower case.
+func (s State) String() string {
+	switch s {
+	case StateUp:
+		return "up"
+	case StateSilent:
+		return "silent"
+	case StateShutdown:
+		return "shutdown"
+	default:
+		return "unknown"
+	}
+}
+
+// Engine is what a receiver knows about one engine process at one moment.
+type Engine struct {
+	// Name is the engine's service.name.
+	Name string
+	// InstanceID is the engine's service.instance.id, unique among live engines.
+	InstanceID string
+	// Version is the engine's service.version, empty when it sent none.
+	Version string
+	// FirstSeen and LastSeen are arrival times by the collector's clock.
+	FirstSeen, LastSeen time.Time
+	// State is the verdict at the time asked for.
+	State State
+	// Queries is the engine's last query.active.count, 0 before the first one.
+	Queries int64
+	// Streams is the number of distinct streams the engine reports.
+	Streams int
+}
+
+// Source lists the engines that one receiver has seen.
+type Source interface {
+	// Engines returns a copy, ordered by name and instance, with each state
+	// judged at now. It is safe for concurrent use.
+	Engines(now time.Time) []Engine
+}
+
+// Registry is implemented by an extension that wants to know the engines.
+type Registry interface {
+	// RegisterEngines adds the source of one receiver and returns the function
+	// that removes it again. Both are safe for concurrent use; removing twice
+	// does nothing.
+	RegisterEngines(receiver component.ID, source Source) (unregister func())
+}
