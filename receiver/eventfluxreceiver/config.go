@@ -1,0 +1,165 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package eventfluxreceiver
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configgrpc"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configtls"
+)
+
+// Config of the receiver. The keys under protocols are those of the
+// collector's own otlp receiver.
+type Config struct {
+	// Protocols says which servers run. At least one must.
+	Protocols ProtocolsConfig `mapstructure:"protocols"`
+
+	// HealthExtension names the pipeline_health extension that is to know this
+	// receiver's engines, for example pipeline_health. Unset, none does.
+	HealthExtension *component.ID `mapstructure:"health_extension"`
+
+	// Engines bounds the list of engines.
+	Engines EnginesConfig `mapstructure:"engines"`
+
+	// ShutdownTimeout bounds the wait for requests in flight when the collector
+	// stops. What is left then is cut off, and its sender retries. Default 10s.
+	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// ProtocolsConfig holds the servers. A missing key means that the server does
+// not run; an empty one means its defaults.
+type ProtocolsConfig struct {
+	// GRPC listens on localhost:4317 by default.
+	GRPC configoptional.Optional[configgrpc.ServerConfig] `mapstructure:"grpc"`
+	// HTTP listens on localhost:4318 by default.
+	HTTP configoptional.Optional[HTTPConfig] `mapstructure:"http"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// HTTPConfig is an HTTP server with the paths of the three signals.
+type HTTPConfig struct {
+	// Server is the server itself; its options stand beside the paths.
+	Server confighttp.ServerConfig `mapstructure:",squash"`
+
+	// TracesURLPath is /v1/traces by default.
+	TracesURLPath URLPath `mapstructure:"traces_url_path,omitempty"`
+	// MetricsURLPath is /v1/metrics by default.
+	MetricsURLPath URLPath `mapstructure:"metrics_url_path,omitempty"`
+	// LogsURLPath is /v1/logs by default.
+	LogsURLPath URLPath `mapstructure:"logs_url_path,omitempty"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// EnginesConfig says when silence means something and how much is remembered.
+type EnginesConfig struct {
+	// SilentAfter is how long an engine may send nothing before it counts as
+	// silent. It should be at least three times the engine's export interval,
+	// which is 5s in the EventFlux SDK. Default 15s.
+	SilentAfter time.Duration `mapstructure:"silent_after"`
+	// ForgetAfter is how long a silent or stopped engine stays on the list.
+	// Default 1h.
+	ForgetAfter time.Duration `mapstructure:"forget_after"`
+	// Max is the number of engines on the list. The one that was quiet longest
+	// goes first, and is counted. Default 10000.
+	Max int `mapstructure:"max"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// URLPath is a URL path; a missing leading slash is added.
+type URLPath string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (p *URLPath) UnmarshalText(text []byte) error {
+	u, err := url.Parse(string(text))
+	if err != nil {
+		return fmt.Errorf("URL path %q cannot be used: %w", text, err)
+	}
+	*p = URLPath("/" + strings.TrimPrefix(u.Path, "/"))
+	return nil
+}
+
+// Validate checks that a server runs and that waiting is bounded.
+func (c *Config) Validate() error {
+	var errs []error
+	if !c.Protocols.GRPC.HasValue() && !c.Protocols.HTTP.HasValue() {
+		errs = append(errs, errors.New("protocols must have grpc, http or both"))
+	}
+	if c.ShutdownTimeout <= 0 {
+		errs = append(errs, fmt.Errorf("shutdown_timeout must be positive, got %s", c.ShutdownTimeout))
+	}
+	return errors.Join(errs...)
+}
+
+// Validate checks that the list is bounded.
+func (c *EnginesConfig) Validate() error {
+	var errs []error
+	if c.SilentAfter <= 0 {
+		errs = append(errs, fmt.Errorf("silent_after must be positive, got %s", c.SilentAfter))
+	}
+	if c.ForgetAfter < c.SilentAfter {
+		errs = append(errs, fmt.Errorf("forget_after must be at least silent_after (%s), got %s", c.SilentAfter, c.ForgetAfter))
+	}
+	if c.Max <= 0 {
+		errs = append(errs, fmt.Errorf("max must be positive, got %d", c.Max))
+	}
+	return errors.Join(errs...)
+}
+
+func newDefaultConfig() component.Config {
+	return &Config{
+		Protocols: ProtocolsConfig{
+			GRPC: configoptional.Default(defaultGRPC()),
+			HTTP: configoptional.Default(defaultHTTP()),
+		},
+		Engines: EnginesConfig{
+			SilentAfter: 15 * time.Second,
+			ForgetAfter: time.Hour,
+			Max:         10_000,
+		},
+		ShutdownTimeout: 10 * time.Second,
+	}
+}
+
+// defaultGRPC pings idle connections: gRPC's own default finds a connection
+// whose far end vanished without a word only after two hours.
+func defaultGRPC() configgrpc.ServerConfig {
+	grpc := configgrpc.NewDefaultServerConfig()
+	grpc.NetAddr.Endpoint = "localhost:4317"
+	// Exports are large and answers are empty, so only reading gains by a
+	// larger buffer.
+	grpc.ReadBufferSize = 512 << 10
+	keepalive := grpc.Keepalive.GetOrInsertDefault().ServerParameters.GetOrInsertDefault()
+	keepalive.Time = 10 * time.Second
+	keepalive.Timeout = 5 * time.Second
+	return grpc
+}
+
+func defaultHTTP() HTTPConfig {
+	http := confighttp.NewDefaultServerConfig()
+	http.NetAddr.Endpoint = "localhost:4318"
+	http.TLS = configoptional.None[configtls.ServerConfig]()
+	return HTTPConfig{
+		Server:         http,
+		TracesURLPath:  "/v1/traces",
+		MetricsURLPath: "/v1/metrics",
+		LogsURLPath:    "/v1/logs",
+	}
+}

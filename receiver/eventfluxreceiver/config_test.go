@@ -1,0 +1,94 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package eventfluxreceiver
+
+import (
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+	"go.opentelemetry.io/collector/receiver/otlpreceiver"
+)
+
+// load returns the configuration under the key of testdata/config.yaml.
+func load(t *testing.T, key string) (*Config, error) {
+	t.Helper()
+	file, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
+	require.NoError(t, err)
+	sub, err := file.Sub(key)
+	require.NoError(t, err)
+	cfg := newDefaultConfig().(*Config)
+	if err := sub.Unmarshal(cfg); err != nil {
+		return nil, err
+	}
+	return cfg, confmap.Validate(cfg)
+}
+
+func TestEmptyProtocolsMeanTheirDefaults(t *testing.T) {
+	cfg, err := load(t, "eventflux/both")
+	require.NoError(t, err)
+	grpc, http := cfg.Protocols.GRPC.Get(), cfg.Protocols.HTTP.Get()
+	assert.Equal(t, "localhost:4317", grpc.NetAddr.Endpoint)
+	assert.Equal(t, 10*time.Second, grpc.Keepalive.Get().ServerParameters.Get().Time, "half-open connections must end")
+	assert.Equal(t, "localhost:4318", http.Server.NetAddr.Endpoint)
+	assert.Equal(t, URLPath("/v1/metrics"), http.MetricsURLPath)
+	assert.Nil(t, cfg.HealthExtension)
+}
+
+func TestEveryOptionIsRead(t *testing.T) {
+	cfg, err := load(t, "eventflux/all")
+	require.NoError(t, err)
+	grpc, http := cfg.Protocols.GRPC.Get(), cfg.Protocols.HTTP.Get()
+	assert.Equal(t, "0.0.0.0:4317", grpc.NetAddr.Endpoint)
+	assert.Equal(t, 32, grpc.MaxRecvMsgSizeMiB)
+	assert.Equal(t, "0.0.0.0:4318", http.Server.NetAddr.Endpoint)
+	assert.Equal(t, URLPath("/spans"), http.TracesURLPath)
+	assert.Equal(t, component.MustNewIDWithName("pipeline_health", "edge"), *cfg.HealthExtension)
+	assert.Equal(t, EnginesConfig{SilentAfter: 30 * time.Second, ForgetAfter: 2 * time.Hour, Max: 50}, cfg.Engines)
+	assert.Equal(t, 3*time.Second, cfg.ShutdownTimeout)
+}
+
+func TestBadConfigurationNamesTheKey(t *testing.T) {
+	tests := map[string][]string{
+		"eventflux": {"protocols must have grpc, http or both"},
+		"eventflux/bad_values": {
+			"shutdown_timeout must be positive, got 0s",
+			"engines: silent_after must be positive, got 0s",
+			"forget_after must be at least silent_after (0s), got -1s",
+			"max must be positive, got 0",
+		},
+		"eventflux/wrong_key": {"endpiont"},
+	}
+	for key, want := range tests {
+		t.Run(key, func(t *testing.T) {
+			_, err := load(t, key)
+			for _, text := range want {
+				assert.ErrorContains(t, err, text)
+			}
+		})
+	}
+}
+
+// The keys under protocols are promised to be those of the stock receiver.
+func TestProtocolsHaveTheKeysOfTheStockReceiver(t *testing.T) {
+	assert.Equal(t, keys(reflect.TypeFor[otlpreceiver.Protocols]()), keys(reflect.TypeFor[ProtocolsConfig]()))
+	assert.Equal(t, keys(reflect.TypeFor[otlpreceiver.HTTPConfig]()), keys(reflect.TypeFor[HTTPConfig]()))
+}
+
+func keys(t reflect.Type) []string {
+	var found []string
+	for f := range t.Fields() {
+		if tag, ok := f.Tag.Lookup("mapstructure"); ok {
+			found = append(found, strings.TrimSuffix(tag, ",omitempty"))
+		}
+	}
+	return found
+}

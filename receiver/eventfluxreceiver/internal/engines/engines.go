@@ -1,0 +1,225 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package engines keeps the list of engines that a receiver has heard of and
+// judges who of them is alive.
+//
+// The evidence so far is of two kinds: data that arrives, and a goodbye. The
+// package has no clock: every call that needs the time takes it as now.
+package engines
+
+import (
+	"cmp"
+	"container/list"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/eventflux-io/eventflux-otel/internal/engineview"
+)
+
+// maxStreams bounds the stream names remembered for one engine. An engine with
+// more reports this many.
+const maxStreams = 4096
+
+// Identity names one engine process: service.name and service.instance.id.
+type Identity struct {
+	Name     string
+	Instance string
+}
+
+// Limits bound what is remembered and say when silence becomes a verdict.
+type Limits struct {
+	// Max is the number of engines remembered. The one that was silent longest
+	// goes first. At least 1.
+	Max int
+	// SilentAfter is how long an engine may send nothing before it counts as
+	// silent.
+	SilentAfter time.Duration
+	// ForgetAfter is how long a silent or stopped engine stays on the list.
+	ForgetAfter time.Duration
+}
+
+// Registry is the list of engines. It is safe for concurrent use.
+type Registry struct {
+	limits Limits
+
+	mu      sync.Mutex
+	byID    map[Identity]*list.Element
+	recency *list.List // of *engine, last seen in front
+	evicted int64
+}
+
+type engine struct {
+	id                  Identity
+	version             string
+	firstSeen, lastSeen time.Time
+	goodbye             time.Time // zero while it runs
+	queries             int64
+	streams             map[string]time.Time // last time each was reported
+}
+
+// New returns an empty registry.
+func New(limits Limits) *Registry {
+	return &Registry{
+		limits:  limits,
+		byID:    make(map[Identity]*list.Element),
+		recency: list.New(),
+	}
+}
+
+// Add records that the engine sent something that only engines send. It
+// reports whether the engine was not on the list before.
+func (r *Registry) Add(id Identity, version string, now time.Time) (added bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e, ok := r.byID[id]; ok {
+		r.touch(e, version, now)
+		return false
+	}
+	if len(r.byID) >= r.limits.Max {
+		r.remove(r.recency.Back())
+		r.evicted++
+	}
+	r.byID[id] = r.recency.PushFront(&engine{
+		id: id, version: version, firstSeen: now, lastSeen: now,
+	})
+	return true
+}
+
+// Touch records that something arrived from id. Senders that were never added
+// are not engines as far as is known, and stay off the list.
+func (r *Registry) Touch(id Identity, version string, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e, ok := r.byID[id]; ok {
+		r.touch(e, version, now)
+	}
+}
+
+// touch refreshes an entry. The last flush of an engine may arrive after its
+// goodbye, so data revives a stopped engine only once SilentAfter has passed.
+func (r *Registry) touch(el *list.Element, version string, now time.Time) {
+	e := el.Value.(*engine)
+	if !e.goodbye.IsZero() {
+		if now.Sub(e.goodbye) < r.limits.SilentAfter {
+			return
+		}
+		e.goodbye = time.Time{}
+		e.firstSeen = now
+	}
+	if version != "" {
+		e.version = version
+	}
+	if now.After(e.lastSeen) {
+		e.lastSeen = now
+	}
+	r.recency.MoveToFront(el)
+}
+
+// Queries records the number of running queries that the engine reported.
+func (r *Registry) Queries(id Identity, running int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if el, ok := r.byID[id]; ok {
+		el.Value.(*engine).queries = running
+	}
+}
+
+// Stream records that the engine reported on the named stream.
+func (r *Registry) Stream(id Identity, name string, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	el, ok := r.byID[id]
+	if !ok {
+		return
+	}
+	e := el.Value.(*engine)
+	if e.streams == nil {
+		e.streams = make(map[string]time.Time)
+	}
+	if _, known := e.streams[name]; known || len(e.streams) < maxStreams {
+		e.streams[name] = now
+	}
+}
+
+// Goodbye records that the engine announced its end.
+func (r *Registry) Goodbye(id Identity, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if el, ok := r.byID[id]; ok {
+		el.Value.(*engine).goodbye = now
+	}
+}
+
+// Engines implements [engineview.Source]. Engines that ended longer than
+// ForgetAfter ago leave the list here.
+func (r *Registry) Engines(now time.Time) []engineview.Engine {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forget(now)
+	seen := make([]engineview.Engine, 0, len(r.byID))
+	for el := r.recency.Front(); el != nil; el = el.Next() {
+		seen = append(seen, r.view(el.Value.(*engine), now))
+	}
+	slices.SortFunc(seen, func(a, b engineview.Engine) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.InstanceID, b.InstanceID))
+	})
+	return seen
+}
+
+// Evicted returns how many engines left the list because it was full.
+func (r *Registry) Evicted() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.evicted
+}
+
+func (r *Registry) view(e *engine, now time.Time) engineview.Engine {
+	for name, at := range e.streams {
+		if now.Sub(at) >= r.limits.SilentAfter {
+			delete(e.streams, name)
+		}
+	}
+	return engineview.Engine{
+		Name:       e.id.Name,
+		InstanceID: e.id.Instance,
+		Version:    e.version,
+		FirstSeen:  e.firstSeen,
+		LastSeen:   e.lastSeen,
+		State:      r.state(e, now),
+		Queries:    e.queries,
+		Streams:    len(e.streams),
+	}
+}
+
+func (r *Registry) state(e *engine, now time.Time) engineview.State {
+	switch {
+	case !e.goodbye.IsZero():
+		return engineview.StateShutdown
+	case now.Sub(e.lastSeen) >= r.limits.SilentAfter:
+		return engineview.StateSilent
+	default:
+		return engineview.StateUp
+	}
+}
+
+// forget removes what ended long ago. Recency order lets it stop early; a
+// goodbye does not move an entry, and is never older than the last data by
+// more than SilentAfter.
+func (r *Registry) forget(now time.Time) {
+	for el := r.recency.Back(); el != nil; {
+		if now.Sub(el.Value.(*engine).lastSeen) < r.limits.ForgetAfter {
+			return
+		}
+		older := el
+		el = el.Prev()
+		r.remove(older)
+	}
+}
+
+func (r *Registry) remove(el *list.Element) {
+	delete(r.byID, el.Value.(*engine).id)
+	r.recency.Remove(el)
+}

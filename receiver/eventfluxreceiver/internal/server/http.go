@@ -1,0 +1,153 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/status"
+)
+
+// Paths are the URL paths of the three signals.
+type Paths struct {
+	Traces, Metrics, Logs string
+}
+
+// routes returns the handler of OTLP/HTTP for the signals that c consumes.
+func routes(paths Paths, c Consumers) http.Handler {
+	mux := http.NewServeMux()
+	if c.Traces != nil {
+		svc := &traces{consume: c.Traces, origin: httpOrigin}
+		mux.Handle(paths.Traces, route(ptraceotlp.NewExportRequest, svc.Export))
+	}
+	if c.Metrics != nil {
+		svc := &metrics{consume: c.Metrics, origin: httpOrigin}
+		mux.Handle(paths.Metrics, route(pmetricotlp.NewExportRequest, svc.Export))
+	}
+	if c.Logs != nil {
+		svc := &logs{consume: c.Logs, origin: httpOrigin}
+		mux.Handle(paths.Logs, route(plogotlp.NewExportRequest, svc.Export))
+	}
+	return mux
+}
+
+// route is the path of one request: method, encoding, body, pipeline, answer.
+func route[Req otlpRequest, Resp otlpResponse](
+	newRequest func() Req, export func(context.Context, Req) (Resp, error),
+) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			plainError(w, http.StatusMethodNotAllowed, "%s is not allowed, send OTLP with POST", r.Method)
+			return
+		}
+		enc, ok := encodingOf(r.Header.Get("Content-Type"))
+		if !ok {
+			plainError(w, http.StatusUnsupportedMediaType, "content type %q is not supported, send %s or %s",
+				r.Header.Get("Content-Type"), protobufType, jsonType)
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			writeHTTPError(w, enc, fmt.Errorf("read request: %w", err), bodyErrorCode(err))
+			return
+		}
+		req := newRequest()
+		if err = enc.unmarshal(req, body); err != nil {
+			writeHTTPError(w, enc, fmt.Errorf("decode request: %w", err), http.StatusBadRequest)
+			return
+		}
+		resp, err := export(withPeer(r.Context(), r.RemoteAddr), req)
+		if err != nil {
+			st := statusOf(err)
+			writeStatus(w, enc, httpCode(st.Code()), st)
+			return
+		}
+		msg, err := enc.marshal(resp)
+		if err != nil {
+			writeHTTPError(w, enc, fmt.Errorf("encode response: %w", err), http.StatusInternalServerError)
+			return
+		}
+		write(w, http.StatusOK, enc.contentType, msg)
+	}
+}
+
+// bodyErrorCode tells a body over the size limit from a broken one.
+func bodyErrorCode(err error) int {
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return http.StatusRequestEntityTooLarge
+	}
+	return http.StatusBadRequest
+}
+
+// writeConfigHTTPError answers errors that confighttp finds before the routes
+// do, such as failed authentication or a broken compression, as OTLP wants:
+// with a Status message in the encoding of the request.
+func writeConfigHTTPError(w http.ResponseWriter, r *http.Request, msg string, code int) {
+	enc, ok := encodingOf(r.Header.Get("Content-Type"))
+	if !ok {
+		enc = encodings[jsonType]
+	}
+	writeStatus(w, enc, code, status.New(grpcCode(code), msg))
+}
+
+func writeHTTPError(w http.ResponseWriter, enc encoding, err error, code int) {
+	writeStatus(w, enc, code, status.New(grpcCode(code), err.Error()))
+}
+
+func writeStatus(w http.ResponseWriter, enc encoding, code int, st *status.Status) {
+	if delay, ok := retryDelay(st); ok && (code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable) {
+		// Retry-After has a resolution of a second; a shorter wait rounds up.
+		w.Header().Set("Retry-After", strconv.FormatInt(int64((delay+time.Second-1)/time.Second), 10))
+	}
+	msg, err := enc.status(st.Proto())
+	if err != nil {
+		plainError(w, http.StatusInternalServerError, "encode error: %v", err)
+		return
+	}
+	write(w, code, enc.contentType, msg)
+}
+
+// retryDelay returns the RetryInfo that a component of the pipeline attached.
+func retryDelay(st *status.Status) (time.Duration, bool) {
+	for _, detail := range st.Details() {
+		if info, ok := detail.(*errdetails.RetryInfo); ok {
+			return info.GetRetryDelay().AsDuration(), true
+		}
+	}
+	return 0, false
+}
+
+func plainError(w http.ResponseWriter, code int, format string, args ...any) {
+	write(w, code, "text/plain; charset=utf-8", fmt.Appendf(nil, format, args...))
+}
+
+// write sends the answer. A sender that is gone cannot be told anything, so
+// the error of the write has nowhere to go.
+func write(w http.ResponseWriter, code int, contentType string, body []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(code)
+	_, _ = w.Write(body)
+}
+
+type peerKey struct{}
+
+func withPeer(ctx context.Context, addr string) context.Context {
+	return context.WithValue(ctx, peerKey{}, addr)
+}
+
+func httpOrigin(ctx context.Context) Origin {
+	addr, _ := ctx.Value(peerKey{}).(string)
+	return Origin{Transport: HTTP, Peer: addr}
+}

@@ -1,0 +1,202 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package eventfluxreceiver
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/receiver"
+	"go.uber.org/zap"
+
+	"github.com/eventflux-io/eventflux-otel/internal/engineview"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/engines"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
+)
+
+// eventfluxReceiver stands behind the up to three pipelines of one
+// configuration. The next consumers are set before Start and not after.
+type eventfluxReceiver struct {
+	cfg    *Config
+	set    receiver.Settings
+	tel    *telemetry
+	list   *engines.Registry
+	forget func() // takes this receiver out of the factory's instances
+
+	nextTraces  consumer.Traces
+	nextMetrics consumer.Metrics
+	nextLogs    consumer.Logs
+
+	start      sync.Once
+	startErr   error
+	stop       sync.Once
+	stopErr    error
+	server     *server.Server
+	unregister func()
+}
+
+func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*eventfluxReceiver, error) {
+	list := engines.New(engines.Limits{
+		Max:         cfg.Engines.Max,
+		SilentAfter: cfg.Engines.SilentAfter,
+		ForgetAfter: cfg.Engines.ForgetAfter,
+	})
+	tel, err := newTelemetry(set, list)
+	if err != nil {
+		return nil, err
+	}
+	return &eventfluxReceiver{
+		cfg: cfg, set: set, tel: tel, list: list, forget: forget,
+		unregister: func() {},
+	}, nil
+}
+
+// Start runs once however many pipelines call it.
+func (r *eventfluxReceiver) Start(ctx context.Context, host component.Host) error {
+	r.start.Do(func() { r.startErr = r.startOnce(ctx, host) })
+	return r.startErr
+}
+
+func (r *eventfluxReceiver) startOnce(ctx context.Context, host component.Host) error {
+	registry, err := r.healthExtension(host)
+	if err != nil {
+		return err
+	}
+	srv, err := server.Start(ctx, r.serverConfig(), r.consumers(), server.Settings{
+		Host:      host,
+		Telemetry: r.set.TelemetrySettings,
+		Failed: func(err error) {
+			componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(err))
+		},
+	})
+	if err != nil {
+		return err
+	}
+	r.server = srv
+	if registry != nil {
+		r.unregister = registry.RegisterEngines(r.set.ID, r.list)
+	}
+	if srv.GRPCAddr != nil {
+		r.set.Logger.Info("Listening for OTLP over gRPC", zap.Stringer("endpoint", srv.GRPCAddr))
+	}
+	if srv.HTTPAddr != nil {
+		r.set.Logger.Info("Listening for OTLP over HTTP", zap.Stringer("endpoint", srv.HTTPAddr))
+	}
+	return nil
+}
+
+// Shutdown stops the servers within the shutdown timeout. It is safe before
+// Start and runs once.
+func (r *eventfluxReceiver) Shutdown(ctx context.Context) error {
+	r.stop.Do(func() { r.stopErr = r.stopOnce(ctx) })
+	return r.stopErr
+}
+
+func (r *eventfluxReceiver) stopOnce(ctx context.Context) error {
+	r.forget()
+	r.unregister()
+	defer r.tel.shutdown()
+	if r.server == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.ShutdownTimeout)
+	defer cancel()
+	return r.server.Shutdown(ctx)
+}
+
+// healthExtension finds the extension that the configuration names.
+func (r *eventfluxReceiver) healthExtension(host component.Host) (engineview.Registry, error) {
+	if r.cfg.HealthExtension == nil {
+		return nil, nil
+	}
+	id := *r.cfg.HealthExtension
+	ext, ok := host.GetExtensions()[id]
+	if !ok {
+		return nil, fmt.Errorf("health_extension %q is not running: add it to service::extensions", id)
+	}
+	registry, ok := ext.(engineview.Registry)
+	if !ok {
+		return nil, fmt.Errorf("health_extension %q does not take engines: name an extension of type pipeline_health", id)
+	}
+	return registry, nil
+}
+
+func (r *eventfluxReceiver) serverConfig() server.Config {
+	var cfg server.Config
+	if r.cfg.Protocols.GRPC.HasValue() {
+		cfg.GRPC = r.cfg.Protocols.GRPC.Get()
+	}
+	if r.cfg.Protocols.HTTP.HasValue() {
+		http := r.cfg.Protocols.HTTP.Get()
+		cfg.HTTP = &http.Server
+		cfg.Paths = server.Paths{
+			Traces:  string(http.TracesURLPath),
+			Metrics: string(http.MetricsURLPath),
+			Logs:    string(http.LogsURLPath),
+		}
+	}
+	return cfg
+}
+
+// consumers leaves out the signals that no pipeline takes.
+func (r *eventfluxReceiver) consumers() server.Consumers {
+	var c server.Consumers
+	if r.nextTraces != nil {
+		c.Traces = r.consumeTraces
+	}
+	if r.nextMetrics != nil {
+		c.Metrics = r.consumeMetrics
+	}
+	if r.nextLogs != nil {
+		c.Logs = r.consumeLogs
+	}
+	return c
+}
+
+func (r *eventfluxReceiver) consumeTraces(ctx context.Context, from server.Origin, td ptrace.Traces) error {
+	r.admitTraces(ctx, from, td, time.Now())
+	n := td.SpanCount()
+	if n == 0 {
+		return nil
+	}
+	obs := r.tel.obs(from.Transport)
+	ctx = obs.StartTracesOp(ctx)
+	err := r.nextTraces.ConsumeTraces(ctx, td)
+	obs.EndTracesOp(ctx, metadataFormat, n, err)
+	return err
+}
+
+func (r *eventfluxReceiver) consumeMetrics(ctx context.Context, from server.Origin, md pmetric.Metrics) error {
+	r.admitMetrics(ctx, from, md, time.Now())
+	n := md.DataPointCount()
+	if n == 0 {
+		return nil
+	}
+	obs := r.tel.obs(from.Transport)
+	ctx = obs.StartMetricsOp(ctx)
+	err := r.nextMetrics.ConsumeMetrics(ctx, md)
+	obs.EndMetricsOp(ctx, metadataFormat, n, err)
+	return err
+}
+
+func (r *eventfluxReceiver) consumeLogs(ctx context.Context, from server.Origin, ld plog.Logs) error {
+	r.admitLogs(ctx, from, ld, time.Now())
+	n := ld.LogRecordCount()
+	if n == 0 {
+		return nil
+	}
+	obs := r.tel.obs(from.Transport)
+	ctx = obs.StartLogsOp(ctx)
+	err := r.nextLogs.ConsumeLogs(ctx, ld)
+	obs.EndLogsOp(ctx, metadataFormat, n, err)
+	return err
+}

@@ -1,0 +1,101 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package eventfluxreceiver
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/receiver/receiverhelper"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/eventflux-io/eventflux-otel/internal/engineview"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/contract"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/engines"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/metadata"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
+)
+
+// metadataFormat names the data format in the receiver's own spans.
+const metadataFormat = "otlp"
+
+var (
+	nameMissing     = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.name")))
+	instanceMissing = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.instance.id")))
+)
+
+// telemetry is everything the receiver says about itself.
+type telemetry struct {
+	builder *metadata.TelemetryBuilder
+	grpc    *receiverhelper.ObsReport
+	http    *receiverhelper.ObsReport
+}
+
+func newTelemetry(set receiver.Settings, list *engines.Registry) (*telemetry, error) {
+	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	t := &telemetry{builder: builder}
+	if t.grpc, err = newObsReport(set, server.GRPC); err != nil {
+		return nil, err
+	}
+	if t.http, err = newObsReport(set, server.HTTP); err != nil {
+		return nil, err
+	}
+	if err = builder.RegisterReceiverEventfluxEnginesCallback(func(_ context.Context, o metric.Int64Observer) error {
+		observeEngines(o, list.Engines(time.Now()))
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	err = builder.RegisterReceiverEventfluxEnginesEvictedCallback(func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(list.Evicted())
+		return nil
+	})
+	return t, err
+}
+
+func newObsReport(set receiver.Settings, transport server.Transport) (*receiverhelper.ObsReport, error) {
+	return receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
+		ReceiverID:             set.ID,
+		Transport:              string(transport),
+		ReceiverCreateSettings: set,
+	})
+}
+
+// observeEngines reports each state, at zero too, so that an alert on a state
+// has a series before the first engine is in it.
+func observeEngines(o metric.Int64Observer, seen []engineview.Engine) {
+	count := map[engineview.State]int64{}
+	for _, e := range seen {
+		count[e.State]++
+	}
+	for _, state := range []engineview.State{engineview.StateUp, engineview.StateSilent, engineview.StateShutdown} {
+		o.Observe(count[state], metric.WithAttributes(attribute.String("state", state.String())))
+	}
+}
+
+func (t *telemetry) obs(transport server.Transport) *receiverhelper.ObsReport {
+	if transport == server.GRPC {
+		return t.grpc
+	}
+	return t.http
+}
+
+// assigned counts the resources that needed an identity.
+func (t *telemetry) assigned(ctx context.Context, id contract.Identity) {
+	if id.NameAssigned {
+		t.builder.ReceiverEventfluxIdentitiesAssigned.Add(ctx, 1, nameMissing)
+	}
+	if id.InstanceAssigned {
+		t.builder.ReceiverEventfluxIdentitiesAssigned.Add(ctx, 1, instanceMissing)
+	}
+}
+
+func (t *telemetry) shutdown() {
+	t.builder.Shutdown()
+}
