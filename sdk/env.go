@@ -1,0 +1,100 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package telemetry
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+)
+
+// environment reads the OTEL_* variables that this package handles itself. The exporters read the other
+// OTEL_EXPORTER_OTLP_* variables, and the batch processors OTEL_BSP_* and OTEL_BLRP_*.
+//
+// See https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/. A value that makes no
+// sense is reported and ignored, as that document asks.
+type environment struct {
+	lookup func(string) (string, bool)
+}
+
+// get returns a variable without surrounding space. An empty variable counts as unset.
+func (e environment) get(name string) string {
+	value, _ := e.lookup(name)
+	return strings.TrimSpace(value)
+}
+
+// overlay lays the environment over s.
+func (e environment) overlay(s settings) settings {
+	s.disabled = strings.EqualFold(e.get("OTEL_SDK_DISABLED"), "true")
+	s = e.resource(s)
+	if p := e.get("OTEL_EXPORTER_OTLP_PROTOCOL"); p != "" {
+		if err := checkProtocol(p); err != nil {
+			s.problems = append(s.problems, ignored("OTEL_EXPORTER_OTLP_PROTOCOL", err))
+		} else {
+			s.cfg.Export.Protocol = p
+		}
+	}
+	if v := e.get("OTEL_METRIC_EXPORT_INTERVAL"); v != "" {
+		ms, err := strconv.Atoi(v)
+		if err != nil || ms <= 0 {
+			s.problems = append(s.problems, ignored("OTEL_METRIC_EXPORT_INTERVAL", fmt.Errorf("want milliseconds above 0, got %q", v)))
+		} else {
+			s.cfg.Metrics.Interval = time.Duration(ms) * time.Millisecond
+		}
+	}
+	return s
+}
+
+// resource reads OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME, which wins over the attribute.
+func (e environment) resource(s settings) settings {
+	for pair := range strings.SplitSeq(e.get("OTEL_RESOURCE_ATTRIBUTES"), ",") {
+		if strings.TrimSpace(pair) == "" {
+			continue
+		}
+		key, value, err := resourcePair(pair)
+		if err != nil {
+			s.problems = append(s.problems, ignored("OTEL_RESOURCE_ATTRIBUTES", err))
+			continue
+		}
+		switch key {
+		case "service.name":
+			s.cfg.Service.Name = value
+		case "service.version":
+			s.cfg.Service.Version = value
+		case "service.instance.id":
+			s.cfg.Service.InstanceID = value
+		case "deployment.environment":
+			s.cfg.Service.Environment = value
+		default:
+			s.attributes = append(s.attributes, attribute.String(key, value))
+		}
+	}
+	if name := e.get("OTEL_SERVICE_NAME"); name != "" {
+		s.cfg.Service.Name = name
+	}
+	return s
+}
+
+// resourcePair splits "key=value", both percent-encoded.
+func resourcePair(pair string) (key, value string, err error) {
+	key, value, found := strings.Cut(pair, "=")
+	if !found {
+		return "", "", fmt.Errorf("want key=value, got %q", pair)
+	}
+	if key, err = url.PathUnescape(strings.TrimSpace(key)); err != nil || key == "" {
+		return "", "", fmt.Errorf("bad key in %q", pair)
+	}
+	if value, err = url.PathUnescape(strings.TrimSpace(value)); err != nil {
+		return "", "", fmt.Errorf("bad value in %q", pair)
+	}
+	return key, value, nil
+}
+
+func ignored(name string, err error) error {
+	return fmt.Errorf("could not use %s, it is ignored: %w", name, err)
+}

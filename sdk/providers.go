@@ -1,0 +1,102 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package telemetry
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/otel"
+	logglobal "go.opentelemetry.io/otel/log/global"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/propagate"
+)
+
+// maxPointsPerExport keeps a metrics request below the 4 MiB that gRPC servers accept by default.
+const maxPointsPerExport = 5000
+
+// providers are the three OpenTelemetry providers, all with the same resource. Their fields are nil if nothing is
+// exported.
+type providers struct {
+	metrics    *sdkmetric.MeterProvider
+	traces     *sdktrace.TracerProvider
+	logs       *sdklog.LoggerProvider
+	instanceID string
+}
+
+func newProviders(ctx context.Context, s settings, producer sdkmetric.Producer, sink *errorSink) (providers, error) {
+	service := s.cfg.Service
+	service.InstanceID = or(service.InstanceID, newInstanceID())
+	res, err := newResource(ctx, service, s.attributes)
+	if err != nil {
+		sink.report(fmt.Errorf("could not detect all resource attributes: %w", err))
+	}
+	e, err := s.newExporters(ctx)
+	if err != nil {
+		return providers{}, err
+	}
+	return providers{
+		metrics:    newMeterProvider(s, res, producer, metricGuard{e.Metrics, sink}),
+		traces:     newTracerProvider(res, spanGuard{e.Spans, sink}),
+		logs:       newLoggerProvider(res, logGuard{e.Logs, sink}),
+		instanceID: service.InstanceID,
+	}, nil
+}
+
+// newExporters builds the exporters the host did not bring.
+func (s settings) newExporters(ctx context.Context) (Exporters, error) {
+	e, err := s.exporters, error(nil)
+	if e.Spans == nil {
+		if e.Spans, err = newSpanExporter(ctx, s.target("traces")); err != nil {
+			return e, fmt.Errorf("could not build the trace exporter: %w", err)
+		}
+	}
+	if e.Metrics == nil {
+		if e.Metrics, err = newMetricExporter(ctx, s.target("metrics")); err != nil {
+			return e, fmt.Errorf("could not build the metric exporter: %w", err)
+		}
+	}
+	if e.Logs == nil {
+		if e.Logs, err = newLogExporter(ctx, s.target("logs")); err != nil {
+			return e, fmt.Errorf("could not build the log exporter: %w", err)
+		}
+	}
+	return e, nil
+}
+
+func newMeterProvider(s settings, res *resource.Resource, producer sdkmetric.Producer, e sdkmetric.Exporter) *sdkmetric.MeterProvider {
+	reader := sdkmetric.NewPeriodicReader(e,
+		sdkmetric.WithInterval(s.cfg.Metrics.Interval),
+		sdkmetric.WithProducer(producer),
+		sdkmetric.WithMaxExportBatchSize(maxPointsPerExport),
+	)
+	return sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithResource(res))
+}
+
+// newTracerProvider leaves the sampler to OTEL_TRACES_SAMPLER; without it every span that passes the token
+// buckets is recorded.
+func newTracerProvider(res *resource.Resource, e sdktrace.SpanExporter) *sdktrace.TracerProvider {
+	return sdktrace.NewTracerProvider(sdktrace.WithBatcher(e), sdktrace.WithResource(res))
+}
+
+func newLoggerProvider(res *resource.Resource, e sdklog.Exporter) *sdklog.LoggerProvider {
+	return sdklog.NewLoggerProvider(
+		sdklog.WithProcessor(severityText{}),
+		sdklog.WithProcessor(sdklog.NewBatchProcessor(e)),
+		sdklog.WithResource(res),
+	)
+}
+
+// setGlobals installs the providers process-wide.
+func (p providers) setGlobals(sink *errorSink) {
+	otel.SetMeterProvider(p.metrics)
+	otel.SetTracerProvider(p.traces)
+	logglobal.SetLoggerProvider(p.logs)
+	otel.SetTextMapPropagator(propagate.Propagator())
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(sink.report))
+}

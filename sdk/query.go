@@ -1,0 +1,173 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package telemetry
+
+import (
+	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/internal/cells"
+)
+
+// Query is one deployed query; while it is open it counts in query.active.count. Bind it once at deploy and
+// close it at undeploy: two open handles of one id count as two queries and share their series.
+//
+// All methods are safe for concurrent use and legal on a nil Query.
+type Query struct {
+	app      *App
+	id       string
+	rootName string
+	own      bindings
+	bucket   bucket
+	latency  *cells.Histogram
+	errors   errorCounters
+	buffer   reading
+
+	mu      sync.Mutex
+	inputs  []*Input
+	outputs []*Output
+	windows []*Window
+}
+
+// Query binds the query id and begins to export its series, all of them from zero.
+func (a *App) Query(id string) *Query {
+	if a == nil {
+		return nil
+	}
+	q := &Query{app: a, id: id, rootName: "query.execute " + id}
+	registry, key := a.sdk.registry, keyQueryID.String(id)
+	q.bucket.setRate(a.sdk.perQuery)
+
+	active, release := registry.Counter(queryActiveCount)
+	active.Add(1)
+	q.own.release(func() { active.Add(-1); release() })
+
+	q.latency, release = registry.Histogram(queryLatency, key)
+	q.own.release(release)
+	q.errors.bind(registry, queryExecutionErrors, &q.own, key)
+	q.buffer.bind(queryBufferUtilization, key)
+	q.own.release(q.buffer.close)
+	a.own.adopt(&q.own)
+	return q
+}
+
+// Input is a stream that a query reads.
+type Input struct {
+	query  *Query
+	index  int
+	stream string
+	total  *cells.Counter
+}
+
+// Input binds query.events.processed{query.id, stream.name}. A second call with the same name returns the same
+// handle.
+func (q *Query) Input(stream string) *Input {
+	if q == nil {
+		return nil
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if i := slices.IndexFunc(q.inputs, func(in *Input) bool { return in.stream == stream }); i >= 0 {
+		return q.inputs[i]
+	}
+	in := &Input{query: q, index: len(q.inputs), stream: stream}
+	total, release := q.app.sdk.registry.Counter(queryEventsProcessed, keyQueryID.String(q.id), keyStreamName.String(stream))
+	in.total = total
+	q.own.release(release)
+	q.inputs = append(q.inputs, in)
+	return in
+}
+
+// Output is a stream that a query writes.
+type Output struct {
+	query  *Query
+	index  int
+	stream string
+	total  *cells.Counter
+}
+
+// Output binds query.events.emitted{query.id, output.stream}. A second call with the same name returns the same
+// handle.
+func (q *Query) Output(stream string) *Output {
+	if q == nil {
+		return nil
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if i := slices.IndexFunc(q.outputs, func(out *Output) bool { return out.stream == stream }); i >= 0 {
+		return q.outputs[i]
+	}
+	out := &Output{query: q, index: len(q.outputs), stream: stream}
+	total, release := q.app.sdk.registry.Counter(queryEventsEmitted, keyQueryID.String(q.id), keyOutputStream.String(stream))
+	out.total = total
+	q.own.release(release)
+	q.outputs = append(q.outputs, out)
+	return out
+}
+
+// Errors declares the values of error.type that this query can report, so that each is exported from zero. Any
+// other type is counted as "_OTHER", which is always declared. Calls add up.
+func (q *Query) Errors(types ...string) {
+	if q != nil {
+		q.errors.declare(types...)
+	}
+}
+
+// BufferFunc reports query.buffer.utilization{query.id}. f returns the share of the input buffer in use, 0 to 1;
+// it is called at every collection on a goroutine of the SDK and should return at once. A second call replaces
+// the first, nil takes it away.
+func (q *Query) BufferFunc(f func() float64) {
+	if q != nil {
+		q.buffer.set(q.app.sdk.registry, f)
+	}
+}
+
+// Logger returns a logger with target "eventflux::query" that puts query.id on every record, and stream.name if
+// an Input is bound. It allocates; keep the result.
+func (q *Query) Logger() *slog.Logger {
+	if q == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	logger := q.app.sdk.logger.With("target", "eventflux::query", string(keyQueryID), q.id)
+	if stream := q.firstInput(); stream != "" {
+		logger = logger.With(string(keyStreamName), stream)
+	}
+	return logger
+}
+
+// Close ends the query: it leaves query.active.count, and its series are exported once more and then end. Close
+// the workers first, or end their batches. Closing twice is fine.
+func (q *Query) Close() {
+	if q != nil {
+		q.own.close()
+	}
+}
+
+func (q *Query) firstInput() string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.inputs) == 0 {
+		return ""
+	}
+	return q.inputs[0].stream
+}
+
+func (q *Query) firstOutput() string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.outputs) == 0 {
+		return ""
+	}
+	return q.outputs[0].stream
+}
+
+func (q *Query) firstWindow() string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.windows) == 0 {
+		return ""
+	}
+	return q.windows[0].windowType
+}

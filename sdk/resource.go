@@ -1,0 +1,44 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package telemetry
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/resource"
+)
+
+// Resource attribute keys. deployment.environment keeps its older name because the requirements fix it.
+const (
+	keyServiceName    = attribute.Key("service.name")
+	keyServiceVersion = attribute.Key("service.version")
+	keyInstanceID     = attribute.Key("service.instance.id")
+	keyEnvironment    = attribute.Key("deployment.environment")
+)
+
+// newResource builds the resource that metrics, traces and logs share. A detector that fails costs its attribute,
+// not the start: the error is for reporting only, the resource is always usable.
+func newResource(ctx context.Context, service Service, more []attribute.KeyValue) (*resource.Resource, error) {
+	attrs := append([]attribute.KeyValue(nil), more...)
+	attrs = append(attrs, keyServiceName.String(service.Name), keyInstanceID.String(service.InstanceID))
+	if service.Version != "" {
+		attrs = append(attrs, keyServiceVersion.String(service.Version))
+	}
+	if service.Environment != "" {
+		attrs = append(attrs, keyEnvironment.String(service.Environment))
+	}
+	return resource.New(ctx,
+		resource.WithTelemetrySDK(),
+		resource.WithHost(),
+		resource.WithProcessPID(),
+		resource.WithAttributes(attrs...),
+	)
+}
+
+// newInstanceID returns an identity for this process.
+func newInstanceID() string {
+	return uuid.NewString()
+}

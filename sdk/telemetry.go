@@ -1,0 +1,121 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/sdk/instrumentation"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/internal/export"
+	"github.com/eventflux-io/eventflux-otel/sdk/propagate"
+)
+
+// SDK is one engine's telemetry. All methods are safe for concurrent use and legal on a nil SDK.
+type SDK struct {
+	level    Level
+	perQuery float64
+	maxLinks int
+	started  time.Time
+
+	registry *export.Registry // nil: nothing is exported
+	tracer   trace.Tracer     // nil: nothing is traced
+	bucket   bucket           // traces per second over all queries
+
+	handler   slog.Handler
+	logger    *slog.Logger
+	output    io.Closer // the log file, if there is one
+	errors    *errorSink
+	providers providers
+	runtime   bindings
+	shutdown  shutdown
+}
+
+// Noop returns an SDK that does nothing: no export, no log output.
+func Noop() *SDK {
+	return &SDK{level: Off, handler: slog.DiscardHandler, logger: slog.New(slog.DiscardHandler), started: time.Now()}
+}
+
+// Start builds the telemetry of this process from cfg, the OTEL_* environment and opts; later ones win. It does
+// not wait for the collector, so an engine starts as fast with the collector down.
+//
+// The SDK is never nil. On error it is one that works but exports nothing, so the engine may report the error and
+// go on; its loggers still write locally. With OTEL_SDK_DISABLED=true or level Off the same SDK comes without
+// error.
+func Start(ctx context.Context, cfg Config, opts ...Option) (*SDK, error) {
+	s := newSettings(cfg, opts)
+	sdk := newSDK(s)
+	logErr := sdk.openLog(s)
+	err := errors.Join(s.cfg.Validate(), logErr)
+	if err == nil && s.cfg.Level != Off && !s.disabled {
+		err = sdk.startExport(ctx, s)
+	}
+	if err != nil {
+		return sdk, fmt.Errorf("could not start telemetry, nothing is exported: %w", err)
+	}
+	return sdk, nil
+}
+
+func newSDK(s settings) *SDK {
+	sdk := Noop()
+	sdk.level = s.cfg.Level
+	sdk.perQuery = s.cfg.Traces.PerQuery
+	sdk.maxLinks = s.cfg.Traces.MaxLinks
+	sdk.errors = newErrorSink(s.onError)
+	for _, err := range s.problems {
+		sdk.errors.report(err)
+	}
+	return sdk
+}
+
+// startExport builds the providers and everything that needs them. If it fails the SDK stays a local one.
+func (s *SDK) startExport(ctx context.Context, set settings) error {
+	onPanic := func(metric string, p any) {
+		s.errors.report(fmt.Errorf("could not read metric %s: its function panicked: %v", metric, p))
+	}
+	registry := export.NewRegistry(instrumentation.Scope{Name: scopeName, Version: Version}, onPanic, families()...)
+	providers, err := newProviders(ctx, set, registry, s.errors)
+	if err != nil {
+		return err
+	}
+	s.providers, s.registry = providers, registry
+	s.tracer = providers.traces.Tracer(scopeName, trace.WithInstrumentationVersion(Version))
+	s.bucket.setRate(set.cfg.Traces.Total)
+	s.teeLogs(providers.logs)
+	s.bindRuntime()
+	if set.globals {
+		providers.setGlobals(s.errors)
+	}
+	return nil
+}
+
+// Logger returns the engine's logger, with target "eventflux". Use Query.Logger for records about a query.
+func (s *SDK) Logger() *slog.Logger {
+	if s == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.logger
+}
+
+// LogHandler returns the handler behind Logger, for engines that build their own loggers. The attribute "target"
+// is reserved: it names the part of the engine that speaks.
+func (s *SDK) LogHandler() slog.Handler {
+	if s == nil {
+		return slog.DiscardHandler
+	}
+	return s.handler
+}
+
+// Propagator returns W3C trace context and baggage, whatever the OpenTelemetry globals say. It works on a nil SDK
+// too, so that a node without telemetry passes on the context of its neighbours.
+func (s *SDK) Propagator() propagation.TextMapPropagator {
+	return propagate.Propagator()
+}
