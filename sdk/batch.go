@@ -146,4 +146,3 @@ func (w *Worker) observeTraced(latency time.Duration) {
 		w.root.SetAttributes(keyEventCount.Int(w.count))
 	}
 }
-
