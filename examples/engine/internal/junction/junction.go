@@ -1,0 +1,146 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package junction is the meeting point of a stream: whoever produces events
+// publishes them once, and every subscriber has a bounded queue of its own.
+// A full queue makes the producer wait; nothing is dropped.
+package junction
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+)
+
+// Message is a batch on its way, with what its next query must know about the way.
+type Message struct {
+	// Ctx carries the trace context of the sender; it is never cancelled.
+	Ctx   context.Context
+	Batch *event.Batch
+	// End says that no more events follow for now: windows close, sinks flush.
+	End bool
+
+	// Source is the kind of external source; empty if a query sent the batch.
+	Source             string
+	ReadStart, ReadEnd time.Time // reading from that source
+	Sent               time.Time // when Publish was called
+	Taken              time.Time // when the subscriber took it
+}
+
+// Junction is one stream. Subscribe before the first Publish; after that any
+// number of goroutines may publish.
+type Junction struct {
+	schema *event.Schema
+	handle *telemetry.Stream
+	queues []*Queue
+	direct int // subscribers without a queue
+
+	received, sent, waits atomic.Int64
+}
+
+// New binds a stream to app.
+func New(app *telemetry.App, s *event.Schema) *Junction {
+	j := &Junction{schema: s, handle: app.Stream(s.Stream)}
+	j.handle.BufferFunc(j.Bytes)
+	j.handle.OldestFunc(j.oldestAge)
+	return j
+}
+
+// Name is the stream's name.
+func (j *Junction) Name() string { return j.schema.Stream }
+
+// Schema describes the stream's rows.
+func (j *Junction) Schema() *event.Schema { return j.schema }
+
+// Subscribe adds a queue for capacity batches.
+func (j *Junction) Subscribe(capacity int) *Queue {
+	q := newQueue(j, capacity)
+	j.queues = append(j.queues, q)
+	j.handle.Subscribers(1)
+	return q
+}
+
+// Attach counts a subscriber that has no queue because it takes its events on
+// the goroutine of the producer, as sinks do. It returns what to call with
+// each delivered count.
+func (j *Junction) Attach() (delivered func(events int)) {
+	j.direct++
+	j.handle.Subscribers(1)
+	return j.delivered
+}
+
+// Subscribers is the number of subscribers.
+func (j *Junction) Subscribers() int { return len(j.queues) + j.direct }
+
+// Publish hands m to every subscriber, waiting while a queue is full. It fails
+// when ctx ends or the junction is closed; then some subscribers may have m.
+func (j *Junction) Publish(ctx context.Context, m Message) error {
+	if n := m.Batch.Len(); n > 0 {
+		j.handle.Received(n)
+		j.received.Add(int64(n))
+	}
+	m.Sent = time.Now()
+	for _, q := range j.queues {
+		if _, err := q.put(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close ends the stream: what waits is still taken, nothing more gets in.
+func (j *Junction) Close() {
+	for _, q := range j.queues {
+		q.close()
+	}
+}
+
+func (j *Junction) delivered(events int) {
+	if events > 0 {
+		j.handle.Sent(events)
+		j.sent.Add(int64(events))
+	}
+}
+
+// pressed counts one publication that met a full queue.
+func (j *Junction) pressed() {
+	j.handle.Backpressure(1)
+	j.waits.Add(1)
+}
+
+// Bytes is the memory of all batches that wait.
+func (j *Junction) Bytes() (total int64) {
+	for _, q := range j.queues {
+		total += q.Bytes()
+	}
+	return total
+}
+
+func (j *Junction) oldestAge() time.Duration {
+	var oldest time.Time
+	for _, q := range j.queues {
+		if at := q.oldest(); !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
+			oldest = at
+		}
+	}
+	if oldest.IsZero() {
+		return 0
+	}
+	return time.Since(oldest)
+}
+
+// Totals is what a stream has counted itself.
+type Totals struct {
+	Received int64
+	Sent     int64
+	Waits    int64 // publications that met a full queue
+}
+
+// Totals returns the counts so far.
+func (j *Junction) Totals() Totals {
+	return Totals{Received: j.received.Load(), Sent: j.sent.Load(), Waits: j.waits.Load()}
+}

@@ -1,0 +1,155 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package junction
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// ErrClosed is returned by a publication into a closed junction.
+var ErrClosed = errors.New("stream is closed")
+
+// State is the answer of TryTake.
+type State uint8
+
+// The states of a queue as its reader sees them.
+const (
+	Empty  State = iota // nothing waits; Ready says when to look again
+	Taken               // a message was taken
+	Closed              // nothing waits and nothing will come
+)
+
+// Queue holds the messages that wait for one subscriber. Any number of
+// goroutines may put, one may take.
+type Queue struct {
+	junction *Junction
+	ready    chan struct{} // something to take, or closed
+	room     chan struct{} // somewhere to put, or closed
+
+	mu     sync.Mutex
+	ring   []Message
+	head   int
+	length int
+	bytes  int64
+	closed bool
+}
+
+func newQueue(j *Junction, capacity int) *Queue {
+	return &Queue{
+		junction: j,
+		ready:    make(chan struct{}, 1),
+		room:     make(chan struct{}, 1),
+		ring:     make([]Message, capacity),
+	}
+}
+
+// Stream is the name of the stream the queue belongs to.
+func (q *Queue) Stream() string { return q.junction.Name() }
+
+// Ready receives when TryTake is worth another try.
+func (q *Queue) Ready() <-chan struct{} { return q.ready }
+
+// TryTake takes the oldest message, if any, and stamps it.
+func (q *Queue) TryTake() (Message, State) {
+	q.mu.Lock()
+	if q.length == 0 {
+		defer q.mu.Unlock()
+		if q.closed {
+			return Message{}, Closed
+		}
+		return Message{}, Empty
+	}
+	m := q.ring[q.head]
+	q.ring[q.head] = Message{}
+	q.head = (q.head + 1) % len(q.ring)
+	q.length--
+	q.bytes -= m.Batch.Bytes()
+	q.mu.Unlock()
+	signal(q.room)
+	m.Taken = time.Now()
+	q.junction.delivered(m.Batch.Len())
+	return m, Taken
+}
+
+// put waits for room. It reports whether it had to.
+func (q *Queue) put(ctx context.Context, m Message) (waited bool, err error) {
+	for {
+		done, err := q.tryPut(m)
+		if done || err != nil {
+			return waited, err
+		}
+		if !waited {
+			waited = true
+			q.junction.pressed()
+		}
+		select {
+		case <-q.room:
+		case <-ctx.Done():
+			return waited, ctx.Err()
+		}
+	}
+}
+
+func (q *Queue) tryPut(m Message) (done bool, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		signal(q.room) // the next waiting goroutine must see it, too
+		return false, ErrClosed
+	}
+	if q.length == len(q.ring) {
+		return false, nil
+	}
+	q.ring[(q.head+q.length)%len(q.ring)] = m
+	q.length++
+	q.bytes += m.Batch.Bytes()
+	signal(q.ready)
+	if q.length < len(q.ring) {
+		signal(q.room) // one signal may stand for room for several
+	}
+	return true, nil
+}
+
+func (q *Queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	signal(q.ready)
+	signal(q.room)
+}
+
+// Utilization is the filled share of the queue, 0 to 1.
+func (q *Queue) Utilization() float64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return float64(q.length) / float64(len(q.ring))
+}
+
+// Bytes is the memory of the batches that wait. A batch that waits for several
+// subscribers counts for each.
+func (q *Queue) Bytes() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.bytes
+}
+
+// oldest is when the message at the head was published; zero if none waits.
+func (q *Queue) oldest() time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.length == 0 {
+		return time.Time{}
+	}
+	return q.ring[q.head].Sent
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

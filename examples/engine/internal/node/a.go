@@ -1,0 +1,144 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/expr"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/feed"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/link"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/market"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/operator"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/query"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/source"
+)
+
+// A reads trades and sends window aggregates to node B.
+type A struct {
+	*app
+	reader source.Reader
+	pump   *feed.Pump
+	window *operator.Tumbling
+}
+
+// rateWindow is the timer period of trade_rate.
+const rateWindow = time.Second
+
+// NewA builds node A. Close releases it.
+func NewA(sdk *telemetry.SDK, cfg Config) (*A, error) {
+	app := newApp(sdk, cfg)
+	client, err := link.NewClient(cfg.Peer, market.Aggregate, app.names, link.Connections(app.handle))
+	if err != nil {
+		return nil, err
+	}
+	app.closers = append(app.closers, client)
+	a, err := newA(app, client)
+	if err != nil {
+		_ = app.close() // nothing was used yet
+		return nil, err
+	}
+	return a, nil
+}
+
+// newA builds node A with any sink in the place of the link.
+func newA(app *app, out sink.Sink) (*A, error) {
+	a := &A{app: app}
+	kind, err := a.openSource()
+	if err != nil {
+		return nil, err
+	}
+	predicate, err := expr.Compile(a.cfg.Filter, market.Stock, a.names)
+	if err != nil {
+		return nil, err
+	}
+	stock, filtered := a.stream(market.Stock), a.stream(market.Filtered)
+	aggregates, rates := a.stream(market.Aggregate), a.stream(market.TradeRate)
+	a.window = operator.NewTumbling(a.cfg.Window, market.Filtered, "symbol", "price", market.Aggregate)
+
+	a.query(query.Config{
+		ID: "price_filter", From: stock.Subscribe(queueBatches), Into: filtered,
+		Operators: []operator.Operator{operator.NewFilter(predicate, market.Filtered)},
+		Errors:    []string{operator.ErrorExpression},
+	})
+	a.query(query.Config{
+		ID: "stock_aggregation", From: filtered.Subscribe(queueBatches), Into: aggregates,
+		Operators: []operator.Operator{a.window},
+		Errors:    []string{operator.ErrorLateEvent},
+		Sinks:     []sink.Sink{out},
+	})
+	a.query(query.Config{
+		ID: "trade_rate", From: stock.Subscribe(queueBatches), Into: rates,
+		Operators: []operator.Operator{operator.NewRate(rateWindow, market.Stock, "volume", market.TradeRate)},
+		Every:     rateWindow,
+		Sinks:     []sink.Sink{sink.NewLog(a.streamLogger("trade_rate", market.TradeRate), a.names, "trade rate")},
+	})
+	a.handle.MemoryFunc("tables", a.names.Bytes) // node A's only table is that of interned texts
+	a.pump = feed.New(feed.Config{
+		Reader: a.reader, Kind: kind, Into: stock,
+		Batch: a.cfg.Batch, Rate: a.cfg.Rate, Limit: a.cfg.Events, Duration: a.cfg.Duration,
+	})
+	return a, nil
+}
+
+func (a *A) openSource() (kind string, err error) {
+	if a.cfg.Replay == "" {
+		companies := market.Traded(a.cfg.Symbols)
+		symbols := make([]string, len(companies))
+		for i, c := range companies {
+			symbols[i] = c.Symbol
+		}
+		a.reader, err = source.NewGenerator(market.Stock, a.names, symbols, a.cfg.Seed)
+		return "generator", err
+	}
+	file, err := source.OpenCSV(a.cfg.Replay, market.Stock, a.names)
+	if err != nil {
+		return "", fmt.Errorf("open replay file: %w; give an existing CSV file to --replay", err)
+	}
+	file.OnReject = a.rejected()
+	a.reader = file
+	a.closers = append(a.closers, file)
+	return "csv", nil
+}
+
+// rejected logs the first few records that cannot be read; the total is in the totals.
+func (a *A) rejected() func(error) {
+	const most = 5
+	logger, n := a.logger.With("stream.name", market.Stock.Stream), 0
+	return func(err error) {
+		if n++; n <= most {
+			logger.Warn("record skipped", "file", a.cfg.Replay, "error", err.Error())
+		}
+	}
+}
+
+// Run works until the input has ended, or stop ends, and all of it is
+// acknowledged. With Linger it then waits for stop.
+func (a *A) Run(ctx, stop context.Context) error {
+	a.logger.InfoContext(ctx, "node a started", "peer", a.cfg.Peer, "window", a.cfg.Window.String(), "filter", a.cfg.Filter)
+	if err := a.run(ctx, stop, a.pump.Run); err != nil {
+		return err
+	}
+	a.logTotals(ctx, a.Totals())
+	if a.cfg.Linger {
+		<-stop.Done()
+	}
+	return nil
+}
+
+// Totals returns the counts so far.
+func (a *A) Totals() Totals {
+	t := a.totals()
+	t.Read, t.Late = a.pump.Read(), a.window.Late()
+	t.Rejected = a.reader.Rejected()
+	return t
+}
+
+// Close releases the node. Call it after Run.
+func (a *A) Close() error { return a.close() }

@@ -1,0 +1,147 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/query"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
+)
+
+// app is what both nodes have in common: streams, queries, and their lifecycle.
+type app struct {
+	cfg     Config
+	handle  *telemetry.App
+	base    *slog.Logger // of the SDK, without attributes
+	logger  *slog.Logger
+	names   *event.Symbols
+	streams []*junction.Junction
+	queries []*query.Query
+	closers []io.Closer
+}
+
+// queueBatches is the room of a subscriber's queue.
+const queueBatches = 64
+
+// appName is the application both nodes are parts of.
+const appName = "stock_alerts"
+
+func newApp(sdk *telemetry.SDK, cfg Config) *app {
+	a := &app{cfg: cfg, handle: sdk.App(appName), names: &event.Symbols{}}
+	a.base = sdk.Logger()
+	a.logger = a.base.With("target", "eventflux::node", "eventflux.app.name", appName)
+	if a.cfg.Stderr == nil {
+		a.cfg.Stderr = io.Discard
+	}
+	a.handle.MemoryFunc("event_pipeline", func() (n int64) {
+		for _, s := range a.streams {
+			n += s.Bytes()
+		}
+		return n
+	})
+	a.handle.MemoryFunc("windows", func() (n int64) {
+		for _, q := range a.queries {
+			n += q.WindowBytes()
+		}
+		return n
+	})
+	return a
+}
+
+func (a *app) stream(s *event.Schema) *junction.Junction {
+	j := junction.New(a.handle, s)
+	a.streams = append(a.streams, j)
+	return j
+}
+
+func (a *app) query(cfg query.Config) {
+	cfg.Logger = a.base.With("target", "eventflux::query", "query.id", cfg.ID, "stream.name", cfg.From.Stream())
+	cfg.OnTrouble = func(s sink.Sink, err error) {
+		fmt.Fprintf(a.cfg.Stderr, "eventflux-engine: %s does not take events: %v; %s, meanwhile events wait\n", s.Target(), err, s.Advice())
+	}
+	a.queries = append(a.queries, query.New(a.handle, cfg))
+}
+
+// run works until the feed has ended and every query has finished its work.
+// feed gets two contexts: it must give up when the first ends, and bring its
+// input to an end when stop does.
+//
+// After stop ends, everything must be done within the drain time.
+func (a *app) run(ctx, stop context.Context, feed func(run, stop context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer a.guard(stop, cancel)()
+	group, run := errgroup.WithContext(ctx)
+	for _, q := range a.queries {
+		group.Go(func() error { return q.Run(run) })
+	}
+	group.Go(func() error { return feed(run, stop) })
+	err := group.Wait()
+	if cause := context.Cause(ctx); cause != nil && err != nil {
+		return fmt.Errorf("%w: %w", cause, err)
+	}
+	return err
+}
+
+// guard cancels the work when it takes too long after stop. The returned
+// function ends the guard and waits for it.
+func (a *app) guard(stop context.Context, cancel context.CancelCauseFunc) (release func()) {
+	done, left := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(left)
+		select {
+		case <-done:
+			return
+		case <-stop.Done():
+		}
+		a.logger.Info("stopping", "drain.timeout", a.cfg.Drain.String())
+		t := time.NewTimer(a.cfg.Drain)
+		defer t.Stop()
+		select {
+		case <-done:
+		case <-t.C:
+			cancel(fmt.Errorf("drain not finished after %s, %d events were left behind", a.cfg.Drain, a.undelivered()))
+		}
+	}()
+	return func() { close(done); <-left }
+}
+
+// undelivered is the number of events that wait in streams.
+func (a *app) undelivered() (n int64) {
+	for _, s := range a.streams {
+		t := s.Totals()
+		n += max(0, t.Received*int64(s.Subscribers())-t.Sent)
+	}
+	return n
+}
+
+// close releases everything. Call it after run.
+func (a *app) close() error {
+	var errs []error
+	for _, c := range a.closers {
+		errs = append(errs, c.Close())
+	}
+	for _, q := range a.queries {
+		q.Close()
+	}
+	a.handle.Close()
+	return errors.Join(errs...)
+}
+
+// streamLogger is for records about one stream of one query.
+func (a *app) streamLogger(queryID string, s *event.Schema) *slog.Logger {
+	return a.base.With("target", "eventflux::sink", "query.id", queryID, "stream.name", s.Stream)
+}

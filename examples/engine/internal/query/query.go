@@ -1,0 +1,188 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package query runs one query: a goroutine that takes batches from a stream,
+// passes them through operators, and hands the results to the next stream.
+package query
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/operator"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
+)
+
+// ErrorSinkSend is the value of error.type for an attempt to deliver that failed.
+const ErrorSinkSend = "sink_send"
+
+// Config describes a query. Fields without a note are required.
+type Config struct {
+	ID        string
+	From      *junction.Queue
+	Operators []operator.Operator
+	Into      *junction.Junction
+	Errors    []string // the values of error.type that the operators report
+
+	Sinks []sink.Sink // take the events of Into on this query's goroutine; may be empty
+	// Every is the period of the timer that closes the windows; 0: no timer.
+	Every time.Duration
+	// OnEnd is called when the end of the input has passed the query; may be nil.
+	OnEnd func(context.Context)
+	// Logger is used when telemetry is off; otherwise the SDK's logger of the query is.
+	Logger *slog.Logger
+	// OnTrouble is called once when a sink stops taking events; may be nil.
+	OnTrouble func(s sink.Sink, err error)
+}
+
+// Query is a running query. Run owns it; Totals may be called by anyone.
+type Query struct {
+	Config
+
+	handle *telemetry.Query
+	input  *telemetry.Input
+	output *telemetry.Output
+	worker *telemetry.Worker
+	logger *slog.Logger
+
+	delivered func(events int) // counts what sinks took
+	links     links
+
+	processed, emitted, failures atomic.Int64
+}
+
+// New binds the query to app.
+func New(app *telemetry.App, cfg Config) *Query {
+	q := &Query{Config: cfg, handle: app.Query(cfg.ID)}
+	q.input = q.handle.Input(cfg.From.Stream())
+	q.output = q.handle.Output(cfg.Into.Name())
+	q.handle.BufferFunc(cfg.From.Utilization)
+	q.handle.Errors(cfg.Errors...)
+	if len(cfg.Sinks) > 0 {
+		q.handle.Errors(ErrorSinkSend)
+	}
+	for range cfg.Sinks {
+		q.delivered = cfg.Into.Attach()
+	}
+	for _, w := range q.windows() {
+		q.handle.Window(w.WindowType()).SizeFunc(w.Bytes)
+	}
+	if q.logger = q.handle.Logger(); q.handle == nil {
+		q.logger = cfg.Logger
+	}
+	return q
+}
+
+// Run works until the input stream is closed and empty, or ctx ends. Then it
+// closes the stream it writes to.
+func (q *Query) Run(ctx context.Context) error {
+	q.worker = q.handle.Worker()
+	defer q.worker.Close()
+	defer q.Into.Close()
+	q.logger.InfoContext(ctx, "query started", "output.stream", q.Into.Name())
+	err := q.loop(ctx)
+	q.logger.InfoContext(ctx, "query stopped",
+		"events.processed", q.processed.Load(), "events.emitted", q.emitted.Load(), "errors", q.failures.Load())
+	return err
+}
+
+func (q *Query) loop(ctx context.Context) error {
+	var tick <-chan time.Time
+	if q.Every > 0 {
+		t := time.NewTicker(q.Every)
+		defer t.Stop()
+		tick = t.C
+	}
+	for {
+		select { // a busy stream must not hold up the timer
+		case now := <-tick:
+			if err := q.closeWindows(ctx, now); err != nil {
+				return err
+			}
+		default:
+		}
+		m, state := q.From.TryTake()
+		var err error
+		switch state {
+		case junction.Taken:
+			err = q.take(ctx, m)
+		case junction.Closed:
+			return nil
+		case junction.Empty:
+			select {
+			case <-q.From.Ready():
+			case now := <-tick:
+				err = q.closeWindows(ctx, now)
+			case <-ctx.Done():
+				err = ctx.Err()
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// take handles one message: its batch, then the end of the input if it says so.
+func (q *Query) take(ctx context.Context, m junction.Message) error {
+	if m.Batch.Len() > 0 {
+		if err := q.batch(ctx, m); err != nil {
+			return err
+		}
+	}
+	if m.End {
+		return q.end(ctx, m)
+	}
+	return nil
+}
+
+func (q *Query) batch(ctx context.Context, m junction.Message) error {
+	n := m.Batch.Len()
+	b := q.worker.Begin(m.Ctx, telemetry.Arrival{
+		Count: n, Stream: q.From.Stream(), Source: m.Source,
+		ReadStart: m.ReadStart, ReadEnd: m.ReadEnd, SendStart: m.Sent, SendEnd: m.Taken,
+	})
+	defer b.End()
+	b.Processed(q.input, n)
+	q.processed.Add(int64(n))
+	out := through(b, q.Operators, m.Batch)
+	if out.Len() > 0 {
+		q.links.take() // the windows those batches filled are closed
+	}
+	if q.holds() {
+		q.links.keep(b.Link())
+	}
+	return q.emit(ctx, b, out)
+}
+
+// through passes rows from operator to operator until none are left.
+func through(b telemetry.Batch, ops []operator.Operator, rows *event.Batch) *event.Batch {
+	for _, op := range ops {
+		if rows.Len() == 0 {
+			return nil
+		}
+		rows = op.Process(b, rows)
+	}
+	return rows
+}
+
+// Close takes the query's series out of the export. Call it after Run.
+func (q *Query) Close() { q.handle.Close() }
+
+// Totals is what a query has counted itself.
+type Totals struct {
+	Processed int64
+	Emitted   int64
+	Errors    int64 // failed attempts to deliver
+}
+
+// Totals returns the counts so far.
+func (q *Query) Totals() Totals {
+	return Totals{Processed: q.processed.Load(), Emitted: q.emitted.Load(), Errors: q.failures.Load()}
+}

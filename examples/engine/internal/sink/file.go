@@ -1,0 +1,85 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+)
+
+// File appends rows to a file, as JSON lines.
+type File struct {
+	path    string
+	names   *event.Symbols
+	out     io.Writer
+	file    *os.File // nil in tests that bring their own writer
+	pending []byte   // encoded and not yet written
+	buf     []byte
+}
+
+// OpenFile opens or creates path for appending.
+func OpenFile(path string, names *event.Symbols) (*File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	return &File{path: path, names: names, out: f, file: f}, nil
+}
+
+// Type implements Sink.
+func (f *File) Type() string { return "file" }
+
+// Target implements Sink.
+func (f *File) Target() string { return "file " + f.path }
+
+// Advice implements Sink.
+func (f *File) Advice() string { return "free space or repair access there" }
+
+// Format implements Sink.
+func (f *File) Format(b *event.Batch) error {
+	f.buf = appendJSON(f.buf[:0], b, f.names)
+	f.pending = f.buf
+	return nil
+}
+
+// Send implements Sink. After a short write it goes on where that one stopped,
+// so that no line is torn or doubled.
+func (f *File) Send(context.Context) error {
+	n, err := f.out.Write(f.pending)
+	f.pending = f.pending[n:]
+	return err
+}
+
+// Finish implements Sink: it waits until the file is on the disk.
+func (f *File) Finish(context.Context) error {
+	if f.file == nil {
+		return nil
+	}
+	if err := f.file.Sync(); err != nil && !notSyncable(f.file) {
+		return fmt.Errorf("sync: %w", err)
+	}
+	return nil
+}
+
+// notSyncable reports whether f is a pipe or a device, which has nothing to sync.
+func notSyncable(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && !info.Mode().IsRegular()
+}
+
+// Close implements Sink.
+func (f *File) Close() error {
+	if f.file == nil {
+		return nil
+	}
+	if err := f.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
+}

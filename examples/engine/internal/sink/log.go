@@ -1,0 +1,80 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package sink
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+)
+
+// Log writes one log record per row, at INFO, with the columns as attributes.
+type Log struct {
+	logger  *slog.Logger
+	names   *event.Symbols
+	message string
+	records []slog.Record
+}
+
+// NewLog returns a sink whose records have the given message.
+func NewLog(logger *slog.Logger, names *event.Symbols, message string) *Log {
+	return &Log{logger: logger, names: names, message: message}
+}
+
+// Type implements Sink.
+func (l *Log) Type() string { return "log" }
+
+// Target implements Sink.
+func (l *Log) Target() string { return "log" }
+
+// Advice implements Sink.
+func (l *Log) Advice() string { return "check where the log goes" }
+
+// Format implements Sink.
+func (l *Log) Format(b *event.Batch) error {
+	l.records = l.records[:0]
+	for i := range b.Len() {
+		r := b.Row(i)
+		rec := slog.NewRecord(time.Unix(0, r.Time()), slog.LevelInfo, l.message, 0)
+		for c, column := range b.Schema.Columns {
+			rec.AddAttrs(l.attr(column, r, c))
+		}
+		l.records = append(l.records, rec)
+	}
+	return nil
+}
+
+func (l *Log) attr(column event.Column, r event.Row, i int) slog.Attr {
+	switch column.Type {
+	case event.Float:
+		return slog.Float64(column.Name, r.Float(i))
+	case event.Symbol:
+		return slog.String(column.Name, l.names.Name(r.Symbol(i)))
+	case event.Time:
+		return slog.Time(column.Name, time.Unix(0, r.Int(i)).UTC())
+	default:
+		return slog.Int64(column.Name, r.Int(i))
+	}
+}
+
+// Send implements Sink.
+func (l *Log) Send(ctx context.Context) error {
+	for len(l.records) > 0 {
+		if l.logger.Enabled(ctx, slog.LevelInfo) {
+			if err := l.logger.Handler().Handle(ctx, l.records[0]); err != nil {
+				return err
+			}
+		}
+		l.records = l.records[1:]
+	}
+	return nil
+}
+
+// Finish implements Sink.
+func (l *Log) Finish(context.Context) error { return nil }
+
+// Close implements Sink.
+func (l *Log) Close() error { return nil }

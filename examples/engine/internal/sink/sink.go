@@ -1,0 +1,50 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package sink takes results out of the engine.
+package sink
+
+import (
+	"context"
+	"errors"
+
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+)
+
+// Sink delivers the batches of one stream. It belongs to one goroutine.
+//
+// A batch goes through Format once, then through Send until that succeeds. A
+// failed Send keeps what it had not delivered, so calling it again never
+// delivers a part twice.
+type Sink interface {
+	// Type is the value of eventflux.sink.type.
+	Type() string
+	// Target says where events go, for people.
+	Target() string
+	// Advice says what helps when Send fails, for people.
+	Advice() string
+	// Format encodes b. It fails only for batches that can never be delivered.
+	Format(b *event.Batch) error
+	// Send delivers what Format encoded. ctx carries the trace context.
+	Send(ctx context.Context) error
+	// Finish makes everything sent so far final, because the input has ended.
+	// It may be called again after a failure, and more batches may follow.
+	Finish(ctx context.Context) error
+	// Close releases the sink.
+	Close() error
+}
+
+// permanent marks an error that no repetition can cure.
+type permanent struct{ err error }
+
+func (p permanent) Error() string { return p.err.Error() }
+func (p permanent) Unwrap() error { return p.err }
+
+// Permanent marks err as one that no repetition can cure.
+func Permanent(err error) error { return permanent{err} }
+
+// IsPermanent reports whether err was marked by Permanent.
+func IsPermanent(err error) bool {
+	var p permanent
+	return errors.As(err, &p)
+}
