@@ -7,6 +7,7 @@ replace github.com/eventflux-io/eventflux-otel/sdk => ../../sdk
 require (
 	github.com/eventflux-io/eventflux-otel/sdk v0.0.0
 	go.opentelemetry.io/otel v1.47.0
+	go.uber.org/goleak v1.3.0
 	golang.org/x/sync v0.24.0
 	google.golang.org/grpc v1.84.0
 	google.golang.org/protobuf v1.36.12

@@ -30,7 +30,7 @@ type Deviation struct {
 }
 
 type deviationColumns struct {
-	schema                                             *event.Schema
+	schema                                              *event.Schema
 	symbol, name, sector, avg, mean, deviation, results int
 }
 
