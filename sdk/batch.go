@@ -92,12 +92,11 @@ func (b Batch) Error(errorType string, err error) {
 		return
 	}
 	w.root.SetAttributes(keyErrorType.String(errorType))
-	description := errorType
-	if err != nil {
-		w.root.RecordError(err)
-		description = err.Error()
+	if err == nil {
+		w.root.SetStatus(codes.Error, errorType)
+		return
 	}
-	w.root.SetStatus(codes.Error, description)
+	markFailed(w.root, err)
 }
 
 // Span begins a span for one stage, a child of the batch's root. Attributes given here win over the stage's

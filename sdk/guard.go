@@ -17,15 +17,15 @@ import (
 // they report failures to our sink; returned as errors, those would reach the process-wide OpenTelemetry error
 // handler, which belongs to the host.
 
-// guarded runs export and reports what goes wrong.
-func (e *errorSink) guarded(what string, export func() error) {
+// guarded runs call, which is to do what, and reports what goes wrong.
+func (e *errorSink) guarded(what string, call func() error) {
 	defer func() {
 		if p := recover(); p != nil {
-			e.report(fmt.Errorf("could not export %s: the exporter panicked: %v", what, p))
+			e.report(fmt.Errorf("could not %s: panic: %v", what, p))
 		}
 	}()
-	if err := export(); err != nil {
-		e.report(fmt.Errorf("could not export %s: %w", what, err))
+	if err := call(); err != nil {
+		e.report(fmt.Errorf("could not %s: %w", what, err))
 	}
 }
 
@@ -36,7 +36,7 @@ type spanGuard struct {
 }
 
 func (g spanGuard) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	g.errors.guarded("traces", func() error { return g.SpanExporter.ExportSpans(ctx, spans) })
+	g.errors.guarded("export traces", func() error { return g.SpanExporter.ExportSpans(ctx, spans) })
 	return nil
 }
 
@@ -47,7 +47,7 @@ type metricGuard struct {
 }
 
 func (g metricGuard) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
-	g.errors.guarded("metrics", func() error { return g.Exporter.Export(ctx, rm) })
+	g.errors.guarded("export metrics", func() error { return g.Exporter.Export(ctx, rm) })
 	return nil
 }
 
@@ -58,6 +58,6 @@ type logGuard struct {
 }
 
 func (g logGuard) Export(ctx context.Context, records []sdklog.Record) error {
-	g.errors.guarded("logs", func() error { return g.Exporter.Export(ctx, records) })
+	g.errors.guarded("export logs", func() error { return g.Exporter.Export(ctx, records) })
 	return nil
 }

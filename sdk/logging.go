@@ -37,7 +37,7 @@ func (s *SDK) openLog(set settings) error {
 		}
 		s.output = closer
 	}
-	s.setHandler(logs.NewHandler(out, opts))
+	s.setHandler(logs.NewHandler(logWriter{out, s.errors}, opts))
 	return err
 }
 
@@ -54,6 +54,22 @@ func openOutput(name string) (io.Writer, io.Closer, error) {
 		return os.Stdout, nil, fmt.Errorf("could not open the log output, give stdout, stderr or a writable path: %w", err)
 	}
 	return f, f, nil
+}
+
+// logWriter reports failed writes, which slog drops.
+type logWriter struct {
+	io.Writer
+
+	errors *errorSink
+}
+
+// Write never fails and never panics towards the logger: there is nobody there to handle it.
+func (w logWriter) Write(line []byte) (int, error) {
+	w.errors.guarded("write the local log", func() error {
+		_, err := w.Writer.Write(line)
+		return err
+	})
+	return len(line), nil
 }
 
 // teeLogs makes every record that the local log takes also go out over OTLP.

@@ -5,6 +5,7 @@ package telemetry
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -62,11 +63,9 @@ func (s Span) Context(ctx context.Context) context.Context {
 
 // Fail marks the span as failed because of err. A nil err does nothing.
 func (s Span) Fail(err error) {
-	if s.own == nil || err == nil {
-		return
+	if s.own != nil && err != nil {
+		markFailed(s.own, err)
 	}
-	s.own.RecordError(err)
-	s.own.SetStatus(codes.Error, err.Error())
 }
 
 // End ends the span. Ending twice is fine.
@@ -74,4 +73,15 @@ func (s Span) End() {
 	if s.own != nil {
 		s.own.End()
 	}
+}
+
+// markFailed records err on span. Error methods are the host's code, so a panic in one is survived.
+func markFailed(span trace.Span, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			span.SetStatus(codes.Error, fmt.Sprintf("the error's text is not available: %v", p))
+		}
+	}()
+	span.RecordError(err)
+	span.SetStatus(codes.Error, err.Error())
 }
