@@ -13,9 +13,21 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// The guards stand between the OpenTelemetry SDK and an exporter. They keep a panic from ending the process, and
-// they report failures to our sink; returned as errors, those would reach the process-wide OpenTelemetry error
-// handler, which belongs to the host.
+// guard stands between the OpenTelemetry SDK and the exporters. It keeps a panic from ending the process; it
+// reports failures to our sink, because returned ones would reach the process-wide OpenTelemetry error handler,
+// which belongs to the host; and it ends calls that outlive Shutdown, so that nothing is left running.
+type guard struct {
+	errors  *errorSink
+	stopped context.Context //nolint:containedctx // the lifetime of the exporters, not of a call
+}
+
+// run makes one call into an exporter, which is to do what.
+func (g guard) run(ctx context.Context, what string, call func(context.Context) error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(g.stopped, cancel)()
+	g.errors.guarded(what, func() error { return call(ctx) })
+}
 
 // guarded runs call, which is to do what, and reports what goes wrong.
 func (e *errorSink) guarded(what string, call func() error) {
@@ -31,33 +43,55 @@ func (e *errorSink) guarded(what string, call func() error) {
 
 type spanGuard struct {
 	sdktrace.SpanExporter
-
-	errors *errorSink
+	guard
 }
 
 func (g spanGuard) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	g.errors.guarded("export traces", func() error { return g.SpanExporter.ExportSpans(ctx, spans) })
+	g.run(ctx, "export traces", func(ctx context.Context) error { return g.SpanExporter.ExportSpans(ctx, spans) })
+	return nil
+}
+
+func (g spanGuard) Shutdown(ctx context.Context) error {
+	g.run(ctx, "shut down the trace exporter", g.SpanExporter.Shutdown)
 	return nil
 }
 
 type metricGuard struct {
 	sdkmetric.Exporter
-
-	errors *errorSink
+	guard
 }
 
 func (g metricGuard) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
-	g.errors.guarded("export metrics", func() error { return g.Exporter.Export(ctx, rm) })
+	g.run(ctx, "export metrics", func(ctx context.Context) error { return g.Exporter.Export(ctx, rm) })
+	return nil
+}
+
+func (g metricGuard) ForceFlush(ctx context.Context) error {
+	g.run(ctx, "flush the metric exporter", g.Exporter.ForceFlush)
+	return nil
+}
+
+func (g metricGuard) Shutdown(ctx context.Context) error {
+	g.run(ctx, "shut down the metric exporter", g.Exporter.Shutdown)
 	return nil
 }
 
 type logGuard struct {
 	sdklog.Exporter
-
-	errors *errorSink
+	guard
 }
 
 func (g logGuard) Export(ctx context.Context, records []sdklog.Record) error {
-	g.errors.guarded("export logs", func() error { return g.Exporter.Export(ctx, records) })
+	g.run(ctx, "export logs", func(ctx context.Context) error { return g.Exporter.Export(ctx, records) })
+	return nil
+}
+
+func (g logGuard) ForceFlush(ctx context.Context) error {
+	g.run(ctx, "flush the log exporter", g.Exporter.ForceFlush)
+	return nil
+}
+
+func (g logGuard) Shutdown(ctx context.Context) error {
+	g.run(ctx, "shut down the log exporter", g.Exporter.Shutdown)
 	return nil
 }

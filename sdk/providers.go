@@ -27,6 +27,7 @@ type providers struct {
 	traces     *sdktrace.TracerProvider
 	logs       *sdklog.LoggerProvider
 	instanceID string
+	abandon    context.CancelFunc // ends exporter calls that are still running
 }
 
 func newProviders(ctx context.Context, s settings, producer sdkmetric.Producer, sink *errorSink) (providers, error) {
@@ -40,11 +41,14 @@ func newProviders(ctx context.Context, s settings, producer sdkmetric.Producer, 
 	if err != nil {
 		return providers{}, err
 	}
+	stopped, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	g := guard{errors: sink, stopped: stopped}
 	return providers{
-		metrics:    newMeterProvider(s, res, producer, metricGuard{e.Metrics, sink}),
-		traces:     newTracerProvider(res, spanGuard{e.Spans, sink}),
-		logs:       newLoggerProvider(res, logGuard{e.Logs, sink}),
+		metrics:    newMeterProvider(s, res, producer, metricGuard{e.Metrics, g}),
+		traces:     newTracerProvider(res, spanGuard{e.Spans, g}),
+		logs:       newLoggerProvider(res, logGuard{e.Logs, g}),
 		instanceID: service.InstanceID,
+		abandon:    abandon,
 	}, nil
 }
 

@@ -63,6 +63,7 @@ func (s *SDK) stop(ctx context.Context) error {
 	if s.registry != nil {
 		mark := s.errors.mark()
 		err = errors.Join(s.stopProviders(ctx), s.errors.since(mark))
+		s.providers.abandon()
 		s.runtime.close()
 	}
 	if s.output != nil {
