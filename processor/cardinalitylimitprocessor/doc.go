@@ -1,0 +1,11 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package cardinalitylimitprocessor bounds how many series each metric may have.
+//
+// A series that was admitted is never touched. What comes in beyond the limit is
+// folded into one overflow series per metric, marked otel.metric.overflow=true, or,
+// where its type cannot be folded, dropped; both are counted.
+package cardinalitylimitprocessor
+
+//go:generate go tool -modfile=../../internal/tools/go.mod mdatagen metadata.yaml

@@ -1,0 +1,103 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package cardinalitylimitprocessor
+
+import (
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"go.uber.org/zap"
+
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/budget"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/fold"
+)
+
+const (
+	warnInterval   = time.Minute
+	warnsPerPeriod = 10
+	maxLoggedName  = 200
+)
+
+// warner logs what a human should look at, at most ten lines a minute of either kind.
+type warner struct {
+	logger *zap.Logger
+	limits *Config
+
+	mu                  sync.Mutex
+	metricsFull, noRoom allowance
+}
+
+// allowance lets a number of lines through per interval and counts the others.
+type allowance struct {
+	since      time.Time
+	used       int
+	suppressed int
+}
+
+func newWarner(logger *zap.Logger, limits *Config) *warner {
+	return &warner{logger: logger, limits: limits}
+}
+
+// full is called once per metric, when one of its series is refused for the first time.
+func (w *warner) full(metric string, verdict budget.Verdict, obstacle fold.Reason, now time.Time) {
+	suppressed, ok := w.allow(&w.metricsFull, now)
+	if !ok {
+		return
+	}
+	message := "Metric has as many series as it may have; "
+	limit := zap.Int("max_series_per_metric", w.limits.MaxSeriesPerMetric)
+	if verdict == budget.TableFull {
+		message = "No more series may be tracked; "
+		limit = zap.Int("max_series", w.limits.MaxSeries)
+	}
+	if obstacle == fold.Foldable {
+		message += "points of further series are folded into its overflow series"
+	} else {
+		message += "points of further series are dropped, because their type does not fold"
+	}
+	w.logger.Warn(message, zap.String("metric", clip(metric)), limit,
+		zap.String("fix", "find the attribute with ever new values and remove it at its source, or raise the limit"),
+		zap.Int("suppressed", suppressed))
+}
+
+// metricLimit is called for every batch with a metric for which there is no room.
+func (w *warner) metricLimit(metric string, now time.Time) {
+	suppressed, ok := w.allow(&w.noRoom, now)
+	if !ok {
+		return
+	}
+	w.logger.Warn("No more metrics may be tracked; points of further metrics are dropped",
+		zap.String("metric", clip(metric)), zap.Int("max_metrics", w.limits.MaxMetrics),
+		zap.String("fix", "keep variable parts out of metric names at their source, or raise the limit"),
+		zap.Int("suppressed", suppressed))
+}
+
+// allow returns whether a line may be logged, and how many were not since the last.
+func (w *warner) allow(a *allowance, now time.Time) (suppressed int, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if now.Sub(a.since) >= warnInterval {
+		a.since, a.used = now, 0
+	}
+	if a.used >= warnsPerPeriod {
+		a.suppressed++
+		return 0, false
+	}
+	a.used++
+	suppressed, a.suppressed = a.suppressed, 0
+	return suppressed, true
+}
+
+// clip shortens a name that somebody else chose without cutting a character in two.
+func clip(name string) string {
+	if len(name) <= maxLoggedName {
+		return name
+	}
+	end := maxLoggedName
+	for !utf8.RuneStart(name[end]) {
+		end--
+	}
+	return name[:end] + "..."
+}
