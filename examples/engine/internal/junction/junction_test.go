@@ -1,0 +1,123 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package junction
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var schema = &event.Schema{Stream: "S", Columns: []event.Column{{Name: "n", Type: event.Int}}}
+
+func one(n int64) Message {
+	b := event.NewBatch(schema, 1)
+	b.Append().SetInt(0, n)
+	return Message{Ctx: context.Background(), Batch: b}
+}
+
+func take(q *Queue) (Message, bool) {
+	for {
+		switch m, state := q.TryTake(); state {
+		case Taken:
+			return m, true
+		case Closed:
+			return Message{}, false
+		case Empty:
+			<-q.Ready()
+		}
+	}
+}
+
+func TestEverySubscriberGetsEveryEventConcurrentSafe(t *testing.T) {
+	const producers, each = 4, 2000
+	j := New(nil, schema)
+	queues := []*Queue{j.Subscribe(1), j.Subscribe(3), j.Subscribe(64)}
+	var readers, writers sync.WaitGroup
+	for _, q := range queues {
+		readers.Go(func() {
+			sum, next := 0, map[int64]int64{}
+			for m, ok := take(q); ok; m, ok = take(q) {
+				v := m.Batch.Row(0).Int(0)
+				if from := v / each; next[from] != v%each {
+					t.Errorf("event %d of producer %d came out of order", v%each, from)
+				} else {
+					next[from]++
+				}
+				sum++
+			}
+			if sum != producers*each {
+				t.Errorf("a subscriber got %d events, want %d", sum, producers*each)
+			}
+		})
+	}
+	for p := range int64(producers) {
+		writers.Go(func() {
+			for i := range int64(each) {
+				if err := j.Publish(context.Background(), one(p*each+i)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	writers.Wait()
+	j.Close()
+	readers.Wait()
+	got := j.Totals()
+	if got.Received != producers*each || got.Sent != 3*producers*each || j.Bytes() != 0 {
+		t.Errorf("totals %+v, %d bytes left", got, j.Bytes())
+	}
+}
+
+func TestAFullQueueMakesThePublisherWaitAndCountsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := New(nil, schema)
+		q := j.Subscribe(1)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := j.Publish(ctx, one(1)); err != nil {
+			t.Fatal(err)
+		}
+		if err := j.Publish(ctx, one(2)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("err = %v, want the deadline", err)
+		}
+		if j.Totals().Waits != 1 || q.Utilization() != 1 || j.oldestAge() != time.Second {
+			t.Errorf("waits %d, utilization %v, oldest %s", j.Totals().Waits, q.Utilization(), j.oldestAge())
+		}
+	})
+}
+
+func TestClosingFreesAWaitingPublisherAndKeepsWhatIsQueued(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := New(nil, schema)
+		q := j.Subscribe(1)
+		_ = j.Publish(context.Background(), one(1))
+		failed := make(chan error, 2)
+		for range 2 {
+			go func() { failed <- j.Publish(context.Background(), one(2)) }()
+		}
+		synctest.Wait()
+		j.Close()
+		for range 2 {
+			if err := <-failed; !errors.Is(err, ErrClosed) {
+				t.Errorf("err = %v, want ErrClosed", err)
+			}
+		}
+		if m, ok := take(q); !ok || m.Batch.Row(0).Int(0) != 1 {
+			t.Error("the queued event is gone")
+		}
+		if _, ok := take(q); ok {
+			t.Error("the queue must be closed")
+		}
+	})
+}
