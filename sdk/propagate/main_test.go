@@ -1,7 +1,7 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package propagate
+package propagate_test
 
 import (
 	"testing"
