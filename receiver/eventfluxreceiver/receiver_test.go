@@ -326,7 +326,8 @@ func TestStartErrorsNameTheKey(t *testing.T) {
 		{"extension missing", func(*Config) {}, fakeHost{}, []string{"pipeline_health", "service::extensions"}},
 		{
 			"extension of another type", func(*Config) {},
-			fakeHost{healthID: componentWithoutEngines{}}, []string{"pipeline_health", "does not take engines"},
+			fakeHost{healthID: componentWithoutEngines{}},
+			[]string{"pipeline_health", "does not take engines"},
 		},
 	}
 	for _, tt := range tests {

@@ -137,8 +137,9 @@ func plainError(w http.ResponseWriter, code int, format string, args ...any) {
 // the error of the write has nowhere to go.
 func write(w http.ResponseWriter, code int, contentType string, body []byte) {
 	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
-	_, _ = w.Write(body)
+	_, _ = w.Write(body) //nolint:gosec // G705: never sent as HTML, and not to be sniffed as it
 }
 
 type peerKey struct{}
