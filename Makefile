@@ -1,0 +1,83 @@
+# Everything that people and CI run. `make help` lists the targets.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+export GOWORK := off
+
+MODULES := . sdk examples/engine
+TOOL := go tool -modfile=$(CURDIR)/internal/tools/go.mod
+COLLECTOR := bin/otelcol-eventflux
+ENGINE := bin/eventflux-engine
+VERSION := $(shell sed -n 's/^  version: //p' builder-config.yaml)
+
+# What the collector is built from: its manifest, and the root module's sources.
+COLLECTOR_SRC := builder-config.yaml go.mod go.sum \
+	$(shell find receiver processor extension internal/engineview -name '*.go' -not -name '*_test.go')
+ENGINE_SRC := $(shell find sdk examples/engine -name '*.go' -not -name '*_test.go') \
+	examples/engine/go.mod examples/engine/go.sum sdk/go.mod sdk/go.sum
+
+.PHONY: help
+help: ## List the targets.
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | column -t -s $$'\t'
+
+.PHONY: build
+build: $(COLLECTOR) $(ENGINE) ## Build the collector and the reference engine into bin/.
+
+$(COLLECTOR): $(COLLECTOR_SRC)
+	mkdir -p bin build
+	$(TOOL) builder --config builder-config.yaml
+	cp build/otelcol-eventflux/otelcol-eventflux $@
+
+$(ENGINE): $(ENGINE_SRC)
+	mkdir -p bin
+	go -C examples/engine build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(CURDIR)/$@ .
+
+.PHONY: run
+run: build ## Start the collector and a two-node engine with live trades; Ctrl-C stops all.
+	@scripts/run-demo.sh
+
+.PHONY: test
+test: build ## Run all tests of all modules. Needs no C compiler, no root.
+	for m in $(MODULES); do echo "== $$m"; CGO_ENABLED=0 go -C $$m test -count=1 ./...; done
+
+.PHONY: test-race
+test-race: ## Run the unit tests under the race detector. Needs a C compiler.
+	for m in $(MODULES); do echo "== $$m"; CGO_ENABLED=1 go -C $$m test -race ./...; done
+
+.PHONY: generate
+generate: ## Write generated code anew.
+	for m in . examples/engine; do go -C $$m generate ./...; done
+
+.PHONY: check-generated
+check-generated: generate ## Fail when generated code is not what is committed.
+	@git diff --exit-code --stat -- '*generated_*' '*/metadata/*' '*/metadatatest/*' '*documentation.md' '*README.md' '*.pb.go' \
+		|| { echo "generated files differ: run 'make generate' and commit"; exit 1; }
+
+.PHONY: validate
+validate: $(COLLECTOR) ## Check every shipped collector configuration.
+	for c in configs/standalone.yaml configs/agent.yaml configs/gateway.yaml; do echo "== $$c"; $(COLLECTOR) validate --config $$c; done
+
+.PHONY: lint
+lint: bin/golangci-lint ## Run golangci-lint over all modules.
+	for m in $(MODULES); do echo "== $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
+
+bin/golangci-lint: internal/tools/go.mod
+	mkdir -p bin
+	go -C internal/tools build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: fmt
+fmt: bin/golangci-lint ## Format all Go files.
+	for m in $(MODULES); do (cd $$m && $(CURDIR)/bin/golangci-lint fmt --config $(CURDIR)/.golangci.yml ./...); done
+
+.PHONY: tidy
+tidy: ## Tidy every go.mod.
+	for m in $(MODULES) internal/tools; do go -C $$m mod tidy; done
+
+.PHONY: check-tidy
+check-tidy: ## Fail when a go.mod is not tidy.
+	for m in $(MODULES) internal/tools; do echo "== $$m"; go -C $$m mod tidy -diff; done
+
+.PHONY: clean
+clean: ## Remove what was built and recorded.
+	rm -rf bin build data
