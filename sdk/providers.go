@@ -52,9 +52,10 @@ func newProviders(ctx context.Context, s settings, producer sdkmetric.Producer, 
 	}, nil
 }
 
-// newExporters builds the exporters the host did not bring.
-func (s settings) newExporters(ctx context.Context) (Exporters, error) {
-	e, err := s.exporters, error(nil)
+// newExporters builds the exporters the host did not bring. None of the constructors connects, so an error is one
+// of configuration.
+func (s settings) newExporters(ctx context.Context) (e Exporters, err error) {
+	e = s.exporters
 	if e.Spans == nil {
 		if e.Spans, err = newSpanExporter(ctx, s.target("traces")); err != nil {
 			return e, fmt.Errorf("could not build the trace exporter: %w", err)
