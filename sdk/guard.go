@@ -5,6 +5,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	sdklog "go.opentelemetry.io/otel/sdk/log"
@@ -61,8 +62,16 @@ type metricGuard struct {
 	guard
 }
 
+// Export reports no failure when the reader itself cancelled the call: it does so to an export that is under way
+// when Shutdown begins, and then exports the same cumulative values once more.
 func (g metricGuard) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
-	g.run(ctx, "export metrics", func(ctx context.Context) error { return g.Exporter.Export(ctx, rm) })
+	g.run(ctx, "export metrics", func(call context.Context) error {
+		err := g.Exporter.Export(call, rm)
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil
+		}
+		return err
+	})
 	return nil
 }
 

@@ -110,6 +110,26 @@ func TestShutdownReturnsAtTheDeadlineThoughExportersHang(t *testing.T) {
 	})
 }
 
+func TestShutdownDuringAnExportIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow, calls := exporters(func(ctx context.Context) error {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(time.Second):
+				return nil
+			}
+		})
+		sdk, err := telemetry.Start(context.Background(), telemetry.Config{}, telemetry.WithExporters(slow),
+			telemetry.WithLogWriter(io.Discard), telemetry.WithMetricInterval(time.Minute),
+			telemetry.WithErrorHandler(func(err error) { t.Error(err) }))
+		require.NoError(t, err)
+		time.Sleep(time.Minute + 500*time.Millisecond) // in the middle of an export
+		require.NoError(t, sdk.Shutdown(context.Background()))
+		assert.Equal(t, int64(3), calls.Load(), "the cancelled export, the one in its place, and the goodbye")
+	})
+}
+
 func TestACollectorThatIsDownCostsTheEngineNothing(t *testing.T) {
 	var failures atomic.Int64
 	begun := time.Now()
