@@ -5,7 +5,8 @@ SHELL := bash
 .DEFAULT_GOAL := help
 export GOWORK := off
 
-MODULES := . sdk examples/engine
+UNIT := . sdk examples/engine
+MODULES := $(UNIT) test
 TOOL := go tool -modfile=$(CURDIR)/internal/tools/go.mod
 COLLECTOR := bin/otelcol-eventflux
 ENGINE := bin/eventflux-engine
@@ -43,7 +44,7 @@ test: build ## Run all tests of all modules. Needs no C compiler, no root.
 
 .PHONY: test-race
 test-race: ## Run the unit tests under the race detector. Needs a C compiler.
-	for m in $(MODULES); do echo "== $$m"; CGO_ENABLED=1 go -C $$m test -race ./...; done
+	for m in $(UNIT); do echo "== $$m"; CGO_ENABLED=1 go -C $$m test -race ./...; done
 
 .PHONY: generate
 generate: ## Write generated code anew.

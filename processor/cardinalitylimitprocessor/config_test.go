@@ -1,0 +1,108 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package cardinalitylimitprocessor
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+	"go.opentelemetry.io/collector/confmap/xconfmap"
+
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/metadata"
+)
+
+// load reads a section with this name, on top of the defaults.
+func load(t *testing.T, sections *confmap.Conf, name string) (*Config, error) {
+	t.Helper()
+	section, err := sections.Sub(component.NewIDWithName(metadata.Type, name).String())
+	require.NoError(t, err)
+	cfg := createDefaultConfig().(*Config)
+	if err := section.Unmarshal(cfg); err != nil {
+		return nil, err
+	}
+	return cfg, xconfmap.Validate(cfg)
+}
+
+func TestConfig(t *testing.T) {
+	sections, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
+	require.NoError(t, err)
+	tests := []struct {
+		name string
+		want *Config
+		err  string
+	}{
+		{name: "", want: &Config{MaxSeriesPerMetric: 250_000, MaxSeries: 4_000_000, MaxMetrics: 2_000, SeriesTTL: 20 * time.Minute}},
+		{name: "all", want: &Config{MaxSeriesPerMetric: 100, MaxSeries: 1000, MaxMetrics: 10, SeriesTTL: 5 * time.Minute}},
+		{name: "no_series", err: "max_series_per_metric must be positive, got 0"},
+		{name: "fewer_in_all", err: "max_series must be at least max_series_per_metric (100), got 99"},
+		{name: "too_many_series", err: "max_series must be at most 1000000000, got 1000000001"},
+		{name: "no_metrics", err: "max_metrics must be between 1 and 1000000, got -1"},
+		{name: "too_many_metrics", err: "max_metrics must be between 1 and 1000000, got 1000001"},
+		{name: "no_ttl", err: "series_ttl must be between 1s and 720h0m0s, got 0s"},
+		{name: "endless_ttl", err: "series_ttl must be between 1s and 720h0m0s, got 721h0m0s"},
+		{name: "everything_wrong", err: `max_series_per_metric must be positive, got -5
+max_series must be at least max_series_per_metric (-5), got -6
+max_metrics must be between 1 and 1000000, got 0
+series_ttl must be between 1s and 720h0m0s, got -1s`},
+		{name: "unknown_key", err: "'' has invalid keys: max_serie"},
+	}
+	for _, tt := range tests {
+		t.Run("section "+tt.name, func(t *testing.T) {
+			cfg, err := load(t, sections, tt.name)
+			if tt.err != "" {
+				require.ErrorContains(t, err, tt.err)
+				return
+			}
+			require.NoError(t, err)
+			assert.Equal(t, tt.want, cfg)
+		})
+	}
+}
+
+// The examples are files, so that they can be run. The README shows them as they are.
+func TestReadmeShowsTheExamples(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	examples, err := filepath.Glob(filepath.Join("testdata", "example-*.yaml"))
+	require.NoError(t, err)
+	require.Len(t, examples, 2)
+	assert.Equal(t, len(examples), strings.Count(string(readme), "```yaml"), "the README shows other YAML too")
+	for _, example := range examples {
+		text, err := os.ReadFile(example)
+		require.NoError(t, err)
+		assert.Contains(t, string(readme), "```yaml\n"+string(text)+"```\n", "the README does not show %s", example)
+	}
+}
+
+func TestExamplesAreValid(t *testing.T) {
+	for _, example := range []string{"example-gateway.yaml", "example-agent.yaml"} {
+		t.Run(example, func(t *testing.T) {
+			conf, err := confmaptest.LoadConf(filepath.Join("testdata", example))
+			require.NoError(t, err)
+			processors, err := conf.Sub("processors")
+			require.NoError(t, err)
+			_, err = load(t, processors, "")
+			require.NoError(t, err)
+			assert.Contains(t, conf.Get("service::pipelines::metrics::processors"), "cardinality_limit")
+		})
+	}
+}
+
+func TestReadmeNamesEveryOptionWithItsDefault(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	for option, value := range map[string]string{
+		"max_series_per_metric": "250000", "max_series": "4000000", "max_metrics": "2000", "series_ttl": "20m",
+	} {
+		assert.Contains(t, string(readme), "| `"+option+"` | "+value+" |")
+	}
+}
