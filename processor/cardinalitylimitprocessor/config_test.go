@@ -52,7 +52,7 @@ func TestConfig(t *testing.T) {
 max_series must be at least max_series_per_metric (-5), got -6
 max_metrics must be between 1 and 1000000, got 0
 series_ttl must be between 1s and 720h0m0s, got -1s`},
-		{name: "unknown_key", err: "'' has invalid keys: max_serie"},
+		{name: "unknown_key", err: "has invalid keys: max_serie"},
 	}
 	for _, tt := range tests {
 		t.Run("section "+tt.name, func(t *testing.T) {

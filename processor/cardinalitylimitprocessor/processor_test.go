@@ -7,7 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -175,18 +175,17 @@ func TestARetriedBatchCountsOnce(t *testing.T) {
 // parked lets the first call wait until it is told to go on.
 type parked struct {
 	consumertest.MetricsSink
-	once     sync.Once
+	called   atomic.Bool
 	arrived  chan struct{}
 	released chan error
 }
 
-func (p *parked) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) (err error) {
-	p.once.Do(func() {
+func (p *parked) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	if p.called.CompareAndSwap(false, true) {
 		close(p.arrived)
-		err = <-p.released
-	})
-	if err != nil {
-		return err
+		if err := <-p.released; err != nil {
+			return err
+		}
 	}
 	return p.MetricsSink.ConsumeMetrics(ctx, md)
 }

@@ -1,0 +1,188 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package cardinalitylimitprocessor
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/metadatatest"
+)
+
+// value is an expected data point. The pairs are attributes beside that of the processor.
+func value(n int64, pairs ...string) metricdata.DataPoint[int64] {
+	set := []attribute.KeyValue{attribute.String("processor", "cardinality_limit")}
+	for i := 0; i < len(pairs); i += 2 {
+		set = append(set, attribute.String(pairs[i], pairs[i+1]))
+	}
+	return metricdata.DataPoint[int64]{Value: n, Attributes: attribute.NewSet(set...)}
+}
+
+func one(n int64) []metricdata.DataPoint[int64] { return []metricdata.DataPoint[int64]{value(n)} }
+
+func TestTelemetry(t *testing.T) {
+	reading := componenttest.NewTelemetry()
+	defer func() { require.NoError(t, reading.Shutdown(t.Context())) }()
+	next, clock := &failing{}, newClock()
+	l, err := newLimiterAt(metadatatest.NewSettings(reading), limitsOf(2, 3, 2), next, clock.time)
+	require.NoError(t, err)
+
+	histogram := pmetric.NewMetrics()
+	m := histogram.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+	m.SetName("b")
+	for i := range 3 {
+		if i == 0 {
+			m.SetEmptyHistogram()
+		}
+		m.Histogram().DataPoints().AppendEmpty().Attributes().PutInt("query.id", int64(i))
+	}
+	consume := func(md pmetric.Metrics) { require.NoError(t, l.ConsumeMetrics(t.Context(), md)) }
+	consume(counter("a", 1, 2, 3, 4)) // two pass, two find their metric full
+	consume(histogram)                // one passes, two find the table full
+	consume(counter("c", 1, 2))       // no room for a third metric
+	clock.advance(5 * time.Minute)
+	consume(counter("a", 1)) // everything else expired
+
+	no := metricdatatest.IgnoreTimestamp()
+	metadatatest.AssertEqualCardinalityLimitPointsIn(t, reading, one(10), no)
+	metadatatest.AssertEqualCardinalityLimitPointsOut(t, reading, []metricdata.DataPoint[int64]{
+		value(4, "outcome", "passed"),
+		value(2, "outcome", "folded", "reason", "metric_full"),
+		value(2, "outcome", "dropped", "reason", "histogram"),
+		value(2, "outcome", "dropped", "reason", "metric_limit"),
+	}, no)
+	metadatatest.AssertEqualCardinalityLimitOverflowPointsWritten(t, reading, one(1), no)
+	metadatatest.AssertEqualCardinalityLimitOverflowPointsHeld(t, reading, one(0), no)
+	metadatatest.AssertEqualCardinalityLimitSeriesExpired(t, reading, one(3), no)
+	metadatatest.AssertEqualCardinalityLimitSeriesTracked(t, reading, one(1), no)
+	metadatatest.AssertEqualCardinalityLimitSeriesLimit(t, reading, one(3), no)
+	metadatatest.AssertEqualCardinalityLimitSeriesPerMetricLimit(t, reading, one(2), no)
+	metadatatest.AssertEqualCardinalityLimitMetricsTracked(t, reading, one(1), no)
+	metadatatest.AssertEqualCardinalityLimitMetricsLimit(t, reading, one(2), no)
+	metadatatest.AssertEqualCardinalityLimitMetricsFull(t, reading, one(0), no)
+	require.NoError(t, l.Shutdown(t.Context()))
+}
+
+func TestWhatCannotBeHandedOnBeforeShutdownIsCounted(t *testing.T) {
+	reading := componenttest.NewTelemetry()
+	defer func() { require.NoError(t, reading.Shutdown(t.Context())) }()
+	core, logs := observer.New(zap.ErrorLevel)
+	set := metadatatest.NewSettings(reading)
+	set.Logger = zap.New(core)
+	next := &failing{}
+	l, err := newLimiterAt(set, limits(1), next, newClock().time)
+	require.NoError(t, err)
+
+	s := sieve{limiter: l, now: testStart} // what a batch does that finds another one writing
+	s.metrics(counter("a", 1, 2, 3))
+	l.ledger.Deposit(s.excess)
+	metadatatest.AssertEqualCardinalityLimitOverflowPointsHeld(t, reading, one(2), metricdatatest.IgnoreTimestamp())
+
+	next.err = errFull
+	require.NoError(t, l.Shutdown(t.Context()))
+	metadatatest.AssertEqualCardinalityLimitPointsOut(t, reading, []metricdata.DataPoint[int64]{
+		value(2, "outcome", "dropped", "reason", "shutdown"),
+	}, metricdatatest.IgnoreTimestamp())
+	require.Len(t, logs.All(), 1)
+	assert.Equal(t, int64(2), logs.All()[0].ContextMap()["points"])
+}
+
+// logged runs batches through a limiter and returns what it logged.
+func logged(t *testing.T, cfg *Config, batches func(consume func(pmetric.Metrics), clock *clock)) []observer.LoggedEntry {
+	t.Helper()
+	core, logs := observer.New(zapcore.WarnLevel)
+	set, clock := nopSettings(), newClock()
+	set.Logger = zap.New(core)
+	l, err := newLimiterAt(set, cfg, consumertest.NewNop(), clock.time)
+	require.NoError(t, err)
+	batches(func(md pmetric.Metrics) { require.NoError(t, l.ConsumeMetrics(t.Context(), md)) }, clock)
+	require.NoError(t, l.Shutdown(t.Context()))
+	return logs.All()
+}
+
+func TestWarnsOncePerMetric(t *testing.T) {
+	got := logged(t, limits(1), func(consume func(pmetric.Metrics), _ *clock) {
+		for range 3 {
+			consume(counter("a", 1, 2, 3))
+			consume(counter("b", 1, 2, 3))
+		}
+	})
+	require.Len(t, got, 2)
+	assert.Equal(t, "Metric has as many series as it may have; points of further series are folded into its overflow series", got[0].Message)
+	fields := got[0].ContextMap()
+	assert.Equal(t, "a", fields["metric"])
+	assert.Equal(t, int64(1), fields["max_series_per_metric"])
+	assert.Contains(t, fields["fix"], "raise the limit")
+	assert.Equal(t, "b", got[1].ContextMap()["metric"])
+}
+
+func TestWarningsSayWhatIsLost(t *testing.T) {
+	cumulative := counter("a", 1, 2)
+	cumulative.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Sum().
+		SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	tests := map[string]struct {
+		cfg   *Config
+		in    pmetric.Metrics
+		says  string
+		limit string
+	}{
+		"a type that does not fold": {limits(1), cumulative, "Metric has as many series as it may have; points of further series are dropped, because their type does not fold", "max_series_per_metric"},
+		"a full table":              {limitsOf(2, 2, 9), counter("a", 1, 2), "", ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := logged(t, tt.cfg, func(consume func(pmetric.Metrics), _ *clock) { consume(tt.in) })
+			if tt.says == "" {
+				assert.Empty(t, got)
+				return
+			}
+			require.Len(t, got, 1)
+			assert.Equal(t, tt.says, got[0].Message)
+			assert.Contains(t, got[0].ContextMap(), tt.limit)
+		})
+	}
+	got := logged(t, limitsOf(2, 2, 9), func(consume func(pmetric.Metrics), _ *clock) {
+		consume(counter("a", 1, 2))
+		consume(counter("b", 1))
+	})
+	require.Len(t, got, 1)
+	assert.Equal(t, "No more series may be tracked; points of further series are folded into its overflow series", got[0].Message)
+	assert.Contains(t, got[0].ContextMap(), "max_series")
+}
+
+func TestWarningsAreBounded(t *testing.T) {
+	got := logged(t, limitsOf(1, 1000, 50), func(consume func(pmetric.Metrics), clock *clock) {
+		for i := range 50 {
+			consume(counter(fmt.Sprintf("m%d", i), 1, 2))
+		}
+		for range 30 {
+			consume(counter(strings.Repeat("ä", 5000), 1))
+		}
+		clock.advance(warnInterval)
+		consume(counter("one more", 1))
+	})
+	require.Len(t, got, 2*warnsPerPeriod+1)
+	last := got[len(got)-1].ContextMap()
+	assert.Equal(t, "one more", last["metric"])
+	assert.Equal(t, int64(50), last["max_metrics"])
+	assert.Equal(t, int64(20), last["suppressed"])
+	name := got[len(got)-2].ContextMap()["metric"].(string)
+	assert.LessOrEqual(t, len(name), maxLoggedName+3)
+	assert.True(t, utf8.ValidString(name))
+}
