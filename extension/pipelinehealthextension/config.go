@@ -5,6 +5,8 @@ package pipelinehealthextension
 
 import (
 	"errors"
+	"fmt"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
@@ -12,27 +14,73 @@ import (
 	"go.opentelemetry.io/collector/config/configtls"
 )
 
-// Config of the extension: the options of an HTTP server, of which endpoint is
-// localhost:13133 by default.
+// defaultPort is what health_check listens on as well, so that probes need no
+// change when one replaces the other.
+const (
+	defaultPort     = "13133"
+	defaultEndpoint = "localhost:" + defaultPort
+)
+
+// Config of the extension. The options of the HTTP server stand beside the
+// others, not below a key, so that endpoint is where health_check has it.
 type Config struct {
-	// Server holds endpoint, tls, auth and the other options of confighttp.
+	// Server holds endpoint, tls, auth, cors and the timeouts. The endpoint is
+	// localhost:13133 by default.
 	Server confighttp.ServerConfig `mapstructure:",squash"`
+
+	// Drain says how the process ends.
+	Drain DrainConfig `mapstructure:"drain"`
+
+	// RecoveryDuration is how long a component may stay in a recoverable error,
+	// counted from its first report, before event_pipeline is fail instead of
+	// degraded. 0 means fail at once; the default is 1m.
+	RecoveryDuration time.Duration `mapstructure:"recovery_duration"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
 
-// Validate checks that there is an address to listen on.
+// DrainConfig says how long the process keeps serving after SIGTERM.
+type DrainConfig struct {
+	// Min is the time from SIGTERM to the first receiver that stops. Meanwhile
+	// /ready answers 503. 0 disables the hold; the default is 5s.
+	Min time.Duration `mapstructure:"min"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// Validate reports every bad field, not only the first.
 func (c *Config) Validate() error {
+	var errs []error
 	if c.Server.NetAddr.Endpoint == "" {
-		return errors.New("endpoint must be host:port, for example localhost:13133")
+		errs = append(errs, errors.New("endpoint must be host:port, for example "+defaultEndpoint))
+	}
+	if c.RecoveryDuration < 0 {
+		errs = append(errs, fmt.Errorf("recovery_duration must not be negative, got %s", c.RecoveryDuration))
+	}
+	return errors.Join(errs...)
+}
+
+// Validate checks the duration.
+func (c *DrainConfig) Validate() error {
+	if c.Min < 0 {
+		return fmt.Errorf("min must not be negative, got %s", c.Min)
 	}
 	return nil
 }
 
 func newDefaultConfig() component.Config {
 	server := confighttp.NewDefaultServerConfig()
-	server.NetAddr.Endpoint = "localhost:13133"
+	server.NetAddr.Endpoint = defaultEndpoint
 	server.TLS = configoptional.None[configtls.ServerConfig]()
-	return &Config{Server: server}
+	server.ReadHeaderTimeout = 5 * time.Second
+	server.ReadTimeout = 10 * time.Second
+	server.WriteTimeout = 10 * time.Second
+	server.IdleTimeout = 30 * time.Second
+	return &Config{
+		Server:           server,
+		Drain:            DrainConfig{Min: 5 * time.Second},
+		RecoveryDuration: time.Minute,
+	}
 }

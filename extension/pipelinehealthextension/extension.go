@@ -5,26 +5,28 @@ package pipelinehealthextension
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"net/http"
-	"runtime"
-	"slices"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/extension"
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
-	"go.uber.org/zap"
+	"go.opentelemetry.io/collector/pipeline"
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/api"
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/verdict"
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 )
+
+// watchInterval is how often the status is judged when nobody asks, so that
+// what only time changes, such as an engine's silence, is noticed and logged.
+const watchInterval = time.Second
 
 // processStart outlives the extension: a reload makes a new one.
 var processStart = time.Now()
@@ -32,129 +34,176 @@ var processStart = time.Now()
 var (
 	_ engineview.Registry                   = (*healthExtension)(nil)
 	_ extensioncapabilities.PipelineWatcher = (*healthExtension)(nil)
+	_ extensioncapabilities.Dependent       = (*healthExtension)(nil)
 	_ componentstatus.Watcher               = (*healthExtension)(nil)
 )
 
 type healthExtension struct {
-	cfg   *Config
-	set   extension.Settings
-	phase atomic.Int32
+	cfg *Config
+	set extension.Settings
 
-	mu       sync.Mutex
-	sources  map[component.ID]engineview.Source
-	statuses map[string]componentstatus.Status // of components that are not well
+	// Evidence.
+	components signals.Components
+	engines    signals.Engines
+	lifeMu     sync.Mutex // guards life
+	life       drain.Machine
+	terminal   *terminal
 
-	server  *http.Server
-	addr    net.Addr
-	serving sync.WaitGroup
+	telemetry *telemetry
+
+	// stale asks the watcher to judge before its time.
+	stale   chan struct{}
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	server *http.Server
+	addr   net.Addr
 }
 
 func newExtension(set extension.Settings, cfg *Config) *healthExtension {
 	return &healthExtension{
-		cfg: cfg, set: set,
-		sources:  make(map[component.ID]engineview.Source),
-		statuses: make(map[string]componentstatus.Status),
+		cfg:       cfg,
+		set:       set,
+		life:      drain.Machine{Min: cfg.Drain.Min},
+		terminal:  newTerminal(),
+		telemetry: &telemetry{logger: set.Logger, latest: verdict.Judge(verdict.Evidence{})},
+		stale:     make(chan struct{}, 1),
 	}
 }
 
-// Start listens and answers "starting" until the pipelines run.
+// Start listens, and answers "starting" until the pipelines run.
 func (e *healthExtension) Start(ctx context.Context, host component.Host) error {
-	srv, err := e.cfg.Server.ToServer(ctx, host.GetExtensions(), e.set.TelemetrySettings, api.Handler(e.report))
-	if err != nil {
+	if err := e.telemetry.register(e.set.TelemetrySettings); err != nil {
 		return err
 	}
-	ln, err := e.cfg.Server.ToListener(ctx)
-	if err != nil {
-		return fmt.Errorf("pipeline_health::endpoint %q cannot be listened on (health_check has the same default port): %w",
-			e.cfg.Server.NetAddr.Endpoint, err)
+	if err := e.serve(ctx, host); err != nil {
+		e.telemetry.shutdown()
+		return err
 	}
-	e.server, e.addr = srv, ln.Addr()
-	e.serving.Go(func() {
-		if err := srv.Serve(ln); err != nil && !errors.Is(err, http.ErrServerClosed) {
-			e.set.Logger.Error("Health endpoint stopped answering", zap.Error(err))
-		}
-	})
-	e.set.Logger.Info("Answering /health, /ready and /live", zap.Stringer("endpoint", ln.Addr()))
+	watching, stop := context.WithCancel(context.Background())
+	e.stop = stop
+	e.running.Go(func() { e.watch(watching) })
 	return nil
 }
 
-// Shutdown is safe before Start and twice.
+// Shutdown is the last thing that happens to the extension; until then /live
+// is answered. It is safe before Start and twice.
 func (e *healthExtension) Shutdown(ctx context.Context) error {
-	if e.server == nil {
+	e.terminal.close()
+	if e.stop == nil {
 		return nil
 	}
-	err := e.server.Shutdown(ctx)
-	e.serving.Wait()
+	e.stop()
+	err := e.stopServing(ctx)
+	e.running.Wait()
+	e.telemetry.shutdown()
 	return err
 }
 
 // Ready is called once the pipelines run.
 func (e *healthExtension) Ready() error {
-	e.phase.Store(int32(verdict.PhaseRunning))
+	e.withLife(func(m *drain.Machine) { m.Ready() })
+	e.terminal.listen(e.signalled)
+	e.judge("the pipelines run")
 	return nil
 }
 
-// NotReady is called before the first component stops.
-func (e *healthExtension) NotReady() error {
-	e.phase.Store(int32(verdict.PhaseStopping))
-	return nil
-}
-
-// ComponentStatusChanged keeps what is not well. It is called under a lock of
-// the collector's status reporter, so it does nothing slow and reports nothing.
+// ComponentStatusChanged is called under a lock of the collector's status
+// reporter: it stores, and leaves judging to the watcher.
 func (e *healthExtension) ComponentStatusChanged(source *componentstatus.InstanceID, event *componentstatus.Event) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	key := source.Kind().String() + " " + source.ComponentID().String()
-	switch event.Status() {
-	case componentstatus.StatusRecoverableError, componentstatus.StatusPermanentError, componentstatus.StatusFatalError:
-		e.statuses[key] = event.Status()
-	default:
-		delete(e.statuses, key)
+	severity, known := severities[event.Status()]
+	if !known {
+		return
 	}
+	var text string
+	if err := event.Err(); err != nil {
+		text = err.Error()
+	}
+	if e.components.Observe(componentName(source), severity, text, time.Now()) {
+		select {
+		case e.stale <- struct{}{}:
+		default: // the watcher is about to look anyway
+		}
+	}
+}
+
+var severities = map[componentstatus.Status]signals.Severity{
+	componentstatus.StatusStarting:         signals.Fine,
+	componentstatus.StatusOK:               signals.Fine,
+	componentstatus.StatusRecoverableError: signals.Recoverable,
+	componentstatus.StatusPermanentError:   signals.Permanent,
+	componentstatus.StatusFatalError:       signals.Permanent,
+	componentstatus.StatusStopping:         signals.Fine,
+	componentstatus.StatusStopped:          signals.Fine,
+}
+
+// componentName is how operators know a component: as it stands in their
+// configuration. A processor is one component in each of its pipelines.
+func componentName(source *componentstatus.InstanceID) string {
+	name := strings.ToLower(source.Kind().String()) + " " + source.ComponentID().String()
+	separator := " of pipeline "
+	source.AllPipelineIDs(func(id pipeline.ID) bool {
+		name += separator + id.String()
+		separator = ", "
+		return true
+	})
+	return name
 }
 
 // RegisterEngines implements [engineview.Registry].
-func (e *healthExtension) RegisterEngines(receiver component.ID, source engineview.Source) func() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.sources[receiver] = source
-	return func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		if e.sources[receiver] == source {
-			delete(e.sources, receiver)
+func (e *healthExtension) RegisterEngines(_ component.ID, source engineview.Source) (unregister func()) {
+	return e.engines.Register(source)
+}
+
+// watch judges at intervals, and when a component said something new.
+func (e *healthExtension) watch(ctx context.Context) {
+	ticker := time.NewTicker(watchInterval)
+	defer ticker.Stop()
+	for {
+		e.judge("")
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-e.stale:
 		}
 	}
+}
+
+// judge makes a report and tells the log and the metrics. The occasion is the
+// reason of a change that the report itself does not explain.
+func (e *healthExtension) judge(occasion string) {
+	e.telemetry.note(e.report, occasion)
 }
 
 func (e *healthExtension) report() verdict.Report {
 	now := time.Now()
-	evidence := verdict.Evidence{
-		Now: now, Started: processStart,
-		Phase:       verdict.Phase(e.phase.Load()),
-		MemoryBytes: memory(),
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for name, status := range e.statuses {
-		if status == componentstatus.StatusRecoverableError {
-			evidence.Recoverable = append(evidence.Recoverable, name)
-		} else {
-			evidence.Failing = append(evidence.Failing, name)
-		}
-	}
-	slices.Sort(evidence.Recoverable)
-	slices.Sort(evidence.Failing)
-	for _, source := range e.sources {
-		evidence.Engines = append(evidence.Engines, source.Engines(now)...)
-	}
-	return verdict.Judge(evidence)
+	return verdict.Judge(verdict.Evidence{
+		Now:              now,
+		Started:          processStart,
+		Phase:            e.phase(),
+		MemoryBytes:      signals.Memory(),
+		RecoveryDuration: e.cfg.RecoveryDuration,
+		Troubles:         e.components.Troubles(),
+		Engines:          e.engines.At(now),
+	})
 }
 
-// memory is what the Go runtime holds of the operating system's memory.
-func memory() uint64 {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.Sys - m.HeapReleased
+func (e *healthExtension) face() api.Face {
+	return api.Face{
+		Health: e.report,
+		Ready:  func() verdict.Readiness { return verdict.Ready(e.phase()) },
+	}
+}
+
+func (e *healthExtension) phase() (p drain.Phase) {
+	e.withLife(func(m *drain.Machine) { p = m.Phase() })
+	return p
+}
+
+// withLife gives do the life of the pipelines to look at or to move on.
+func (e *healthExtension) withLife(do func(*drain.Machine)) {
+	e.lifeMu.Lock()
+	defer e.lifeMu.Unlock()
+	do(&e.life)
 }

@@ -63,7 +63,7 @@ func TestEndpointsFollowTheLifeOfTheCollector(t *testing.T) {
 	}{
 		{"starting", func() error { return nil }, 503, "starting", 503, `{"reason":"starting","status":"not_ready"}`},
 		{"running", e.Ready, 200, "healthy", 200, `{"status":"ready"}`},
-		{"stopping", e.NotReady, 503, "shutting_down", 503, `{"reason":"shutting_down","status":"not_ready"}`},
+		{"stopping", e.NotReady, 503, "shutting_down", 503, `{"reason":"shutting down","status":"not_ready"}`},
 	}
 	for _, tt := range steps {
 		t.Run(tt.name, func(t *testing.T) {
@@ -99,7 +99,7 @@ func TestMethodsAndPaths(t *testing.T) {
 	assert.Empty(t, body)
 	resp, body = e.ask(t, http.MethodGet, "/status")
 	assert.Equal(t, http.StatusNotFound, resp.StatusCode)
-	assert.Contains(t, body, "/health, /ready and /live")
+	assert.JSONEq(t, `{"error":"not found","paths":["/health","/ready","/live"]}`, body)
 }
 
 func TestHealthNamesTheSilentEngine(t *testing.T) {
@@ -115,7 +115,7 @@ func TestHealthNamesTheSilentEngine(t *testing.T) {
 	resp, body := e.ask(t, http.MethodGet, "/health")
 	assert.Equal(t, 200, resp.StatusCode)
 	assert.Contains(t, body, `"status":"degraded"`)
-	assert.Contains(t, body, "engine b of engine is silent since")
+	assert.Contains(t, body, "engine engine (instance b) is silent, since")
 
 	unregister()
 	unregister()
@@ -144,7 +144,7 @@ func TestPortInUseNamesTheKey(t *testing.T) {
 	cfg.Server.NetAddr.Endpoint = busy.Addr().String()
 	e := newExtension(extensiontest.NewNopSettings(metadata.Type), cfg)
 	err = e.Start(t.Context(), componenttest.NewNopHost())
-	for _, text := range []string{"pipeline_health::endpoint", busy.Addr().String(), "health_check", "address already in use"} {
+	for _, text := range []string{"::endpoint", "pipeline_health", busy.Addr().String(), "address already in use"} {
 		assert.ErrorContains(t, err, text)
 	}
 	assert.NoError(t, e.Shutdown(t.Context()))

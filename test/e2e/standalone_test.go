@@ -169,11 +169,23 @@ func TestReplayThroughBothNodes(t *testing.T) {
 			code, body = c.Probe("/health")
 			return code == 503
 		})
-		assert.Contains(t, body, "engine node-b")
-		assert.NotContains(t, body, "engine node-a", "a goodbye is no alarm")
+		assert.Contains(t, body, "instance node-b")
+		assert.NotContains(t, body, "instance node-a", "a goodbye is no alarm")
 		code, _ = c.Probe("/ready")
 		assert.Equal(t, 200, code, "a dead engine does not un-ready the collector")
 	})
-	c.Signal(syscall.SIGTERM)
-	assert.Zero(t, c.Wait(), "the collector ends cleanly")
+	t.Run("the collector drains", func(t *testing.T) {
+		c.Signal(syscall.SIGTERM)
+		run.Eventually(t, "/ready drops", func() bool {
+			code, _ := c.Probe("/ready")
+			return code == 503
+		})
+		code, _ := c.Probe("/live")
+		assert.Equal(t, 200, code)
+		code, body := c.Probe("/health")
+		assert.Equal(t, 503, code)
+		assert.Contains(t, body, `"status":"shutting_down"`)
+		assert.NotEmpty(t, c.Metrics(), "still serving")
+		assert.Zero(t, c.Wait(), "the collector ends cleanly")
+	})
 }

@@ -7,76 +7,41 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 )
 
-// The values of status.
+// The bounds of what the document says about one check.
 const (
-	Healthy      = "healthy"
-	Degraded     = "degraded"
-	Unhealthy    = "unhealthy"
-	Starting     = "starting"
-	ShuttingDown = "shutting_down"
-)
-
-// The values of a check. Unknown means that there is no evidence yet, and does
-// not worsen the status.
-const (
-	OK      = "ok"
-	Warn    = "degraded"
-	Fail    = "fail"
-	Unknown = "unknown"
-)
-
-// Phase is where the collector is in its life.
-type Phase int
-
-// The phases in their order.
-const (
-	PhaseStarting Phase = iota
-	PhaseRunning
-	PhaseStopping
+	maxReasons   = 20
+	maxNameBytes = 128
 )
 
 // Evidence is what is known at Now.
 type Evidence struct {
 	Now         time.Time
 	Started     time.Time // of the process
-	Phase       Phase
+	Phase       drain.Phase
 	MemoryBytes uint64
-	// Failing and Recoverable name the components whose last reported status
-	// is a permanent error or a recoverable one.
-	Failing, Recoverable []string
-	Engines              []engineview.Engine
+	// RecoveryDuration is how long a recoverable error may last before it
+	// counts as permanent.
+	RecoveryDuration time.Duration
+	Troubles         []signals.Trouble
+	Engines          []engineview.Engine
 }
 
-// Checks are the three verdicts of which the status is the worst.
-type Checks struct {
-	EventPipeline string `json:"event_pipeline"`
-	StateBackend  string `json:"state_backend"`
-	QueryRuntime  string `json:"query_runtime"`
-}
-
-// Report is the document of GET /health.
-type Report struct {
-	Status         string   `json:"status"`
-	UptimeSeconds  int64    `json:"uptime_seconds"`
-	QueriesRunning int64    `json:"queries_running"`
-	StreamsActive  int      `json:"streams_active"`
-	MemoryUsageMB  uint64   `json:"memory_usage_mb"`
-	Checks         Checks   `json:"checks"`
-	Details        []string `json:"details,omitempty"`
-}
-
-// Judge makes the report. One silent engine degrades, all of them make it
-// unhealthy, and an engine that said goodbye counts as neither.
+// Judge makes the report.
 func Judge(e Evidence) Report {
 	r := Report{
-		UptimeSeconds: int64(e.Now.Sub(e.Started) / time.Second),
+		UptimeSeconds: max(0, int64(e.Now.Sub(e.Started)/time.Second)),
 		MemoryUsageMB: e.MemoryBytes >> 20,
-		Checks:        Checks{EventPipeline: OK, StateBackend: Unknown, QueryRuntime: Unknown},
+		// No probe of the state backend exists yet, so nothing is known of it.
+		Checks: Checks{EventPipeline: Unknown, StateBackend: Unknown, QueryRuntime: Unknown},
 	}
 	judgePipeline(&r, e)
 	judgeEngines(&r, e)
@@ -84,58 +49,135 @@ func Judge(e Evidence) Report {
 	return r
 }
 
-func judgePipeline(r *Report, e Evidence) {
-	for _, c := range e.Recoverable {
-		r.Checks.EventPipeline = Warn
-		r.Details = append(r.Details, c+" reports a recoverable error")
+// Ready says whether to send work here.
+func Ready(p drain.Phase) Readiness {
+	switch p {
+	case drain.Starting:
+		return Readiness{Reason: "starting"}
+	case drain.Stopping:
+		return Readiness{Reason: "shutting down"}
+	case drain.Running:
 	}
-	for _, c := range e.Failing {
-		r.Checks.EventPipeline = Fail
-		r.Details = append(r.Details, c+" reports a permanent error")
-	}
+	return Readiness{Ready: true}
 }
 
+// judgePipeline takes the components at their word. Silence is good news once
+// the pipelines run: a component reports errors, not progress.
+func judgePipeline(r *Report, e Evidence) {
+	if e.Phase != drain.Starting {
+		r.Checks.EventPipeline = OK
+	}
+	for _, t := range e.Troubles {
+		r.Checks.EventPipeline = worst(r.Checks.EventPipeline, gravity(t, e))
+	}
+	for _, t := range e.Troubles[:min(len(e.Troubles), maxReasons)] {
+		r.Details.EventPipeline = append(r.Details.EventPipeline, troubleReason(t, e))
+	}
+	r.Details.EventPipeline = andMore(r.Details.EventPipeline, len(e.Troubles), "components in trouble")
+}
+
+func gravity(t signals.Trouble, e Evidence) Check {
+	if t.Severity == signals.Permanent || e.Now.Sub(t.Since) >= e.RecoveryDuration {
+		return Fail
+	}
+	return Warn
+}
+
+func troubleReason(t signals.Trouble, e Evidence) Reason {
+	kind := "a permanent error"
+	if t.Severity == signals.Recoverable {
+		kind = "a recoverable error"
+		if gravity(t, e) == Fail {
+			kind = fmt.Sprintf("an error that did not recover within %s", e.RecoveryDuration)
+		}
+	}
+	return Reason{Text: fmt.Sprintf("%s reports %s, %s", t.Component, kind, since(t.Since, e.Now)), Err: t.Err}
+}
+
+// judgeEngines counts live engines. One silent engine degrades, silence of all
+// is failure, and an engine that said goodbye counts as neither: where none is
+// left nothing is known about queries.
 func judgeEngines(r *Report, e Evidence) {
-	var up, silent int
+	var silent []engineview.Engine
 	for _, engine := range e.Engines {
 		switch engine.State {
 		case engineview.StateUp:
-			up++
+			r.Engines.Up++
 			r.QueriesRunning += engine.Queries
 			r.StreamsActive += engine.Streams
 		case engineview.StateSilent:
-			silent++
-			r.Details = append(r.Details, fmt.Sprintf("engine %s of %s is silent since %s",
-				engine.InstanceID, engine.Name, engine.LastSeen.UTC().Format(time.RFC3339)))
+			silent = append(silent, engine)
 		case engineview.StateShutdown:
+			r.Engines.Shutdown++
 		}
 	}
+	r.Engines.Silent = int64(len(silent))
 	switch {
-	case silent > 0 && up > 0:
+	case len(silent) > 0 && r.Engines.Up > 0:
 		r.Checks.QueryRuntime = Warn
-	case silent > 0:
+	case len(silent) > 0:
 		r.Checks.QueryRuntime = Fail
-	case up > 0:
+	case r.Engines.Up > 0:
 		r.Checks.QueryRuntime = OK
 	}
+	r.Details.QueryRuntime = silenceReasons(silent, e.Now)
 }
 
-func status(p Phase, c Checks) string {
+// silenceReasons names the engines that fell silent first: the others may have
+// followed them.
+func silenceReasons(silent []engineview.Engine, now time.Time) []Reason {
+	slices.SortStableFunc(silent, func(a, b engineview.Engine) int { return a.LastSeen.Compare(b.LastSeen) })
+	var reasons []Reason
+	for _, engine := range silent[:min(len(silent), maxReasons)] {
+		reasons = append(reasons, Reason{Text: fmt.Sprintf("engine %s (instance %s) is silent, %s",
+			shorten(engine.Name), shorten(engine.InstanceID), since(engine.LastSeen, now))})
+	}
+	return andMore(reasons, len(silent), "silent engines")
+}
+
+func andMore(reasons []Reason, total int, what string) []Reason {
+	if total <= len(reasons) {
+		return reasons
+	}
+	return append(reasons, Reason{Text: fmt.Sprintf("%d more %s", total-len(reasons), what)})
+}
+
+func since(t, now time.Time) string {
+	return fmt.Sprintf("since %s (%s)", t.UTC().Format(time.RFC3339), max(0, now.Sub(t)).Truncate(time.Second))
+}
+
+// shorten keeps a sender from filling the document with its name.
+func shorten(name string) string {
+	if len(name) <= maxNameBytes {
+		return name
+	}
+	return strings.ToValidUTF8(name[:maxNameBytes], "") + "..."
+}
+
+func worst(a, b Check) Check {
+	if a == Fail || b == Fail {
+		return Fail
+	}
+	if a == Warn || b == Warn {
+		return Warn
+	}
+	return b
+}
+
+func status(p drain.Phase, c Checks) Status {
 	switch p {
-	case PhaseStarting:
+	case drain.Starting:
 		return Starting
-	case PhaseStopping:
+	case drain.Stopping:
 		return ShuttingDown
-	case PhaseRunning:
+	case drain.Running:
 	}
-	worst := Healthy
-	for _, check := range []string{c.EventPipeline, c.StateBackend, c.QueryRuntime} {
-		switch check {
-		case Fail:
-			return Unhealthy
-		case Warn:
-			worst = Degraded
-		}
+	switch worst(worst(c.EventPipeline, c.StateBackend), c.QueryRuntime) {
+	case Fail:
+		return Unhealthy
+	case Warn:
+		return Degraded
+	case OK, Unknown:
 	}
-	return worst
+	return Healthy
 }

@@ -4,49 +4,170 @@
 package verdict
 
 import (
+	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 )
 
+var now = time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC)
+
+func engine(id string, s engineview.State) engineview.Engine {
+	return engineview.Engine{Name: "flux", InstanceID: id, State: s, Queries: 2, Streams: 3, LastSeen: now.Add(-time.Minute)}
+}
+
+func trouble(s signals.Severity, age time.Duration) signals.Trouble {
+	return signals.Trouble{Component: "exporter kafka", Severity: s, Since: now.Add(-age)}
+}
+
 func TestJudge(t *testing.T) {
-	up := engineview.Engine{State: engineview.StateUp, Queries: 2, Streams: 3}
-	silent := engineview.Engine{State: engineview.StateSilent, Queries: 9, Streams: 9}
-	gone := engineview.Engine{State: engineview.StateShutdown, Queries: 9, Streams: 9}
+	up, silent, gone := engine("a", engineview.StateUp), engine("b", engineview.StateSilent), engine("c", engineview.StateShutdown)
+	type engines = []engineview.Engine
+	type troubles = []signals.Trouble
 	tests := []struct {
-		name                      string
-		e                         Evidence
-		status, pipeline, runtime string
-		queries                   int64
-		streams, wantDetails      int
+		name     string
+		phase    drain.Phase
+		troubles troubles
+		engines  engines
+		status   Status
+		pipeline Check
+		runtime  Check
+		counts   Engines
 	}{
-		{"starting", Evidence{}, Starting, OK, Unknown, 0, 0, 0},
-		{"stopping", Evidence{Phase: PhaseStopping}, ShuttingDown, OK, Unknown, 0, 0, 0},
-		{"no engine ever", Evidence{Phase: PhaseRunning}, Healthy, OK, Unknown, 0, 0, 0},
-		{"two up", Evidence{Phase: PhaseRunning, Engines: []engineview.Engine{up, up}}, Healthy, OK, OK, 4, 6, 0},
-		{"one silent", Evidence{Phase: PhaseRunning, Engines: []engineview.Engine{up, silent}}, Degraded, OK, Warn, 2, 3, 1},
-		{"all silent", Evidence{Phase: PhaseRunning, Engines: []engineview.Engine{silent}}, Unhealthy, OK, Fail, 0, 0, 1},
-		{"goodbye beside up", Evidence{Phase: PhaseRunning, Engines: []engineview.Engine{up, gone}}, Healthy, OK, OK, 2, 3, 0},
-		{"goodbye alone", Evidence{Phase: PhaseRunning, Engines: []engineview.Engine{gone}}, Healthy, OK, Unknown, 0, 0, 0},
-		{"recoverable", Evidence{Phase: PhaseRunning, Recoverable: []string{"x"}}, Degraded, Warn, Unknown, 0, 0, 1},
-		{"permanent", Evidence{Phase: PhaseRunning, Failing: []string{"x"}, Recoverable: []string{"y"}}, Unhealthy, Fail, Unknown, 0, 0, 2},
+		{"starting", drain.Starting, nil, nil, Starting, Unknown, Unknown, Engines{}},
+		{"starting in trouble", drain.Starting, troubles{trouble(signals.Permanent, 0)}, nil, Starting, Fail, Unknown, Engines{}},
+		{"stopping", drain.Stopping, nil, engines{up}, ShuttingDown, OK, OK, Engines{Up: 1}},
+		{"stopping in trouble", drain.Stopping, troubles{trouble(signals.Permanent, 0)}, engines{silent}, ShuttingDown, Fail, Fail, Engines{Silent: 1}},
+		{"no engine ever", drain.Running, nil, nil, Healthy, OK, Unknown, Engines{}},
+		{"two up", drain.Running, nil, engines{up, up}, Healthy, OK, OK, Engines{Up: 2}},
+		{"one silent", drain.Running, nil, engines{up, silent}, Degraded, OK, Warn, Engines{Up: 1, Silent: 1}},
+		{"all silent", drain.Running, nil, engines{silent, silent}, Unhealthy, OK, Fail, Engines{Silent: 2}},
+		{"goodbye beside up", drain.Running, nil, engines{up, gone}, Healthy, OK, OK, Engines{Up: 1, Shutdown: 1}},
+		{"goodbye beside silent", drain.Running, nil, engines{silent, gone}, Unhealthy, OK, Fail, Engines{Silent: 1, Shutdown: 1}},
+		{"goodbye beside both", drain.Running, nil, engines{up, silent, gone}, Degraded, OK, Warn, Engines{Up: 1, Silent: 1, Shutdown: 1}},
+		{"goodbye alone", drain.Running, nil, engines{gone}, Healthy, OK, Unknown, Engines{Shutdown: 1}},
+		{"recoverable", drain.Running, troubles{trouble(signals.Recoverable, 59*time.Second)}, nil, Degraded, Warn, Unknown, Engines{}},
+		{"recoverable for too long", drain.Running, troubles{trouble(signals.Recoverable, time.Minute)}, nil, Unhealthy, Fail, Unknown, Engines{}},
+		{"permanent", drain.Running, troubles{trouble(signals.Permanent, 0)}, nil, Unhealthy, Fail, Unknown, Engines{}},
+		{"permanent before recoverable", drain.Running, troubles{trouble(signals.Permanent, 9), trouble(signals.Recoverable, 0)}, nil, Unhealthy, Fail, Unknown, Engines{}},
+		{"the worst check decides", drain.Running, troubles{trouble(signals.Recoverable, 0)}, engines{silent}, Unhealthy, Warn, Fail, Engines{Silent: 1}},
+		{"two degraded checks", drain.Running, troubles{trouble(signals.Recoverable, 0)}, engines{up, silent}, Degraded, Warn, Warn, Engines{Up: 1, Silent: 1}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := Judge(tt.e)
-			if got.Status != tt.status || got.Checks.EventPipeline != tt.pipeline || got.Checks.QueryRuntime != tt.runtime ||
-				got.QueriesRunning != tt.queries || got.StreamsActive != tt.streams || len(got.Details) != tt.wantDetails {
-				t.Errorf("Judge() = %+v", got)
+			got := Judge(Evidence{
+				Now: now, Phase: tt.phase, RecoveryDuration: time.Minute,
+				Troubles: tt.troubles, Engines: tt.engines,
+			})
+			if got.Status != tt.status {
+				t.Errorf("Status = %s, want %s", got.Status, tt.status)
+			}
+			if want := (Checks{tt.pipeline, Unknown, tt.runtime}); got.Checks != want {
+				t.Errorf("Checks = %+v, want %+v", got.Checks, want)
+			}
+			if got.Engines != tt.counts || got.QueriesRunning != 2*tt.counts.Up || got.StreamsActive != 3*int(tt.counts.Up) {
+				t.Errorf("counts are %+v, %d queries, %d streams", got.Engines, got.QueriesRunning, got.StreamsActive)
+			}
+			if len(got.Details.EventPipeline) != len(tt.troubles) || len(got.Details.QueryRuntime) != int(tt.counts.Silent) {
+				t.Errorf("Details = %+v", got.Details)
 			}
 		})
 	}
 }
 
+func TestEveryDegradedCheckHasItsReason(t *testing.T) {
+	later := engine("b", engineview.StateSilent)
+	later.LastSeen = now.Add(-30500 * time.Millisecond)
+	got := Judge(Evidence{
+		Now: now, Phase: drain.Running, RecoveryDuration: time.Minute,
+		Troubles: []signals.Trouble{
+			trouble(signals.Recoverable, 2*time.Minute),
+			trouble(signals.Recoverable, time.Second),
+			{Component: "receiver otlp", Severity: signals.Permanent, Since: now, Err: "password hunter2 refused"},
+		},
+		Engines: []engineview.Engine{later, engine("a", engineview.StateSilent)},
+	})
+	text, err := json.MarshalIndent(got.Details, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{
+  "event_pipeline": [
+    "exporter kafka reports an error that did not recover within 1m0s, since 2026-03-01T02:58:00Z (2m0s)",
+    "exporter kafka reports a recoverable error, since 2026-03-01T02:59:59Z (1s)",
+    "receiver otlp reports a permanent error, since 2026-03-01T03:00:00Z (0s)"
+  ],
+  "query_runtime": [
+    "engine flux (instance a) is silent, since 2026-03-01T02:59:00Z (1m0s)",
+    "engine flux (instance b) is silent, since 2026-03-01T02:59:29Z (30s)"
+  ]
+}`
+	if string(text) != want {
+		t.Errorf("Details are\n%s\nwant\n%s", text, want)
+	}
+	if full := got.Details.EventPipeline[2].String(); !strings.HasSuffix(full, ": password hunter2 refused") {
+		t.Errorf("String() = %q lacks the error", full)
+	}
+}
+
+func TestDetailsAreBounded(t *testing.T) {
+	e := Evidence{Now: now, Phase: drain.Running}
+	for i := range 57 {
+		silent := engine(fmt.Sprint(strings.Repeat("é", 1000), i), engineview.StateSilent)
+		e.Engines = append(e.Engines, silent)
+		e.Troubles = append(e.Troubles, trouble(signals.Permanent, 0))
+	}
+	details := Judge(e).Details
+	for name, reasons := range map[string][]Reason{
+		"37 more silent engines": details.QueryRuntime, "37 more components in trouble": details.EventPipeline,
+	} {
+		if last := reasons[len(reasons)-1].Text; len(reasons) != maxReasons+1 || last != name {
+			t.Errorf("%d reasons, the last is %q, want %q", len(reasons), last, name)
+		}
+	}
+	if text := details.QueryRuntime[0].Text; len(text) > 2*maxNameBytes || strings.ToValidUTF8(text, "") != text {
+		t.Errorf("a reason of %d bytes: %q", len(text), text)
+	}
+}
+
 func TestUptimeAndMemory(t *testing.T) {
-	now := time.Unix(1000, 0)
-	got := Judge(Evidence{Now: now, Started: now.Add(-90500 * time.Millisecond), MemoryBytes: 256 << 20})
+	got := Judge(Evidence{Now: now, Started: now.Add(-90500 * time.Millisecond), MemoryBytes: 256<<20 + 1})
 	if got.UptimeSeconds != 90 || got.MemoryUsageMB != 256 {
 		t.Errorf("Judge() = %+v", got)
+	}
+	if got := Judge(Evidence{Now: now, Started: now.Add(time.Hour)}); got.UptimeSeconds != 0 {
+		t.Errorf("uptime %d before the start", got.UptimeSeconds)
+	}
+}
+
+func TestReady(t *testing.T) {
+	for phase, want := range map[drain.Phase]Readiness{
+		drain.Starting: {Reason: "starting"},
+		drain.Running:  {Ready: true},
+		drain.Stopping: {Reason: "shutting down"},
+	} {
+		if got := Ready(phase); got != want {
+			t.Errorf("Ready(%d) = %+v, want %+v", phase, got, want)
+		}
+	}
+}
+
+func TestWorse(t *testing.T) {
+	worse := map[[2]Status]bool{
+		{Healthy, Degraded}: true, {Healthy, Unhealthy}: true, {Degraded, Unhealthy}: true,
+		{Starting, Degraded}: true, {Starting, Unhealthy}: true,
+		{ShuttingDown, Degraded}: true, {ShuttingDown, Unhealthy}: true, // cannot happen
+	}
+	for _, before := range Statuses {
+		for _, after := range Statuses {
+			if got := after.Worse(before); got != worse[[2]Status{before, after}] {
+				t.Errorf("%s.Worse(%s) = %v", after, before, got)
+			}
+		}
 	}
 }

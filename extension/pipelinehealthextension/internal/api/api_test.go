@@ -1,0 +1,119 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package api
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/verdict"
+)
+
+func face(r verdict.Report, ready verdict.Readiness) Face {
+	return Face{Health: func() verdict.Report { return r }, Ready: func() verdict.Readiness { return ready }}
+}
+
+func TestHealthHasTheKeysOfTheContract(t *testing.T) {
+	report := verdict.Report{
+		Status: verdict.Healthy, UptimeSeconds: 3600, QueriesRunning: 5, StreamsActive: 10, MemoryUsageMB: 256,
+		Checks:  verdict.Checks{EventPipeline: verdict.OK, StateBackend: verdict.Unknown, QueryRuntime: verdict.OK},
+		Engines: verdict.Engines{Up: 2},
+	}
+	got := ask(t, face(report, verdict.Readiness{}), http.MethodGet, "/health")
+	want := `{"status":"healthy","uptime_seconds":3600,"queries_running":5,"streams_active":10,"memory_usage_mb":256,` +
+		`"checks":{"event_pipeline":"ok","state_backend":"unknown","query_runtime":"ok"},` +
+		`"engines":{"up":2,"silent":0,"shutdown":0}}`
+	if body := got.Body.String(); body != want {
+		t.Errorf("body is\n%s\nwant\n%s", body, want)
+	}
+}
+
+func TestHealthNamesReasonsAndKeepsErrorsBack(t *testing.T) {
+	report := verdict.Report{
+		Status:  verdict.Degraded,
+		Details: verdict.Details{EventPipeline: []verdict.Reason{{Text: "exporter x is in trouble", Err: "secret"}}},
+	}
+	got := ask(t, face(report, verdict.Readiness{}), http.MethodGet, "/health").Body.String()
+	want := `"details":{"event_pipeline":["exporter x is in trouble"]}}`
+	if len(got) < len(want) || got[len(got)-len(want):] != want {
+		t.Errorf("body is %s, want it to end with %s", got, want)
+	}
+}
+
+func TestCodes(t *testing.T) {
+	tests := []struct {
+		path  string
+		face  Face
+		code  int
+		check string // the whole body, "" where another test reads it
+	}{
+		{"/health", face(verdict.Report{Status: verdict.Healthy}, verdict.Readiness{}), 200, ""},
+		{"/health", face(verdict.Report{Status: verdict.Degraded}, verdict.Readiness{}), 200, ""},
+		{"/health", face(verdict.Report{Status: verdict.Unhealthy}, verdict.Readiness{}), 503, ""},
+		{"/health", face(verdict.Report{Status: verdict.Starting}, verdict.Readiness{}), 503, ""},
+		{"/health", face(verdict.Report{Status: verdict.ShuttingDown}, verdict.Readiness{}), 503, ""},
+		{"/ready", face(verdict.Report{}, verdict.Readiness{Ready: true}), 200, `{"status":"ready"}`},
+		{"/ready", face(verdict.Report{}, verdict.Readiness{Reason: "starting"}), 503, `{"status":"not_ready","reason":"starting"}`},
+		{"/ready", face(verdict.Report{}, verdict.Readiness{Reason: "shutting down"}), 503, `{"status":"not_ready","reason":"shutting down"}`},
+		{"/live", Face{}, 200, `{"status":"alive"}`},
+		{"/", Face{}, 404, string(notFound)},
+		{"/status", Face{}, 404, string(notFound)},
+		{"/health/", Face{}, 404, string(notFound)},
+		{"/health/../live", Face{}, 404, string(notFound)},
+	}
+	for _, tt := range tests {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			got := ask(t, tt.face, method, tt.path)
+			if got.Code != tt.code {
+				t.Errorf("%s %s = %d, want %d", method, tt.path, got.Code, tt.code)
+			}
+			if body := got.Body.String(); tt.check != "" && body != tt.check {
+				t.Errorf("%s %s answers %s, want %s", method, tt.path, body, tt.check)
+			}
+		}
+	}
+}
+
+func TestOtherMethods(t *testing.T) {
+	for _, method := range []string{
+		http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodTrace, "BREW",
+	} {
+		for _, path := range []string{"/health", "/ready", "/live"} {
+			got := ask(t, Face{}, method, path)
+			if got.Code != http.StatusMethodNotAllowed || got.Header().Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s %s = %d, Allow %q", method, path, got.Code, got.Header().Get("Allow"))
+			}
+			if body := got.Body.String(); body != string(notAllowed) {
+				t.Errorf("%s %s answers %s", method, path, body)
+			}
+		}
+		if got := ask(t, Face{}, method, "/nowhere"); got.Code != http.StatusNotFound {
+			t.Errorf("%s /nowhere = %d", method, got.Code)
+		}
+	}
+}
+
+// ask checks what is the same for every answer.
+func ask(t *testing.T, f Face, method, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	f.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, http.NoBody))
+	for key, want := range map[string]string{"Content-Type": "application/json", "Cache-Control": "no-store"} {
+		if got := w.Header().Get(key); got != want {
+			t.Errorf("%s %s: %s is %q, want %q", method, path, key, got, want)
+		}
+	}
+	return w
+}
+
+func BenchmarkLive(b *testing.B) {
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/live", http.NoBody)
+	w := httptest.NewRecorder()
+	b.ReportAllocs()
+	for b.Loop() {
+		w.Body.Reset()
+		Face{}.ServeHTTP(w, r)
+	}
+}
