@@ -77,16 +77,22 @@ func (c *Collector) WaitReady() {
 
 // Probe asks the health port and returns code and body, 0 when nothing answers.
 func (c *Collector) Probe(path string) (code int, body string) {
-	return get(c.t, "http://"+addr(c.Health)+path, "")
+	code, _, body = get(c.t, "http://"+addr(c.Health)+path, "")
+	return code, body
 }
 
-// MetricsURL is where Prometheus scrapes the engines' metrics.
-func (c *Collector) MetricsURL() string { return "http://" + addr(c.Prometheus) + "/metrics" }
+// Page gets the engines' metrics as text, with its content type.
+func (c *Collector) Page(accept string) (code int, contentType, body string) {
+	c.t.Helper()
+	return get(c.t, c.metricsURL(), accept)
+}
+
+func (c *Collector) metricsURL() string { return "http://" + addr(c.Prometheus) + "/metrics" }
 
 // Metrics scrapes the engines' metrics.
 func (c *Collector) Metrics() scrape.Snapshot {
 	c.t.Helper()
-	return fetch(c.t, c.MetricsURL())
+	return fetch(c.t, c.metricsURL())
 }
 
 // SelfMetrics scrapes the collector's own metrics.
@@ -100,7 +106,7 @@ func (c *Collector) Endpoint() string { return addr(c.GRPC) }
 
 func fetch(t testing.TB, url string) scrape.Snapshot {
 	t.Helper()
-	code, body := get(t, url, "")
+	code, _, body := get(t, url, "")
 	if code != http.StatusOK {
 		t.Fatalf("GET %s: %d %s", url, code, body)
 	}
@@ -112,7 +118,7 @@ func fetch(t testing.TB, url string) scrape.Snapshot {
 }
 
 // get returns code 0 when nothing answers within two seconds.
-func get(t testing.TB, url, accept string) (code int, body string) {
+func get(t testing.TB, url, accept string) (code int, contentType, body string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
@@ -125,12 +131,12 @@ func get(t testing.TB, url, accept string) (code int, body string) {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0, err.Error()
+		return 0, "", err.Error()
 	}
 	defer func() { _ = resp.Body.Close() }()
 	raw, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return 0, err.Error()
+		return 0, "", err.Error()
 	}
-	return resp.StatusCode, string(raw)
+	return resp.StatusCode, resp.Header.Get("Content-Type"), string(raw)
 }

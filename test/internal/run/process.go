@@ -156,14 +156,21 @@ func (p *Process) Stop() int {
 	return p.Wait()
 }
 
-// Eventually waits until what holds, looking 20 times a second.
+// Eventually waits until what holds, looking 20 times a second, and fails the
+// test when it never does.
 func Eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !holds() {
-		if time.Now().After(deadline) {
-			t.Fatalf("after %s still not so: %s", patience, what)
-		}
-		time.Sleep(50 * time.Millisecond)
+	if !Within(holds) {
+		t.Fatalf("after %s still not so: %s", patience, what)
 	}
+}
+
+// Within is Eventually for callers that have more to say when it never holds.
+func Within(holds func() bool) bool {
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
 }

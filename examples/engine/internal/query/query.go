@@ -158,6 +158,9 @@ func (q *Query) batch(ctx context.Context, m junction.Message) error {
 	if q.holds() {
 		q.links.keep(b.Link())
 	}
+	if b.Sampled() { // one line for a traced batch, so that log and trace point at each other
+		q.logger.DebugContext(b.Context(), "batch executed", "events.processed", n, "events.emitted", out.Len())
+	}
 	return q.emit(ctx, b, out)
 }
 
