@@ -1,0 +1,73 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package otlp
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// Sender is one connection of one program, as the collector sees it.
+type Sender struct {
+	conn *grpc.ClientConn
+	next int
+}
+
+// NewSender connects to endpoint until the test ends.
+func NewSender(t testing.TB, endpoint string) *Sender {
+	t.Helper()
+	conn, err := grpc.NewClient(endpoint, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return &Sender{conn: conn}
+}
+
+// Batch returns n log records whose bodies no other batch has.
+func (s *Sender) Batch(n int) (ld plog.Logs, bodies []string) {
+	ld = plog.NewLogs()
+	rl := ld.ResourceLogs().AppendEmpty()
+	rl.Resource().Attributes().PutStr("service.name", "sender")
+	rl.Resource().Attributes().PutStr("service.instance.id", "1")
+	records := rl.ScopeLogs().AppendEmpty().LogRecords()
+	for range n {
+		s.next++
+		body := fmt.Sprintf("record %06d", s.next)
+		records.AppendEmpty().Body().SetStr(body)
+		bodies = append(bodies, body)
+	}
+	return ld, bodies
+}
+
+// Logs sends a batch once.
+func (s *Sender) Logs(ctx context.Context, ld plog.Logs) error {
+	_, err := plogotlp.NewGRPCClient(s.conn).Export(ctx, plogotlp.NewExportRequestFromLogs(ld))
+	return err
+}
+
+// Gauge sends one point of a gauge from a resource with these attributes.
+func (s *Sender) Gauge(ctx context.Context, resource map[string]string, name string, value int64) error {
+	md := pmetric.NewMetrics()
+	rm := md.ResourceMetrics().AppendEmpty()
+	for k, v := range resource {
+		rm.Resource().Attributes().PutStr(k, v)
+	}
+	m := rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+	m.SetName(name)
+	p := m.SetEmptyGauge().DataPoints().AppendEmpty()
+	p.SetTimestamp(pcommon.Timestamp(1_900_000_000_000_000_000))
+	p.SetIntValue(value)
+	_, err := pmetricotlp.NewGRPCClient(s.conn).Export(ctx, pmetricotlp.NewExportRequestFromMetrics(md))
+	return err
+}
