@@ -6,6 +6,7 @@ package telemetry
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"go.opentelemetry.io/contrib/bridges/otelslog"
 	"go.opentelemetry.io/otel/log"
@@ -69,7 +70,7 @@ func (b *bridge) WithGroup(name string) slog.Handler {
 
 func (b *bridge) with(step func(slog.Handler) slog.Handler) *bridge {
 	next := *b
-	next.replay = append(b.replay[:len(b.replay):len(b.replay)], step)
+	next.replay = append(slices.Clip(b.replay), step)
 	next.next = step(b.next)
 	return &next
 }

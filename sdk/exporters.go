@@ -27,7 +27,6 @@ type exporterOptions[O any] struct {
 	headers  func(map[string]string) O
 	timeout  func(time.Duration) O
 	gzip     func() O
-	plain    func() O
 }
 
 // choose returns the options for what t says; what it does not say is left to the exporter.

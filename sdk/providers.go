@@ -8,7 +8,6 @@ import (
 	"fmt"
 
 	"go.opentelemetry.io/otel"
-	logglobal "go.opentelemetry.io/otel/log/global"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/resource"
@@ -101,7 +100,7 @@ func newLoggerProvider(res *resource.Resource, e sdklog.Exporter) *sdklog.Logger
 func (p providers) setGlobals(sink *errorSink) {
 	otel.SetMeterProvider(p.metrics)
 	otel.SetTracerProvider(p.traces)
-	logglobal.SetLoggerProvider(p.logs)
+	otel.SetLoggerProvider(p.logs)
 	otel.SetTextMapPropagator(propagate.Propagator())
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(sink.report))
 }

@@ -72,9 +72,11 @@ type metricExporter struct{ exporter }
 func (e metricExporter) Temporality(k sdkmetric.InstrumentKind) metricdata.Temporality {
 	return sdkmetric.DefaultTemporalitySelector(k)
 }
+
 func (e metricExporter) Aggregation(k sdkmetric.InstrumentKind) sdkmetric.Aggregation {
 	return sdkmetric.DefaultAggregationSelector(k)
 }
+
 func (e metricExporter) Export(ctx context.Context, _ *metricdata.ResourceMetrics) error {
 	return e.run(ctx)
 }

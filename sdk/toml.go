@@ -97,8 +97,7 @@ func positioned(path string, text []byte, err error, ignore []string) error {
 	if err == nil {
 		return nil
 	}
-	var unknown *toml.StrictMissingError
-	if errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*toml.StrictMissingError](err); ok {
 		var errs []error
 		for _, e := range unknown.Errors {
 			key := e.Key()
@@ -110,8 +109,7 @@ func positioned(path string, text []byte, err error, ignore []string) error {
 		}
 		return errors.Join(errs...)
 	}
-	var bad *toml.DecodeError
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, _ := bad.Position()
 		reason := structField.ReplaceAllString(strings.TrimPrefix(bad.Error(), "toml: "), "")
 		if key := strings.Join(bad.Key(), "."); key != "" {

@@ -18,7 +18,7 @@ import (
 )
 
 // runBatch sends one batch through every stage of a query.
-func runBatch(t *testing.T, app *telemetry.App) telemetry.Link {
+func runBatch(t *testing.T, app *telemetry.App) {
 	t.Helper()
 	q := app.Query("q1")
 	in, out := q.Input("In"), q.Output("Out")
@@ -51,7 +51,6 @@ func runBatch(t *testing.T, app *telemetry.App) telemetry.Link {
 	nested(telemetry.StageOutput, telemetry.StageFormat, telemetry.StageSend)
 	b.Emitted(out, 3)
 	b.Error("parse", errors.New("no number"))
-	return b.Link()
 }
 
 // tree is the parent of every span, by name.

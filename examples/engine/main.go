@@ -22,7 +22,8 @@ import (
 )
 
 // version is the engine's own, service.version unless configured otherwise.
-const version = "0.1.0"
+// The build sets it to that of the distribution.
+var version = "0.1.0-dev"
 
 // flushTimeout bounds how long the last telemetry may take to leave.
 const flushTimeout = 5 * time.Second
@@ -33,6 +34,12 @@ const (
 )
 
 func main() {
+	os.Exit(signalled())
+}
+
+// signalled runs the program until it ends or is asked to; a second signal ends
+// it at once.
+func signalled() int {
 	stop, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	signals := make(chan os.Signal, 2)
@@ -44,7 +51,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "eventflux-engine: second signal, exiting at once")
 		os.Exit(exitFailed)
 	}()
-	os.Exit(run(stop, os.Args[1:], os.Stdout, os.Stderr))
+	return run(stop, os.Args[1:], os.Stdout, os.Stderr)
 }
 
 // run is the whole program; stop asks it to finish.

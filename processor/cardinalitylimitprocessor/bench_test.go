@@ -31,6 +31,7 @@ func benchBatch(attributes, from int) pmetric.Metrics {
 }
 
 func perPoint(b *testing.B) {
+	b.Helper()
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchPoints, "ns/point")
 }
 

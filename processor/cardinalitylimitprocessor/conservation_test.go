@@ -136,6 +136,7 @@ func TestConservation(t *testing.T) {
 }
 
 func testConservation(t *testing.T, rng *rand.Rand) {
+	t.Helper()
 	reading := componenttest.NewTelemetry()
 	defer func() { require.NoError(t, reading.Shutdown(t.Context())) }()
 	next, clock := &failing{}, newClock()

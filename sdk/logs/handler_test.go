@@ -43,14 +43,14 @@ func write(t *testing.T, opts Options, ctx context.Context, level slog.Level, ms
 func TestGoldenLineOfTheLoggingStandards(t *testing.T) {
 	got := write(t, Options{}, inSpan(), slog.LevelInfo, "Query executed successfully",
 		"target", "eventflux::query", "query.id", "stock_aggregation", "stream.name", "StockStream", "events.processed", 1234, "duration.ms", 15)
-	assert.Equal(t, `{"timestamp":"2025-10-11T10:30:45.123Z","level":"INFO","target":"eventflux::query",`+
+	assert.JSONEq(t, `{"timestamp":"2025-10-11T10:30:45.123Z","level":"INFO","target":"eventflux::query",`+
 		`"message":"Query executed successfully","fields":{"query.id":"stock_aggregation","stream.name":"StockStream",`+
 		`"events.processed":1234,"duration.ms":15},"span":{"trace_id":"abc12300000000000000000000000001","span_id":"def4560000000002"}}`+"\n", got)
 }
 
 func TestWithoutASpanThereIsNoSpanMember(t *testing.T) {
 	got := write(t, Options{Target: "eventflux"}, t.Context(), slog.LevelWarn, "slow")
-	assert.Equal(t, `{"timestamp":"2025-10-11T10:30:45.123Z","level":"WARN","target":"eventflux","message":"slow","fields":{}}`+"\n", got)
+	assert.JSONEq(t, `{"timestamp":"2025-10-11T10:30:45.123Z","level":"WARN","target":"eventflux","message":"slow","fields":{}}`+"\n", got)
 }
 
 func TestPrettyLine(t *testing.T) {
@@ -103,6 +103,7 @@ func TestTargetIsReservedOnlyAtTheTop(t *testing.T) {
 func TestHandlerKeepsTheContractOfSlog(t *testing.T) {
 	var out bytes.Buffer
 	slogtest.Run(t, func(*testing.T) slog.Handler { out.Reset(); return NewHandler(&out, Options{}) }, func(t *testing.T) map[string]any {
+		t.Helper()
 		var l struct {
 			Timestamp, Level, Message string
 			Fields                    map[string]any

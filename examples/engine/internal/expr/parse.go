@@ -5,6 +5,7 @@ package expr
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
@@ -165,11 +166,9 @@ func (p *parser) accept(ops ...string) (token, bool) {
 	if t.kind != symbol {
 		return token{}, false
 	}
-	for _, op := range ops {
-		if t.text == op {
-			p.at++
-			return t, true
-		}
+	if slices.Contains(ops, t.text) {
+		p.at++
+		return t, true
 	}
 	return token{}, false
 }

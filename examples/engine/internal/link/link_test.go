@@ -88,7 +88,7 @@ func TestALostAnswerCountsNoEventTwice(t *testing.T) {
 		if err := c.Format(b); err != nil {
 			t.Fatal(err)
 		}
-		for c.Send(context.Background()) != nil { //nolint:revive // repeated as a query does
+		for c.Send(context.Background()) != nil {
 		}
 		m, state := q.TryTake()
 		if state != junction.Taken || m.Batch.Len() != 3 || names.Name(m.Batch.Row(0).Symbol(0)) != "ORCL" {
@@ -100,7 +100,7 @@ func TestALostAnswerCountsNoEventTwice(t *testing.T) {
 			}
 		}
 	}
-	for c.Finish(context.Background()) != nil { //nolint:revive // repeated as a query does
+	for c.Finish(context.Background()) != nil {
 	}
 	if m, _ := q.TryTake(); !m.End {
 		t.Error("the end of the input did not arrive")

@@ -5,7 +5,11 @@
 // the companies whose shares are traded.
 package market
 
-import "github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+import (
+	"slices"
+
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+)
 
 // The streams of the application, in the order events pass them.
 var (
@@ -22,7 +26,7 @@ var (
 	// Aggregate is one event per window and symbol; event time is the window's end.
 	Aggregate = &event.Schema{Stream: "AggregateStream", Columns: aggregate}
 	// Enriched is Aggregate with what is known about the symbol.
-	Enriched = &event.Schema{Stream: "EnrichedStream", Columns: append(aggregate[:len(aggregate):len(aggregate)],
+	Enriched = &event.Schema{Stream: "EnrichedStream", Columns: append(slices.Clip(aggregate),
 		event.Column{Name: "name", Type: event.Symbol},
 		event.Column{Name: "sector", Type: event.Symbol},
 	)}

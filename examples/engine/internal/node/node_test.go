@@ -45,6 +45,7 @@ func (r running) wait(t *testing.T) {
 }
 
 func testConfig(t *testing.T) Config {
+	t.Helper()
 	cfg := DefaultConfig()
 	cfg.Listen = "127.0.0.1:0"
 	cfg.Rate = 0
@@ -197,7 +198,7 @@ func unusedAddress(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	return l.Addr().String()
 }
 
@@ -227,7 +228,7 @@ func TestWhatCannotStartSaysWhatToDo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }()
 	cfg := testConfig(t)
 	cfg.Listen = l.Addr().String()
 	if _, err := NewB(telemetry.Noop(), cfg); err == nil || !strings.Contains(err.Error(), "--listen") {

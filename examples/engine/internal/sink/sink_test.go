@@ -18,8 +18,10 @@ import (
 )
 
 var schema = &event.Schema{Stream: "S", Columns: []event.Column{
-	{Name: "symbol", Type: event.Symbol}, {Name: "avg", Type: event.Float},
-	{Name: "n", Type: event.Int}, {Name: "start", Type: event.Time},
+	{Name: "symbol", Type: event.Symbol},
+	{Name: "avg", Type: event.Float},
+	{Name: "n", Type: event.Int},
+	{Name: "start", Type: event.Time},
 }}
 
 func batch(names *event.Symbols, n int) *event.Batch {

@@ -191,6 +191,7 @@ type reader struct {
 }
 
 func (r *reader) read(t *testing.T, p *Page) {
+	t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, n := range p.Lines {
