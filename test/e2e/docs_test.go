@@ -1,0 +1,122 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventflux-io/eventflux-otel/test/internal/run"
+)
+
+// files returns what the patterns match below the root of the repository.
+func files(t *testing.T, patterns ...string) (found []string) {
+	t.Helper()
+	for _, p := range patterns {
+		matches, err := filepath.Glob(filepath.Join(run.Root(t), p))
+		require.NoError(t, err)
+		require.NotEmpty(t, matches, p)
+		found = append(found, matches...)
+	}
+	return found
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestShippedAndDocumentedConfigurationsAreValid(t *testing.T) {
+	for _, path := range files(t, "configs/standalone.yaml", "configs/agent.yaml", "configs/gateway.yaml", "*/*/testdata/example-*.yaml") {
+		t.Run(filepath.Base(filepath.Dir(path))+"/"+filepath.Base(path), func(t *testing.T) {
+			p := run.Start(t, "validate", run.Binary(t, "otelcol-eventflux"), []string{"validate", "--config", path}, nil)
+			assert.Zero(t, p.Wait(), p.Output())
+		})
+	}
+}
+
+func TestShippedConfigurationsLoseNothingInABatchProcessor(t *testing.T) {
+	for _, path := range files(t, "configs/standalone.yaml", "configs/agent.yaml", "configs/gateway.yaml") {
+		text := read(t, path)
+		assert.NotContains(t, text, "\n  batch:", path)
+		assert.NotContains(t, text, "0.0.0.0", "%s listens on loopback unless told otherwise", path)
+		assert.Contains(t, text, "redaction]", path)
+		assert.Contains(t, text, "sending_queue:", path)
+	}
+}
+
+var family = regexp.MustCompile(`\b(?:query|stream|eventflux|connections?)_[a-z_]+`)
+
+// What dashboards, alerts and docs/telemetry.md name must be one of the 20.
+func TestEveryMetricNamedExists(t *testing.T) {
+	exists := func(name string) bool {
+		for _, suffix := range []string{"", "_bucket", "_count", "_sum"} {
+			base, cut := strings.CutSuffix(name, suffix)
+			if _, ok := labels[base]; ok && cut {
+				return true
+			}
+		}
+		return false
+	}
+	label := map[string]bool{"query_id": true, "stream_name": true}
+	for _, path := range files(t, "dashboards/*.json", "alerts/*.yml", "docs/telemetry.md") {
+		named := 0
+		for _, name := range family.FindAllString(read(t, path), -1) {
+			if label[name] || strings.HasPrefix(name, "eventflux_alerts") || strings.HasPrefix(name, "eventflux_recording") {
+				continue
+			}
+			named++
+			assert.True(t, exists(name), "%s names %s", filepath.Base(path), name)
+		}
+		assert.Positive(t, named, path)
+	}
+	text := read(t, filepath.Join(run.Root(t), "docs", "telemetry.md"))
+	for name := range labels {
+		assert.Contains(t, text, "| `"+name+"` |", "docs/telemetry.md lacks it")
+	}
+	for span := range tree {
+		first, _, _ := strings.Cut(span, " ")
+		assert.Contains(t, text, "`"+first, "docs/telemetry.md lacks the span")
+	}
+}
+
+func TestDashboardsImportWithOneClick(t *testing.T) {
+	for _, path := range files(t, "dashboards/*.json") {
+		var d struct {
+			UID    string `json:"uid"`
+			Inputs []any  `json:"__inputs"`
+			Panels []struct {
+				ID          int                      `json:"id"`
+				Title       string                   `json:"title"`
+				Description string                   `json:"description"`
+				GridPos     struct{ X, Y, W, H int } `json:"gridPos"`
+				Targets     []map[string]any         `json:"targets"`
+			} `json:"panels"`
+		}
+		require.NoError(t, json.Unmarshal([]byte(read(t, path)), &d))
+		assert.Equal(t, strings.TrimSuffix(filepath.Base(path), ".json"), d.UID)
+		assert.Empty(t, d.Inputs, "the data source is a variable")
+		taken := map[[2]int]string{}
+		for _, p := range d.Panels {
+			assert.NotEmpty(t, p.Description, p.Title)
+			assert.NotEmpty(t, p.Targets, p.Title)
+			for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
+				assert.Less(t, x, 24, p.Title)
+				for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
+					assert.Empty(t, taken[[2]int{x, y}], "%s overlaps", p.Title)
+					taken[[2]int{x, y}] = p.Title
+				}
+			}
+		}
+	}
+}
