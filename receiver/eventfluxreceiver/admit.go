@@ -26,6 +26,7 @@ const (
 	metricStreamReceived = "stream.events.received"
 	enginePrefix         = "eventflux."
 	attrStream           = "stream.name"
+	attrOverflow         = "otel.metric.overflow"
 	eventDelete          = "entity.delete"
 )
 
@@ -54,6 +55,8 @@ func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin
 
 func (r *eventfluxReceiver) observe(key engines.Identity, id contract.Identity, m pmetric.Metric, now time.Time) {
 	switch name := m.Name(); {
+	case folded(m):
+		// An agent's limiter made it, of many engines or none.
 	case name == metricActiveQueries:
 		r.add(key, id, now)
 		for _, p := range numbers(m).All() {
@@ -109,6 +112,17 @@ func (r *eventfluxReceiver) admitLogs(ctx context.Context, from server.Origin, l
 			}
 		}
 	}
+}
+
+// folded reports whether the metric holds what a cardinality limit folded. Such
+// points come alone.
+func folded(m pmetric.Metric) bool {
+	points := numbers(m)
+	if points.Len() == 0 {
+		return false
+	}
+	_, overflow := points.At(0).Attributes().Get(attrOverflow)
+	return overflow
 }
 
 // numbers returns the points of a gauge or sum, none of any other type.

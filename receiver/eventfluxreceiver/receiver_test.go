@@ -228,6 +228,19 @@ func TestOtherSendersAreNoEngines(t *testing.T) {
 	assert.Empty(t, b.receiver.list.Engines(time.Now()))
 }
 
+// An agent's limiter folds what is over its limit into series of its own, whose
+// metrics have the engines' names.
+func TestAnAgentsOverflowIsNoEngine(t *testing.T) {
+	_, next := collecting()
+	b := start(t, testConfig(), next)
+	md := engineMetrics(map[string]any{"service.name": "otelcol-eventflux", "service.instance.id": "x"})
+	for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+		m.Sum().DataPoints().At(0).Attributes().PutBool("otel.metric.overflow", true)
+	}
+	export(t, b.dial(t), md)
+	assert.Empty(t, b.receiver.list.Engines(time.Now()))
+}
+
 func TestEnginesWithoutInstanceIDStayApart(t *testing.T) {
 	sink, next := collecting()
 	b := start(t, testConfig(), next)

@@ -113,6 +113,31 @@ func TestEnginesWithoutInstanceIDAreTwoSeries(t *testing.T) {
 	assert.Equal(t, 2, strings.Count(c.Output(), "sends no service.name or no service.instance.id"))
 }
 
+func TestSecretsDoNotReachTheFiles(t *testing.T) {
+	secrets := []string{"hunter2", "s3cr3t-t0ken", "AKIAABCDEFGHIJKLMNOP", "MIIEpAIBAAKCAQEA"}
+	for _, config := range []string{"standalone", "agent", "gateway"} {
+		t.Run(config, func(t *testing.T) {
+			c := run.StartCollector(t, config, map[string]string{
+				"EVENTFLUX_OTLP_ENDPOINT": "127.0.0.1:1", "EVENTFLUX_GATEWAY": "127.0.0.1:1",
+			})
+			sender := otlp.NewSender(t, c.Endpoint())
+			require.NoError(t, sender.Log(t.Context(), "connected to postgres://admin:hunter2@db/orders", map[string]string{
+				"db.password": "hunter2", "http.header": "Bearer s3cr3t-t0ken", "aws": "key AKIAABCDEFGHIJKLMNOP",
+				"pem": "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END RSA PRIVATE KEY-----", "query.id": "kept",
+			}))
+			path := filepath.Join(c.DataDir, "logs.jsonl")
+			run.Eventually(t, "the record is in the file", func() bool {
+				raw, err := os.ReadFile(path)
+				return err == nil && strings.Contains(string(raw), "kept")
+			})
+			raw := read(t, path)
+			for _, secret := range secrets {
+				assert.NotContains(t, raw, secret)
+			}
+		})
+	}
+}
+
 func TestHealthAnswersOtherMethodsAndPaths(t *testing.T) {
 	c := run.StartCollector(t, "gateway", nil)
 	resp, err := http.Post(fmt.Sprintf("http://127.0.0.1:%d/health", c.Health), "application/json", http.NoBody)

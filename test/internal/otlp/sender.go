@@ -50,6 +50,17 @@ func (s *Sender) Batch(n int) (ld plog.Logs, bodies []string) {
 	return ld, bodies
 }
 
+// Log sends one record with this body and these attributes.
+func (s *Sender) Log(ctx context.Context, body string, attrs map[string]string) error {
+	ld, _ := s.Batch(1)
+	r := ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0)
+	r.Body().SetStr(body)
+	for k, v := range attrs {
+		r.Attributes().PutStr(k, v)
+	}
+	return s.Logs(ctx, ld)
+}
+
 // Logs sends a batch once.
 func (s *Sender) Logs(ctx context.Context, ld plog.Logs) error {
 	_, err := plogotlp.NewGRPCClient(s.conn).Export(ctx, plogotlp.NewExportRequestFromLogs(ld))
