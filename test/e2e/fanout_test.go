@@ -133,3 +133,25 @@ func TestTwoExportersDoNotHurtEachOther(t *testing.T) {
 		})
 	}
 }
+
+// What was accepted waits on disk: a crash repeats some of it, and loses none.
+func TestACrashLosesNothingAccepted(t *testing.T) {
+	for _, config := range []string{"agent", "gateway"} {
+		t.Run(config, func(t *testing.T) {
+			addr := fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
+			env := map[string]string{"EVENTFLUX_OTLP_ENDPOINT": addr, "EVENTFLUX_GATEWAY": addr}
+			c := run.NewCollector(t)
+			c.Launch(config, env)
+			c.WaitReady()
+			f := &fan{collector: c, sender: otlp.NewSender(t, c.Endpoint()), backend: otlp.NewBackend(addr)}
+			require.Equal(t, 20, f.send(t, 20, 1))
+			c.Kill()
+
+			f.backend.Start(t)
+			c.Launch(config, env)
+			c.WaitReady()
+			repeats := f.assertComplete(t, "the backend", f.backend.Seen)
+			t.Logf("%d repeats", repeats)
+		})
+	}
+}
