@@ -285,31 +285,37 @@ func TestRefusalStillShowsTheEngineAlive(t *testing.T) {
 }
 
 func TestShutdownIsBounded(t *testing.T) {
-	entered, release := make(chan struct{}), make(chan struct{})
-	stuck, err := consumer.NewMetrics(func(context.Context, pmetric.Metrics) error {
-		close(entered)
-		<-release
-		return nil
-	})
-	require.NoError(t, err)
-	cfg := testConfig()
-	cfg.ShutdownTimeout = 20 * time.Millisecond
-	set := receivertest.NewNopSettings(metadata.Type)
-	m, err := NewFactory().CreateMetrics(t.Context(), set, cfg, stuck)
-	require.NoError(t, err)
-	r := m.(*eventfluxReceiver)
-	require.NoError(t, r.Start(t.Context(), fakeHost{healthID: &fakeHealth{sources: map[component.ID]engineview.Source{}}}))
+	for name, senderStays := range map[string]bool{"the sender waits": true, "the sender is gone": false} {
+		t.Run(name, func(t *testing.T) {
+			entered, release := make(chan struct{}), make(chan struct{})
+			defer close(release)
+			stuck, err := consumer.NewMetrics(func(context.Context, pmetric.Metrics) error {
+				close(entered)
+				<-release
+				return nil
+			})
+			require.NoError(t, err)
+			cfg := testConfig()
+			cfg.ShutdownTimeout = 200 * time.Millisecond
+			m, err := NewFactory().CreateMetrics(t.Context(), receivertest.NewNopSettings(metadata.Type), cfg, stuck)
+			require.NoError(t, err)
+			r := m.(*eventfluxReceiver)
+			require.NoError(t, r.Start(t.Context(), fakeHost{healthID: &fakeHealth{sources: map[component.ID]engineview.Source{}}}))
 
-	conn, err := grpc.NewClient(r.server.GRPCAddr.String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	require.NoError(t, err)
-	defer func() { _ = conn.Close() }()
-	go func() {
-		_, _ = pmetricotlp.NewGRPCClient(conn).Export(context.Background(),
-			pmetricotlp.NewExportRequestFromMetrics(engineMetrics(nil)))
-	}()
-	<-entered
-	assert.ErrorContains(t, r.Shutdown(context.Background()), "gRPC requests still in flight were cut off")
-	close(release)
+			conn, err := grpc.NewClient(r.server.GRPCAddr.String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+			require.NoError(t, err)
+			defer func() { _ = conn.Close() }()
+			go func() {
+				_, _ = pmetricotlp.NewGRPCClient(conn).Export(context.Background(),
+					pmetricotlp.NewExportRequestFromMetrics(engineMetrics(nil)))
+			}()
+			<-entered
+			if !senderStays {
+				require.NoError(t, conn.Close())
+			}
+			assert.ErrorContains(t, r.Shutdown(context.Background()), "gRPC requests still in flight were cut off")
+		})
+	}
 }
 
 func TestStartErrorsNameTheKey(t *testing.T) {

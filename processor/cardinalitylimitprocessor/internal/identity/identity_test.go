@@ -220,10 +220,7 @@ func TestMarkedSeriesAreToldByTheBooleanTrue(t *testing.T) {
 
 func TestAMillionSeriesDoNotCollide(t *testing.T) {
 	h := New()
-	n := 1_000_000
-	if testing.Short() {
-		n = 10_000
-	}
+	const n = 1_000_000
 	m := pcommon.NewMap()
 	m.PutStr("stream.name", "orders")
 	v := m.PutEmpty("query.id")

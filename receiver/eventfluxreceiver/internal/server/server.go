@@ -130,8 +130,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		stopping.Go(func() { errGRPC = s.stopGRPC(ctx) })
 	}
 	stopping.Wait()
+	if err := errors.Join(errHTTP, errGRPC); err != nil {
+		return err // what still serves ends with the last handler
+	}
 	s.serving.Wait()
-	return errors.Join(errHTTP, errGRPC)
+	return nil
 }
 
 func (s *Server) stopHTTP(ctx context.Context) error {
@@ -151,9 +154,10 @@ func (s *Server) stopGRPC(ctx context.Context) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
-		// Stop closes the connections. GracefulStop ends with the last handler,
-		// and is not waited for: a handler may hang for ever.
-		s.grpc.Stop()
+		// Stop closes the connections. It is not waited for: while GracefulStop
+		// waits for a handler it holds a lock that Stop needs, and a handler may
+		// hang for ever.
+		go s.grpc.Stop()
 		return fmt.Errorf("gRPC requests still in flight were cut off: %w", ctx.Err())
 	}
 }
