@@ -46,6 +46,11 @@ test: build ## Run all tests of all modules. Needs no C compiler, no root.
 test-race: ## Run the unit tests under the race detector. Needs a C compiler.
 	for m in $(UNIT); do echo "== $$m"; CGO_ENABLED=1 go -C $$m test -race ./...; done
 
+.PHONY: bench
+bench: ## Print the numbers that the READMEs of the SDK and the limiter show.
+	go -C sdk test -run '^$$' -bench . -benchmem -count 3 . ./internal/... ./logs
+	go test -run '^$$' -bench . -benchmem -count 3 ./processor/cardinalitylimitprocessor/...
+
 .PHONY: generate
 generate: ## Write generated code anew.
 	for m in . examples/engine; do go -C $$m generate ./...; done

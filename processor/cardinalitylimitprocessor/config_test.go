@@ -4,9 +4,7 @@
 package cardinalitylimitprocessor
 
 import (
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -67,21 +65,6 @@ series_ttl must be between 1s and 720h0m0s, got -1s`},
 	}
 }
 
-// The examples are files, so that they can be run. The README shows them as they are.
-func TestReadmeShowsTheExamples(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	examples, err := filepath.Glob(filepath.Join("testdata", "example-*.yaml"))
-	require.NoError(t, err)
-	require.Len(t, examples, 2)
-	assert.Equal(t, len(examples), strings.Count(string(readme), "```yaml"), "the README shows other YAML too")
-	for _, example := range examples {
-		text, err := os.ReadFile(example)
-		require.NoError(t, err)
-		assert.Contains(t, string(readme), "```yaml\n"+string(text)+"```\n", "the README does not show %s", example)
-	}
-}
-
 func TestExamplesAreValid(t *testing.T) {
 	for _, example := range []string{"example-gateway.yaml", "example-agent.yaml"} {
 		t.Run(example, func(t *testing.T) {
@@ -93,15 +76,5 @@ func TestExamplesAreValid(t *testing.T) {
 			require.NoError(t, err)
 			assert.Contains(t, conf.Get("service::pipelines::metrics::processors"), "cardinality_limit")
 		})
-	}
-}
-
-func TestReadmeNamesEveryOptionWithItsDefault(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	for option, value := range map[string]string{
-		"max_series_per_metric": "250000", "max_series": "4000000", "max_metrics": "2000", "series_ttl": "20m",
-	} {
-		assert.Contains(t, string(readme), "| `"+option+"` | "+value+" |")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/eventflux-io/eventflux-otel/test/internal/run"
+	"github.com/eventflux-io/eventflux-otel/test/internal/scrape"
 )
 
 // labels holds the 20 names of the requirements with their label sets, apart
@@ -57,6 +58,11 @@ func TestReplayThroughBothNodes(t *testing.T) {
 		assert.Equal(t, 200, code)
 		assert.Contains(t, body, `"status":"healthy"`)
 		assert.Contains(t, body, `"queries_running":5`)
+		own := c.SelfMetrics()
+		up, _ := own.Sum("otelcol_receiver_eventflux_engines", scrape.Labels{"state": "up"})
+		assert.Equal(t, 2.0, up, "the collector's own metrics say so too")
+		healthy, _ := own.Sum("otelcol_pipeline_health_status", scrape.Labels{"status": "healthy"})
+		assert.Equal(t, 1.0, healthy)
 
 		assert.Zero(t, d.a.Stop(), "node a ends cleanly")
 		d.b.Kill()

@@ -153,13 +153,11 @@ func TestAPeerThatDiesAndReturnsLosesNothing(t *testing.T) {
 	first, run1 := startB(t, cfg)
 	cfg.Listen, cfg.Peer = first.Addr(), first.Addr()
 	a, runA := startA(t, cfg)
-	for first.Totals().Read == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	eventually(t, "B reads", func() bool { return first.Totals().Read > 0 })
 	run1.stop()
 	run1.wait(t)
 	closeAll(t, first)
-	time.Sleep(300 * time.Millisecond) // A meets a closed port
+	eventually(t, "A meets a closed port", func() bool { return a.Totals().Queries["stock_aggregation"].Errors > 0 })
 	second, run2 := startB(t, cfg)
 	runA.wait(t)
 	run2.stop()
@@ -179,7 +177,7 @@ func TestANodeWithoutItsPeerGivesUpAfterTheDrainTime(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Peer, cfg.Rate, cfg.Window, cfg.Drain = unusedAddress(t), 5000, time.Millisecond, 200*time.Millisecond
 	a, run := startA(t, cfg)
-	time.Sleep(100 * time.Millisecond)
+	eventually(t, "A has something to send", func() bool { return a.Totals().Queries["stock_aggregation"].Errors > 0 })
 	run.stop()
 	select {
 	case err := <-run.done:
@@ -190,6 +188,20 @@ func TestANodeWithoutItsPeerGivesUpAfterTheDrainTime(t *testing.T) {
 		t.Fatal("node A hangs")
 	}
 	closeAll(t, a)
+}
+
+// eventually waits until what holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for give := time.After(10 * time.Second); !holds(); {
+		select {
+		case <-look.C:
+		case <-give:
+			t.Fatalf("never so: %s", what)
+		}
+	}
 }
 
 func unusedAddress(t *testing.T) string {
@@ -208,7 +220,7 @@ func TestStoppingALiveStreamDrainsIt(t *testing.T) {
 	b, runB := startB(t, cfg)
 	cfg.Peer = b.Addr()
 	a, runA := startA(t, cfg)
-	time.Sleep(300 * time.Millisecond)
+	eventually(t, "results arrive", func() bool { return b.Totals().Queries["price_alert"].Processed > 100 })
 	runA.stop()
 	runA.wait(t)
 	runB.stop()

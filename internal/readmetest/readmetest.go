@@ -1,0 +1,47 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package readmetest keeps a component's README true: its examples are files
+// that the built collector can check, and its table has the real defaults.
+package readmetest
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Check reads README.md of the package under test. The YAML in it must be
+// exactly the files testdata/example-*.yaml, of which there must be two, and
+// every option must stand in the table with its default.
+func Check(t *testing.T, defaults map[string]string) {
+	t.Helper()
+	readme := read(t, "README.md")
+	examples, err := filepath.Glob(filepath.Join("testdata", "example-*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shown := strings.Count(readme, "```yaml"); len(examples) != 2 || shown != len(examples) {
+		t.Errorf("%d examples in testdata and %d YAML blocks in the README, want 2 of each", len(examples), shown)
+	}
+	for _, example := range examples {
+		if !strings.Contains(readme, "```yaml\n"+read(t, example)+"```\n") {
+			t.Errorf("the README does not show %s as it is", example)
+		}
+	}
+	for option, value := range defaults {
+		if !strings.Contains(readme, "| `"+option+"` | "+value+" |") {
+			t.Errorf("the README does not say that %s is %s by default", option, value)
+		}
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
