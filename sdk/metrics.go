@@ -23,7 +23,7 @@ var (
 		Description: "Events a query has put out.",
 	}
 	queryLatency = &export.Family{
-		Name: "query.latency", Unit: "s", Kind: export.Histogram, Bounds: latencyBounds,
+		Name: "query.latency", Unit: "s", Kind: export.Histogram, Bounds: latencyBounds, PerUnit: 1e9,
 		Description: "Time a batch spends inside a query, from junction hand-over to the last emission caused by it.",
 	}
 	queryExecutionErrors = &export.Family{

@@ -81,7 +81,7 @@ func (s *SDK) startExport(ctx context.Context, set settings) error {
 	onPanic := func(metric string, p any) {
 		s.errors.report(fmt.Errorf("could not read metric %s: its function panicked: %v", metric, p))
 	}
-	registry := export.NewRegistry(instrumentation.Scope{Name: scopeName, Version: Version}, onPanic, families()...)
+	registry := export.NewRegistry(export.Options{Scope: instrumentation.Scope{Name: scopeName, Version: Version}, OnPanic: onPanic})
 	providers, err := newProviders(ctx, set, registry, s.errors)
 	if err != nil {
 		return err
