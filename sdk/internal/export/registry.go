@@ -32,7 +32,8 @@ type Options struct {
 // for concurrent use.
 //
 // Memory is bounded by the limits: past them a binding gets the family's overflow series, which carries the one
-// attribute otel.metric.overflow=true and takes part in every export like any other.
+// attribute otel.metric.overflow=true and takes part in every export like any other. Functions are not called past
+// the limits: the answers of an unbounded number of them could only be had by holding on to all of them.
 type Registry struct {
 	opts Options
 
@@ -170,9 +171,12 @@ func (r *Registry) lookup(f *Family, set attribute.Set, rd *reader) (s *series, 
 	switch {
 	case ok:
 	case r.full(t):
-		s = t.overflowSeries()
 		t.overflowed++
 		limited = t.overflowed == 1
+		if rd != nil {
+			return newSeries(f, set, time.Now()), limited // never exported
+		}
+		s = t.overflowSeries()
 	default:
 		s = newSeries(f, set, time.Now())
 		t.add(s)
