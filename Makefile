@@ -40,7 +40,7 @@ run: build ## Start the collector and a two-node engine with live trades; Ctrl-C
 
 .PHONY: test
 test: build ## Run all tests of all modules. Needs no C compiler, no root.
-	for m in $(MODULES); do echo "== $$m"; CGO_ENABLED=0 go -C $$m test -count=1 ./...; done
+	for m in $(MODULES) internal/tools; do echo "== $$m"; CGO_ENABLED=0 go -C $$m test -count=1 ./...; done
 
 .PHONY: test-race
 test-race: ## Run the unit tests under the race detector. Needs a C compiler.
@@ -53,11 +53,11 @@ bench: ## Print the numbers that the READMEs of the SDK and the limiter show.
 
 .PHONY: generate
 generate: ## Write generated code anew.
-	for m in . examples/engine; do go -C $$m generate ./...; done
+	for m in . sdk examples/engine; do go -C $$m generate ./...; done
 
 .PHONY: check-generated
 check-generated: generate ## Fail when generated code is not what is committed.
-	@git diff --exit-code --stat -- '*generated_*' '*/metadata/*' '*/metadatatest/*' '*documentation.md' '*README.md' '*.pb.go' \
+	@git diff --exit-code --stat -- '*generated_*' '*_generated.go' 'docs/telemetry.md' '*/metadata/*' '*/metadatatest/*' '*documentation.md' '*README.md' '*.pb.go' \
 		|| { echo "generated files differ: run 'make generate' and commit"; exit 1; }
 
 .PHONY: validate
