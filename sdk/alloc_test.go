@@ -17,7 +17,18 @@ import (
 // unsampled starts an SDK that exports nowhere and starts no traces.
 func unsampled(tb testing.TB) *SDK {
 	tb.Helper()
-	sdk, err := Start(context.Background(), Config{Traces: Traces{PerQuery: -1}},
+	return local(tb, Config{Traces: Traces{PerQuery: -1}})
+}
+
+// sampled starts an SDK that exports nowhere and traces as much as it is asked to.
+func sampled(tb testing.TB) *SDK {
+	tb.Helper()
+	return local(tb, Config{Traces: Traces{PerQuery: 1e9, Total: 1e9}})
+}
+
+func local(tb testing.TB, cfg Config) *SDK {
+	tb.Helper()
+	sdk, err := Start(context.Background(), cfg,
 		WithEndpoint("http://127.0.0.1:1"), WithMetricInterval(time.Hour), WithLogWriter(io.Discard), WithErrorHandler(func(error) {}),
 		WithExporters(Exporters{Spans: discardSpans{}}))
 	if err != nil {

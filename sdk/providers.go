@@ -85,7 +85,7 @@ func newMeterProvider(s settings, res *resource.Resource, producer sdkmetric.Pro
 // newTracerProvider leaves the sampler to OTEL_TRACES_SAMPLER; without it every span that passes the token
 // buckets is recorded.
 func newTracerProvider(res *resource.Resource, e sdktrace.SpanExporter) *sdktrace.TracerProvider {
-	return sdktrace.NewTracerProvider(sdktrace.WithBatcher(e), sdktrace.WithResource(res))
+	return sdktrace.NewTracerProvider(sdktrace.WithBatcher(e), sdktrace.WithResource(res), sdktrace.WithIDGenerator(idGenerator{}))
 }
 
 func newLoggerProvider(res *resource.Resource, e sdklog.Exporter) *sdklog.LoggerProvider {

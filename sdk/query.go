@@ -20,7 +20,9 @@ type Query struct {
 	id       string
 	rootName string
 	own      bindings
-	bucket   bucket
+	bucket   bucket // traces started
+	late     bucket // batches traced after the fact
+	labels   *labels
 	latency  *cells.Histogram
 	errors   errorCounters
 	buffer   reading
@@ -39,6 +41,10 @@ func (a *App) Query(id string) *Query {
 	q := &Query{app: a, id: id, rootName: "query.execute " + id}
 	registry, key := a.sdk.registry, keyQueryID.String(id)
 	q.bucket.setRate(a.sdk.perQuery)
+	q.late.setRate(a.sdk.perQuery)
+	if a.sdk.profiling {
+		q.labels = newLabels(id)
+	}
 
 	active, release := registry.Counter(queryActiveCount)
 	active.Add(1)
@@ -161,13 +167,4 @@ func (q *Query) firstOutput() string {
 		return ""
 	}
 	return q.outputs[0].stream
-}
-
-func (q *Query) firstWindow() string {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.windows) == 0 {
-		return ""
-	}
-	return q.windows[0].windowType
 }

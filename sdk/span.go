@@ -5,44 +5,56 @@ package telemetry
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Span is one stage of a traced batch. It is a value; the zero Span is not recorded and costs nothing. A Span
-// belongs to the goroutine that began it, but may end after its batch.
+// Span is one stage of a batch. It is a value; the zero Span is not recorded and costs nothing. A Span belongs to
+// the goroutine that began it, but may end after its batch.
 type Span struct {
-	own   trace.Span // nil if this span is not recorded itself
-	near  trace.Span // own, or the nearest recorded ancestor; nil if the batch is not traced
-	query *Query
-	count int
+	own      trace.Span // nil if this span is not recorded itself
+	near     trace.Span // own, or the nearest recorded ancestor; nil if there is none
+	worker   *Worker    // nil if the span is not part of a batch
+	sequence uint64     // of the batch
+	count    int
+	stage    Stage
+	outer    Stage // whose profile label returns when this span ends
+	result   bool  // reports its success in the attribute result
 }
 
 // Span begins a child. Attributes given here win over the stage's standard ones. Leaf stages are recorded at
 // level Detail only; below that the result passes on its ancestor's context.
 func (s Span) Span(stage Stage, attrs ...attribute.KeyValue) Span {
-	if s.near == nil {
-		return Span{}
+	if s.worker == nil {
+		return Span{near: s.near}
 	}
-	return s.begin(stage, slices.Clone(attrs))
+	return s.begin(stage, attrs)
 }
 
-func (s Span) begin(stage Stage, given []attribute.KeyValue) Span {
-	shape := stage.shape()
-	child := Span{near: s.near, query: s.query, count: s.count}
-	if shape.leaf && s.query.app.sdk.level != Detail {
-		return child
+func (s Span) begin(stage Stage, attrs []attribute.KeyValue) Span {
+	child := Span{near: s.near, worker: s.worker, sequence: s.sequence, count: s.count, stage: stage, outer: s.stage}
+	if s.worker.labels != nil {
+		s.worker.labelStage(s.sequence, stage)
 	}
-	attrs := shape.attributes(s.query, s.count, given)
-	ctx := trace.ContextWithSpan(context.Background(), s.near)
-	_, child.own = s.query.app.sdk.tracer.Start(ctx, shape.spanName(attrs),
-		trace.WithSpanKind(or(shape.kind, trace.SpanKindInternal)), trace.WithAttributes(attrs...))
-	child.near = child.own
+	if s.near != nil {
+		child.record(slices.Clone(attrs))
+	}
 	return child
+}
+
+// record begins the span in the trace, if its level is recorded.
+func (s *Span) record(given []attribute.KeyValue) {
+	shape, query := s.stage.shape(), s.worker.query
+	if shape.leaf && query.app.sdk.level != Detail {
+		return
+	}
+	attrs := shape.attributes(query, s.count, given)
+	ctx := trace.ContextWithSpan(context.Background(), s.near)
+	_, s.own = query.app.sdk.tracer.Start(ctx, shape.spanName(attrs),
+		trace.WithSpanKind(or(shape.kind, trace.SpanKindInternal)), trace.WithAttributes(attrs...))
+	s.near = s.own
 }
 
 // Set adds attributes, such as a count that is known only at the end.
@@ -61,10 +73,15 @@ func (s Span) Context(ctx context.Context) context.Context {
 	return trace.ContextWithSpan(ctx, s.near)
 }
 
-// Fail marks the span as failed because of err. A nil err does nothing.
+// Fail marks the span as failed because of err: status, error.type and an exception event. error.type is what an
+// ErrorType method in err's chain returns, else the Go type of its innermost error. A nil err does nothing.
 func (s Span) Fail(err error) {
-	if s.own != nil && err != nil {
-		markFailed(s.own, err)
+	if s.own == nil || err == nil {
+		return
+	}
+	failure{errorType: typeOf(err), err: err}.mark(s.own)
+	if s.result {
+		s.own.SetAttributes(resultFailure)
 	}
 }
 
@@ -73,15 +90,13 @@ func (s Span) End() {
 	if s.own != nil {
 		s.own.End()
 	}
+	if s.worker != nil && s.worker.labels != nil {
+		s.worker.unlabelStage(s.sequence, s.stage, s.outer)
+	}
 }
 
-// markFailed records err on span. Error methods are the host's code, so a panic in one is survived.
-func markFailed(span trace.Span, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			span.SetStatus(codes.Error, fmt.Sprintf("the error's text is not available: %v", p))
-		}
-	}()
-	span.RecordError(err)
-	span.SetStatus(codes.Error, err.Error())
+// Retries returns the attribute that says how often an operation was repeated before it succeeded or was given
+// up, for Span.Set and for the beginning of a span.
+func Retries(n int) attribute.KeyValue {
+	return keyRetryCount.Int(n)
 }

@@ -43,6 +43,8 @@ type telemetryTable struct {
 	TracesPerQuery float64           `toml:"traces_per_query"`
 	TracesTotal    float64           `toml:"traces_total"`
 	MaxLinks       uint16            `toml:"max_links"`
+	SlowBatch      limitText         `toml:"slow_batch"`
+	ProfileLabels  bool              `toml:"profile_labels"`
 }
 
 type loggingTable struct {
@@ -83,9 +85,11 @@ func (f file) config() Config {
 			Timeout: t.Timeout.value, Compression: t.Compression.value,
 		},
 		Metrics: Metrics{Interval: t.MetricInterval.value},
-		Traces:  Traces{PerQuery: t.TracesPerQuery, Total: t.TracesTotal, MaxLinks: int(t.MaxLinks)},
+		Traces:  Traces{PerQuery: t.TracesPerQuery, Total: t.TracesTotal, MaxLinks: int(t.MaxLinks), Slow: t.SlowBatch.value},
 		Logging: Logging{Level: f.Logging.Level.value, Format: f.Logging.Format.value, Output: f.Logging.Output},
 		Level:   t.Level,
+
+		Profiling: t.ProfileLabels,
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 )
 
 // Registry holds the series of a fixed list of families. Binding and releasing lock it; recording does not.
-// All methods are safe for concurrent use.
+// All methods are safe for concurrent use. A nil Registry binds nothing: it returns nil cells, which are legal and
+// record nothing.
 type Registry struct {
 	scope    instrumentation.Scope
 	families []*Family
@@ -43,12 +44,18 @@ func NewRegistry(scope instrumentation.Scope, onPanic func(metric string, recove
 // Counter binds the series of f with attrs and returns its total and a function that releases it. The series is
 // exported from now on, starting at zero. Two bindings of one attribute set share one total.
 func (r *Registry) Counter(f *Family, attrs ...attribute.KeyValue) (*cells.Counter, func()) {
+	if r == nil {
+		return nil, func() {}
+	}
 	s := r.bind(f, attrs, nil)
 	return s.counter, r.releaser(s, nil)
 }
 
 // Histogram is Counter for a family of kind Histogram.
 func (r *Registry) Histogram(f *Family, attrs ...attribute.KeyValue) (*cells.Histogram, func()) {
+	if r == nil {
+		return nil, func() {}
+	}
 	s := r.bind(f, attrs, nil)
 	return s.histogram, r.releaser(s, nil)
 }
@@ -56,6 +63,9 @@ func (r *Registry) Histogram(f *Family, attrs ...attribute.KeyValue) (*cells.His
 // Func binds a function that is called at every collection, on the collecting goroutine, under recover. No call
 // begins after the returned release function has returned. Values of UpDown families are truncated to integers.
 func (r *Registry) Func(f *Family, read func() float64, attrs ...attribute.KeyValue) func() {
+	if r == nil {
+		return func() {}
+	}
 	rd := &reader{read: read}
 	s := r.bind(f, attrs, rd)
 	return r.releaser(s, rd)

@@ -1,0 +1,132 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package telemetry
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+// always is below every latency.
+const always = time.Duration(math.MinInt64)
+
+// joinFactor is how many times more batches may join a trace than start one: a flood of sampled parents from
+// outside must not cost more than that.
+const joinFactor = 10
+
+// gates are the token buckets of the process.
+type gates struct {
+	start bucket // traces started
+	join  bucket // batches that joined a trace
+	late  bucket // batches traced after the fact
+
+	stopped atomic.Bool
+}
+
+// open sets the rates. A total that forbids starting traces leaves the default limit on joins.
+func (g *gates) open(total float64) {
+	g.start.setRate(total)
+	g.late.setRate(total)
+	if total <= 0 {
+		total = defaultTotal
+	}
+	g.join.setRate(joinFactor * total)
+}
+
+// stop makes all of them refuse.
+func (g *gates) stop() {
+	g.start.stop()
+	g.join.stop()
+	g.late.stop()
+	g.stopped.Store(true)
+}
+
+// publishEvery is how many skipped batches are counted locally before they are published.
+const publishEvery = 64
+
+// gate decides for one worker whether a batch starts a trace. It remembers until when the token buckets are sure
+// to refuse, so that the common refusal is one comparison of two numbers of its own.
+type gate struct {
+	now     time.Duration // the clock reading of the open batch
+	quiet   time.Duration // before this the buckets are known to refuse
+	skipped int64         // not published yet
+	limited int64         // not published yet
+	refused bool          // the open batch was refused as one that joins
+}
+
+// shut reports whether the buckets are known to refuse.
+func (g *gate) shut() bool {
+	return g.now < g.quiet
+}
+
+// admit reports whether the open batch may start a trace.
+func (w *Worker) admit() bool {
+	w.gate.refused = false
+	if w.gate.shut() {
+		w.gate.skipped++
+		if w.gate.skipped >= publishEvery {
+			w.gate.publish(&w.query.app.sdk.decisions)
+		}
+		return false
+	}
+	return w.ask()
+}
+
+// ask asks the buckets.
+func (w *Worker) ask() bool {
+	g, sdk := &w.gate, w.query.app.sdk
+	defer g.publish(&sdk.decisions)
+	for _, b := range []*bucket{&w.query.bucket, &sdk.gates.start} {
+		if !b.take(int64(g.now)) {
+			g.quiet = time.Duration(b.next())
+			g.skipped++
+			return false
+		}
+	}
+	sdk.decisions.recorded.Add(1)
+	return true
+}
+
+// join reports whether the open batch may join the trace of another one.
+func (w *Worker) join() bool {
+	sdk := w.query.app.sdk
+	w.gate.refused = !sdk.gates.join.take(int64(w.gate.now))
+	if w.gate.refused {
+		w.gate.limited++
+		if w.gate.limited >= publishEvery {
+			w.gate.publish(&sdk.decisions)
+		}
+		return false
+	}
+	sdk.decisions.forced.Add(1)
+	return true
+}
+
+// promoted moves the open batch from those not recorded to those recorded late.
+func (g *gate) promoted(d *decisions) {
+	if g.refused {
+		g.limited--
+	} else {
+		g.skipped--
+	}
+	d.promoted.Add(1)
+}
+
+// publish adds the local counts to d.
+func (g *gate) publish(d *decisions) {
+	if g.skipped > 0 {
+		d.skipped.Add(g.skipped)
+		g.skipped = 0
+	}
+	if g.limited > 0 {
+		d.limited.Add(g.limited)
+		g.limited = 0
+	}
+}
+
+// since is the clock that the token buckets read.
+func (s *SDK) since() time.Duration {
+	return time.Since(s.started)
+}
