@@ -18,7 +18,7 @@ import (
 // everything.
 type Batch struct {
 	worker   *Worker
-	sequence uint64
+	sequence uint64 // 0 if nothing is recorded
 	ctx      context.Context //nolint:containedctx // a Batch is a call frame: it lives as long as its context
 }
 
@@ -51,6 +51,12 @@ func (b Batch) Sampled() bool {
 
 // Processed counts n events taken in from in. It is a plain addition; call it once or for every event.
 func (b Batch) Processed(in *Input, n int) {
+	if b.sequence != 0 {
+		b.processed(in, n)
+	}
+}
+
+func (b Batch) processed(in *Input, n int) {
 	w := b.live()
 	if w == nil || in == nil {
 		return
@@ -70,6 +76,12 @@ func (b Batch) Processed(in *Input, n int) {
 
 // Emitted counts n events put out to out. It is a plain addition; call it once or for every event.
 func (b Batch) Emitted(out *Output, n int) {
+	if b.sequence != 0 {
+		b.emitted(out, n)
+	}
+}
+
+func (b Batch) emitted(out *Output, n int) {
 	w := b.live()
 	if w == nil || out == nil {
 		return
@@ -112,11 +124,22 @@ func (b Batch) Error(errorType string, err error) {
 // standard ones. Unless the batch is traced it returns a Span that is not recorded and allocates nothing. Leaf
 // stages are recorded at level Detail only.
 func (b Batch) Span(stage Stage, attrs ...attribute.KeyValue) Span {
-	w := b.live()
-	if w == nil || !w.spans {
+	if b.worker == nil || !b.worker.spans {
 		return Span{}
 	}
-	return Span{near: w.root, worker: w, sequence: w.sequence, count: w.count}.begin(stage, attrs)
+	return b.span(stage, attrs)
+}
+
+func (b Batch) span(stage Stage, attrs []attribute.KeyValue) Span {
+	w := b.live()
+	if w == nil {
+		return Span{}
+	}
+	top := Span{label: w.topLabel()}
+	if w.root != nil {
+		top.in = &tracing{near: w.root, query: w.query, count: w.count}
+	}
+	return top.begin(stage, attrs)
 }
 
 // Link returns a reference to the batch's root span for a window that keeps its events. It is zero unless the
@@ -133,6 +156,12 @@ func (b Batch) Link() Link {
 // that was not traced but took Traces.Slow or longer, or failed, or logged an ERROR, becomes one span now. Ending
 // twice is fine.
 func (b Batch) End() {
+	if b.sequence != 0 {
+		b.end()
+	}
+}
+
+func (b Batch) end() {
 	w := b.live()
 	if w == nil {
 		return

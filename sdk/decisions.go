@@ -6,7 +6,7 @@ package telemetry
 import "sync/atomic"
 
 // decisions counts what became of batches, each of them once. Workers count the first two locally and publish
-// them every 64 batches, when the buckets open again, and when they close.
+// them every 64 batches, whenever a bucket is asked, and when they close.
 type decisions struct {
 	skipped  atomic.Int64 // not traced: the token buckets had nothing left
 	limited  atomic.Int64 // not traced: too many batches join traces

@@ -43,48 +43,37 @@ func (g *gates) stop() {
 	g.stopped.Store(true)
 }
 
-// publishEvery is how many skipped batches are counted locally before they are published.
+// publishEvery is how many batches are counted locally before they are published.
 const publishEvery = 64
 
 // gate decides for one worker whether a batch starts a trace. It remembers until when the token buckets are sure
-// to refuse, so that the common refusal is one comparison of two numbers of its own.
+// to refuse, so that the common refusal is one comparison of two numbers of its own. Even the refusals are not
+// counted one by one: they are what is left of all batches.
 type gate struct {
-	now     time.Duration // the clock reading of the open batch
-	quiet   time.Duration // before this the buckets are known to refuse
-	skipped int64         // not published yet
-	limited int64         // not published yet
-	refused bool          // the open batch was refused as one that joins
-}
-
-// shut reports whether the buckets are known to refuse.
-func (g *gate) shut() bool {
-	return g.now < g.quiet
+	now       time.Duration // the clock reading of the open batch
+	quiet     time.Duration // before this the buckets are known to refuse
+	published uint64        // batches whose decisions are published
+	others    uint64        // of those after them, the ones that were not skipped
+	limited   int64         // of others, the ones that might not join
+	refused   bool          // the open batch is one that might not join
 }
 
 // admit reports whether the open batch may start a trace.
 func (w *Worker) admit() bool {
-	w.gate.refused = false
-	if w.gate.shut() {
-		w.gate.skipped++
-		if w.gate.skipped >= publishEvery {
-			w.gate.publish(&w.query.app.sdk.decisions)
-		}
-		return false
-	}
-	return w.ask()
+	return w.gate.now >= w.gate.quiet && w.ask()
 }
 
 // ask asks the buckets.
 func (w *Worker) ask() bool {
 	g, sdk := &w.gate, w.query.app.sdk
-	defer g.publish(&sdk.decisions)
+	g.publish(&sdk.decisions, w.sequence-1)
 	for _, b := range []*bucket{&w.query.bucket, &sdk.gates.start} {
 		if !b.take(int64(g.now)) {
 			g.quiet = time.Duration(b.next())
-			g.skipped++
 			return false
 		}
 	}
+	g.others++
 	sdk.decisions.recorded.Add(1)
 	return true
 }
@@ -92,12 +81,10 @@ func (w *Worker) ask() bool {
 // join reports whether the open batch may join the trace of another one.
 func (w *Worker) join() bool {
 	sdk := w.query.app.sdk
-	w.gate.refused = !sdk.gates.join.take(int64(w.gate.now))
-	if w.gate.refused {
+	w.gate.others++
+	if !sdk.gates.join.take(int64(w.gate.now)) {
+		w.gate.refused = true
 		w.gate.limited++
-		if w.gate.limited >= publishEvery {
-			w.gate.publish(&sdk.decisions)
-		}
 		return false
 	}
 	sdk.decisions.forced.Add(1)
@@ -109,21 +96,20 @@ func (g *gate) promoted(d *decisions) {
 	if g.refused {
 		g.limited--
 	} else {
-		g.skipped--
+		g.others++
 	}
 	d.promoted.Add(1)
 }
 
-// publish adds the local counts to d.
-func (g *gate) publish(d *decisions) {
-	if g.skipped > 0 {
-		d.skipped.Add(g.skipped)
-		g.skipped = 0
+// publish adds to d what is not in it yet of the first batches of the worker.
+func (g *gate) publish(d *decisions, batches uint64) {
+	if skipped := batches - g.published - g.others; skipped > 0 {
+		d.skipped.Add(int64(skipped))
 	}
 	if g.limited > 0 {
 		d.limited.Add(g.limited)
-		g.limited = 0
 	}
+	g.published, g.others, g.limited = batches, 0, 0
 }
 
 // since is the clock that the token buckets read.

@@ -15,14 +15,19 @@ import (
 
 var keepGoing bool
 
-// BenchmarkSamplingGate measures the decision alone, when it is no: whether the context is sampled, and whether the
-// token buckets may have something. "loop" is the same loop without it.
+// BenchmarkSamplingGate measures the decision when it is no: "buckets" is the question whether the batch may start
+// a trace, the others also ask whether the context is sampled. "loop" is the same loop without them.
 func BenchmarkSamplingGate(b *testing.B) {
 	w := unsampled(b).App("orders").Query("q1").Worker()
 	w.admit()
 	b.Run("loop", func(b *testing.B) {
 		for b.Loop() {
 			keepGoing = w.timer
+		}
+	})
+	b.Run("buckets", func(b *testing.B) {
+		for b.Loop() {
+			keepGoing = w.admit()
 		}
 	})
 	for name, ctx := range map[string]context.Context{"worker": w.Context(), "background": context.Background()} {

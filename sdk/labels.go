@@ -34,14 +34,14 @@ func (l *labels) of(stage Stage) context.Context {
 	return l.stages[stage]
 }
 
-// label puts the query's label on this goroutine. outer is where the labels to return to are.
-func (w *Worker) label(outer context.Context) {
+// enterLabel puts the query's label on this goroutine. outer is where the labels to return to are.
+func (w *Worker) enterLabel(outer context.Context) {
 	w.outer, w.stage = outer, 0
 	pprof.SetGoroutineLabels(w.labels.query)
 }
 
-// unlabel puts the labels of before the batch on this goroutine.
-func (w *Worker) unlabel() {
+// leaveLabel puts the labels of before the batch on this goroutine.
+func (w *Worker) leaveLabel() {
 	if w.outer == nil {
 		return
 	}
@@ -49,18 +49,45 @@ func (w *Worker) unlabel() {
 	w.outer = nil
 }
 
-// labelStage adds the label of a stage that begins.
-func (w *Worker) labelStage(sequence uint64, stage Stage) {
-	if !w.open || w.sequence != sequence {
-		return
-	}
-	w.stage = stage
-	pprof.SetGoroutineLabels(w.labels.of(stage))
+// label is the part of a Span that profiles see. The zero label does nothing.
+type label struct {
+	worker *Worker
+	batch  uint64 // the worker's batch, and in the low bytes the stage and the one around it
 }
 
-// unlabelStage returns to the label of outer, if stage is the one that runs.
-func (w *Worker) unlabelStage(sequence uint64, stage, outer Stage) {
-	if w.open && w.sequence == sequence && w.stage == stage {
-		w.labelStage(sequence, outer)
+// stageBits is how many bits of label.batch a stage takes.
+const stageBits = 8
+
+// topLabel returns the label of the open batch outside of any stage.
+func (w *Worker) topLabel() label {
+	if w.labels == nil {
+		return label{}
+	}
+	return label{worker: w, batch: w.sequence << (2 * stageBits)}
+}
+
+// inside puts the label of a stage on the goroutine and returns it.
+func (l label) inside(stage Stage) label {
+	if l.worker == nil {
+		return l
+	}
+	outer := l.batch >> stageBits & (1<<stageBits - 1)
+	inner := label{l.worker, l.batch>>(2*stageBits)<<(2*stageBits) | uint64(stage)<<stageBits | outer}
+	inner.put(stage)
+	return inner
+}
+
+// restore returns to the label of the stage around this one, if this one is still the one that runs.
+func (l label) restore() {
+	if l.worker != nil && l.worker.stage == Stage(l.batch>>stageBits) {
+		l.put(Stage(l.batch))
+	}
+}
+
+// put puts the label of a stage of l's batch on the goroutine, unless the batch has ended.
+func (l label) put(stage Stage) {
+	if w := l.worker; w.open && w.sequence<<(2*stageBits) == l.batch>>(2*stageBits)<<(2*stageBits) {
+		w.stage = stage
+		pprof.SetGoroutineLabels(w.labels.of(stage))
 	}
 }

@@ -119,5 +119,5 @@ func (s *SDK) operation(ctx context.Context, kind operationShape, child bool, at
 	if !span.IsRecording() {
 		return ctx, Span{}
 	}
-	return traced, Span{own: span, near: span, result: kind.result}
+	return traced, Span{in: &tracing{near: span, recorded: true, result: kind.result}}
 }

@@ -115,8 +115,8 @@ func (w *Worker) in(ctx context.Context) context.Context {
 
 // sampledIn reports whether ctx carries a sampled span.
 func sampledIn(ctx context.Context) bool {
-	if c, ok := ctx.(*workerContext); (ok && c.plain) || ctx == context.Background() {
+	if c, ok := ctx.(*workerContext); ok && c.plain {
 		return false
 	}
-	return trace.SpanContextFromContext(ctx).IsSampled()
+	return ctx != context.Background() && trace.SpanContextFromContext(ctx).IsSampled()
 }

@@ -110,10 +110,14 @@ func (w *Worker) grow() {
 //
 // A batch that is still open is closed first, without an observation of its latency.
 func (w *Worker) Begin(ctx context.Context, a Arrival) Batch {
-	b := w.begin(ctx, a.SendStart)
-	if b.sequence == 0 {
-		return b
+	if w == nil || w.off {
+		return Batch{worker: w, ctx: ctx}
 	}
+	return w.arrive(ctx, a)
+}
+
+func (w *Worker) arrive(ctx context.Context, a Arrival) Batch {
+	b := w.begin(ctx, a.SendStart)
 	w.count, w.stream = a.Count, a.Stream
 	switch {
 	case len(a.Links) > 0 && anyValid(a.Links), sampledIn(b.ctx):
@@ -131,10 +135,10 @@ func (w *Worker) Begin(ctx context.Context, a Arrival) Batch {
 // batches that filled the window, of which the newest Traces.MaxLinks are kept. It is recorded if one of links is
 // valid, within the limit on joins; otherwise the token buckets decide.
 func (w *Worker) Trigger(ctx context.Context, links ...Link) Batch {
-	b := w.begin(ctx, time.Time{})
-	if b.sequence == 0 {
-		return b
+	if w == nil || w.off {
+		return Batch{worker: w, ctx: ctx}
 	}
+	b := w.begin(ctx, time.Time{})
 	w.timer, w.count, w.stream = true, 0, ""
 	switch {
 	case anyValid(links):
@@ -148,18 +152,18 @@ func (w *Worker) Trigger(ctx context.Context, links ...Link) Batch {
 	return b
 }
 
-// begin opens a batch that is not traced yet. The Batch has no sequence if nothing is to be recorded.
+// begin opens a batch that is not traced yet.
 func (w *Worker) begin(ctx context.Context, sendStart time.Time) Batch {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if w == nil || w.off {
-		return Batch{worker: w, ctx: ctx}
-	}
 	if w.open {
 		w.abandon()
 	}
-	w.open, w.timer = true, false
+	if w.sequence%publishEvery == 0 {
+		w.gate.publish(&w.query.app.sdk.decisions, w.sequence)
+	}
+	w.open, w.timer, w.gate.refused = true, false, false
 	w.sequence++
 	if sendStart.IsZero() {
 		w.gate.now = time.Since(w.epoch)
@@ -170,7 +174,7 @@ func (w *Worker) begin(ctx context.Context, sendStart time.Time) Batch {
 		w.started = w.gate.now - max(now.Sub(sendStart), 0)
 	}
 	if w.labels != nil {
-		w.label(ctx)
+		w.enterLabel(ctx)
 	}
 	return Batch{worker: w, sequence: w.sequence, ctx: ctx}
 }
@@ -204,7 +208,7 @@ func (w *Worker) finish() {
 	for i := range w.emitted {
 		w.emitted[i].Flush()
 	}
-	w.open = false
+	w.open, w.spans = false, false
 	if w.failure.seen {
 		w.failure = failure{}
 	}
@@ -213,7 +217,7 @@ func (w *Worker) finish() {
 		w.root = nil
 	}
 	if w.labels != nil {
-		w.unlabel()
+		w.leaveLabel()
 	}
 }
 
@@ -225,5 +229,5 @@ func (w *Worker) Close() {
 	if w.open {
 		w.abandon()
 	}
-	w.gate.publish(&w.query.app.sdk.decisions)
+	w.gate.publish(&w.query.app.sdk.decisions, w.sequence)
 }
