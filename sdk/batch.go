@@ -18,7 +18,7 @@ import (
 // everything.
 type Batch struct {
 	worker   *Worker
-	sequence uint64 // 0 if nothing is recorded
+	sequence uint64          // 0 if nothing is recorded
 	ctx      context.Context //nolint:containedctx // a Batch is a call frame: it lives as long as its context
 }
 
