@@ -81,6 +81,34 @@ func TestAnUnsampledBatchAllocatesNothing(t *testing.T) {
 	}
 }
 
+func TestWhatAnUnsampledBatchOffersAllocatesNothing(t *testing.T) {
+	app := unsampled(t).App("orders")
+	w, next := app.Query("q1").Worker(), app.Query("q2").Worker()
+	host, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	links := make([]Link, 3)
+	for name, f := range map[string]func(){
+		"worker context":        func() { w.Begin(w.Context(), Arrival{Count: 1}).End() },
+		"links to nothing":      func() { w.Begin(host, Arrival{Count: 1, Links: links}).End() },
+		"a context of the host": func() { b := w.Begin(host, Arrival{Count: 1}); _ = b.Context(); b.End() },
+		"a context of another query": func() {
+			b := w.Begin(host, Arrival{Count: 1})
+			c := next.Begin(b.Context(), Arrival{Count: 1})
+			_ = c.Context()
+			c.End()
+			b.End()
+		},
+		"a slow batch that gets no token": func() {
+			w.Begin(host, Arrival{Count: 1, SendStart: time.Now().Add(-time.Hour)}).End()
+		},
+	} {
+		f()
+		if n := testing.AllocsPerRun(1000, f); n != 0 {
+			t.Errorf("%s: allocated %v times", name, n)
+		}
+	}
+}
+
 // BenchmarkBatchUnsampled measures what a batch pays for telemetry when it is not traced.
 func BenchmarkBatchUnsampled(b *testing.B) {
 	q := unsampled(b).App("orders").Query("q1")
