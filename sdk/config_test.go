@@ -98,7 +98,7 @@ func TestTransportFollowsTheEnvironment(t *testing.T) {
 	require.NoError(t, err)
 	sdk.Logger().Info("started")
 	flush(t, sdk)
-	assert.Len(t, grpc.newest(), 5, "the metrics that need no handle")
+	assert.Len(t, grpc.newest(), 9, "the metrics that need no handle")
 	assert.Len(t, http.allLogs(), 1)
 	require.NoError(t, sdk.Shutdown(t.Context()))
 }

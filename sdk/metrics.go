@@ -96,14 +96,14 @@ var (
 	}
 )
 
-// families lists the metrics in the order of the requirements.
+// families lists the metrics in the order of the requirements, and then those of health.
 func families() []*export.Family {
-	return []*export.Family{
+	return append([]*export.Family{
 		queryEventsProcessed, queryEventsEmitted, queryLatency, queryExecutionErrors, queryActiveCount,
 		queryWindowSize, queryBufferUtilization,
 		streamEventsReceived, streamEventsSent, streamSubscribersActive,
 		streamBackpressureEvents, streamBufferSize, streamOldestEventAge,
 		eventfluxUptime, eventfluxMemoryUsage, eventfluxCPUUsage, eventfluxThreadsActive,
 		connectionsActive, connectionsTotal, connectionErrors,
-	}
+	}, healthFamilies()...)
 }

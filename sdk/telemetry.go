@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/eventflux-io/eventflux-otel/sdk/health"
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/export"
 	"github.com/eventflux-io/eventflux-otel/sdk/propagate"
 )
@@ -31,17 +32,23 @@ type SDK struct {
 	bucket   bucket           // traces per second over all queries
 
 	handler   slog.Handler
+	local     slog.Handler // the handler without export; nil: handler is it
 	logger    *slog.Logger
 	output    io.Closer // the log file, if there is one
 	errors    *errorSink
 	providers providers
 	runtime   bindings
 	shutdown  shutdown
+
+	health  *health.Registry
+	overall *transitions // of the whole; nil: nothing is exported
 }
 
 // Noop returns an SDK that does nothing: no export, no log output.
 func Noop() *SDK {
-	return &SDK{level: Off, handler: slog.DiscardHandler, logger: slog.New(slog.DiscardHandler), started: time.Now()}
+	sdk := &SDK{level: Off, handler: slog.DiscardHandler, logger: slog.New(slog.DiscardHandler), started: time.Now()}
+	sdk.health = sdk.newHealth()
+	return sdk
 }
 
 // Start builds the telemetry of this process from cfg, the OTEL_* environment and opts; later ones win. It does
@@ -91,6 +98,7 @@ func (s *SDK) startExport(ctx context.Context, set settings) error {
 	s.bucket.setRate(set.cfg.Traces.Total)
 	s.teeLogs(providers.logs)
 	s.bindRuntime()
+	s.bindHealth()
 	if set.globals {
 		providers.setGlobals(s.errors)
 	}

@@ -30,9 +30,29 @@ func (c Change) Worse() bool {
 type Observer struct {
 	// Added is called for every registered check. What it returns hears of that registration alone, even if the
 	// name is registered anew later.
-	Added func(name string, check Check) CheckObserver
+	Added func(Registration) CheckObserver
 	// Changed is called when the status of the whole changed.
 	Changed func(Change)
+}
+
+// Registration is one registered check.
+type Registration struct {
+	Name     string
+	Severity Severity
+	Check    Check
+
+	entry *entry
+}
+
+// Status returns the present status of this registration's check, after its end the last one. The zero Registration
+// is Unknown.
+func (r Registration) Status() Status {
+	if r.entry == nil {
+		return Unknown
+	}
+	r.entry.registry.mu.Lock()
+	defer r.entry.registry.mu.Unlock()
+	return r.entry.state.status
 }
 
 // CheckObserver hears of one registration. Any of its functions may be nil.

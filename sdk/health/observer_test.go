@@ -25,8 +25,9 @@ func (d *diary) note(format string, args ...any) {
 func (d *diary) observer() Observer {
 	return Observer{
 		Changed: func(c Change) { d.note("%s %s->%s", c.Check, c.From, c.To) },
-		Added: func(name string, check Check) CheckObserver {
-			d.note("%s added", name)
+		Added: func(registration Registration) CheckObserver {
+			name := registration.Name
+			d.note("%s added, %s and %s", name, registration.Severity, registration.Status())
 			return CheckObserver{
 				Ran:      func(took time.Duration, failed bool) { d.note("%s ran %s %v", name, took, failed) },
 				Panicked: func(value any) { d.note("%s panicked with %v", name, value) },
@@ -59,7 +60,7 @@ func TestAnObserverHearsOfEverythingInOrder(t *testing.T) {
 		r.SetShuttingDown()
 	})
 	assert.Equal(t, []string{
-		"sink added",
+		"sink added, critical and unknown",
 		"overall healthy->unknown",
 		"sink ran 1s false",
 		"sink unknown->healthy ",
@@ -80,7 +81,7 @@ func TestAnObserverMayCallTheRegistryAndPanic(t *testing.T) {
 	var seen []Status
 	synctest.Test(t, func(t *testing.T) {
 		r = New(Observer{
-			Added: func(string, Check) CheckObserver { panic("observer") },
+			Added: func(Registration) CheckObserver { panic("observer") },
 			Changed: func(c Change) {
 				seen = append(seen, r.Report().Status)
 				if c.To == Unhealthy {
@@ -89,11 +90,34 @@ func TestAnObserverMayCallTheRegistryAndPanic(t *testing.T) {
 				panic("observer")
 			},
 		})
-		register(t, r, "sink", &dial{result: Result{Status: Unhealthy}})
-		synctest.Wait()
+		register(t, r, "sink", CheckFunc(func(context.Context) Result {
+			time.Sleep(time.Millisecond)
+			return Result{Status: Unhealthy}
+		}))
+		pass(time.Millisecond)
 		require.NoError(t, r.Close(t.Context()))
 	})
 	assert.Equal(t, []Status{Unknown, Unhealthy, ShuttingDown}, seen)
+}
+
+func TestARegistrationFollowsItsCheckToTheEnd(t *testing.T) {
+	assert.Equal(t, Unknown, Registration{}.Status())
+	synctest.Test(t, func(t *testing.T) {
+		var first Registration
+		r := open(t, Observer{Added: func(registration Registration) CheckObserver {
+			if first.Check == nil {
+				first = registration
+			}
+			return CheckObserver{}
+		}})
+		unregister := register(t, r, "sink", &dial{result: Result{Status: Degraded}})
+		synctest.Wait()
+		assert.Equal(t, Degraded, first.Status())
+		unregister()
+		register(t, r, "sink", healthy())
+		synctest.Wait()
+		assert.Equal(t, Degraded, first.Status())
+	})
 }
 
 func TestOnlySomeChangesAreForTheWorse(t *testing.T) {

@@ -78,10 +78,14 @@ func TestEveryCheckRunsAtOnceAndThenOnItsOwnSchedule(t *testing.T) {
 		r := open(t, Observer{})
 		often, seldom := healthy(), healthy()
 		register(t, r, "often", often, WithInterval(100*time.Millisecond))
-		register(t, r, "seldom", seldom)
-		assert.Equal(t, Unknown, r.Status(), "nothing is known yet")
-		assert.False(t, r.Ready())
+		register(t, r, "seldom", CheckFunc(func(ctx context.Context) Result {
+			time.Sleep(time.Millisecond)
+			return seldom.Check(ctx)
+		}))
 		synctest.Wait()
+		assert.Equal(t, Unknown, r.Status(), "nothing is known of one of them")
+		assert.False(t, r.Ready())
+		pass(time.Millisecond)
 		assert.Equal(t, Healthy, r.Status())
 		assert.True(t, r.Ready())
 		pass(10 * time.Second)
@@ -178,7 +182,7 @@ func TestUnregisteringFreesTheNameAndForgetsTheCheck(t *testing.T) {
 
 func TestARunThatEndsAfterUnregisteringDoesNotCount(t *testing.T) {
 	var failures int
-	observer := Observer{Added: func(string, Check) CheckObserver {
+	observer := Observer{Added: func(Registration) CheckObserver {
 		return CheckObserver{Ran: func(_ time.Duration, failed bool) { failures++ }}
 	}}
 	synctest.Test(t, func(t *testing.T) {
@@ -254,7 +258,7 @@ func TestANilRegistryIsHealthy(t *testing.T) {
 }
 
 func TestRegistryConcurrentSafe(t *testing.T) {
-	r := New(Observer{Changed: func(Change) {}, Added: func(string, Check) CheckObserver { return CheckObserver{} }})
+	r := New(Observer{Changed: func(Change) {}, Added: func(Registration) CheckObserver { return CheckObserver{} }})
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {

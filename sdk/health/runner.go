@@ -176,7 +176,7 @@ func (e *entry) count(result Result) {
 // added, told and removed are mail.
 func (e *entry) added() {
 	if add := e.registry.observer.Added; add != nil {
-		e.observer = add(e.name, e.check)
+		e.observer = add(Registration{Name: e.name, Severity: e.severity, Check: e.check, entry: e})
 	}
 }
 

@@ -63,6 +63,7 @@ func TestAHangingCheckPassesItsThresholdTickByTick(t *testing.T) {
 		pass(time.Second)
 		assert.Equal(t, Unhealthy, r.Status())
 		close(s.let)
+		synctest.Wait()
 	})
 }
 
