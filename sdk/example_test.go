@@ -9,6 +9,7 @@ import (
 	"time"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+	"github.com/eventflux-io/eventflux-otel/sdk/health"
 )
 
 // An engine instrumented from start to exit. OTEL_* variables say where the collector is; without one the engine
@@ -50,6 +51,36 @@ func Example() {
 	fmt.Println(total)
 	// Output: 12
 }
+
+// An engine says how its parts are. The collector shows these three in /health.
+func ExampleSDK_Health() {
+	sdk := telemetry.Noop() // or that of Start
+	defer sdk.Shutdown(context.Background())
+	checks := sdk.Health()
+	checks.Register("event_pipeline", health.NewPipeline(func() health.Reading {
+		return health.Reading{Events: 1200, QueueDepth: 64, QueueCapacity: 1024}
+	}))
+	checks.Register("state_backend", health.CheckFunc(func(ctx context.Context) health.Result {
+		return health.FromError(pingState(ctx))
+	}), health.WithTimeout(500*time.Millisecond), health.WithThreshold(2))
+	remove, err := checks.Register("query_runtime", health.CheckFunc(func(context.Context) health.Result {
+		return health.Result{Status: health.Degraded, Message: "1 of 5 queries restarts"}
+	}), health.WithSeverity(health.Warning), health.WithInterval(time.Second))
+	if err != nil {
+		fmt.Println(err)
+	}
+	defer remove()
+
+	for _, c := range checks.Report().Checks {
+		fmt.Println(c.Name, c.Severity)
+	}
+	// Output:
+	// event_pipeline critical
+	// query_runtime warning
+	// state_backend critical
+}
+
+func pingState(context.Context) error { return nil }
 
 // A file configures an engine; mistakes are named with their line.
 func ExampleLoadTOML() {

@@ -74,8 +74,17 @@ func (w logWriter) Write(line []byte) (int, error) {
 
 // teeLogs makes every record that the local log takes also go out over OTLP.
 func (s *SDK) teeLogs(provider log.LoggerProvider) {
+	s.local = s.handler
 	bridge := newBridge(provider, defaultTarget, s.handler)
 	s.setHandler(slog.NewMultiHandler(s.handler, bridge))
+}
+
+// localHandler returns the handler of the local log alone.
+func (s *SDK) localHandler() slog.Handler {
+	if s.local != nil {
+		return s.local
+	}
+	return s.handler
 }
 
 func (s *SDK) setHandler(h slog.Handler) {

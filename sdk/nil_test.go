@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+	"github.com/eventflux-io/eventflux-otel/sdk/health"
 )
 
 func TestEveryMethodIsLegalWithoutTelemetry(t *testing.T) {
@@ -59,6 +60,12 @@ func TestEveryMethodIsLegalWithoutTelemetry(t *testing.T) {
 			conns.Error("reset")
 			q.Close()
 			app.Close()
+			unregister, err := sdk.Health().Register("sink", health.CheckFunc(func(context.Context) health.Result {
+				return health.Result{Status: health.Healthy}
+			}))
+			require.NoError(t, err)
+			unregister()
+			assert.Equal(t, health.Healthy, sdk.Health().Status())
 			sdk.Logger().Info("nothing")
 			assert.NotNil(t, sdk.LogHandler())
 			assert.NotNil(t, sdk.Propagator())

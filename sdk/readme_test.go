@@ -24,5 +24,10 @@ func TestTheREADMEShowsWhatIsCompiledAndLoaded(t *testing.T) {
 	for line := range strings.Lines(body) {
 		assert.Contains(t, readme, strings.TrimPrefix(line, "\t"))
 	}
+	_, body, _ = strings.Cut(example, "checks := sdk.Health()\n")
+	body, _, _ = strings.Cut(body, "\tremove, err")
+	for line := range strings.Lines(body) {
+		assert.Contains(t, readme, strings.TrimPrefix(line, "\t"))
+	}
 	assert.Contains(t, readme, read("testdata/eventflux.toml"))
 }

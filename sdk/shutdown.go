@@ -40,7 +40,7 @@ func (s *SDK) ForceFlush(ctx context.Context) error {
 	return errors.Join(err, s.errors.since(mark))
 }
 
-// Shutdown stops tracing, exports what is left, says goodbye and closes the log file. The goodbye is a log event,
+// Shutdown makes Health shutting down, stops tracing, ends the health checks, exports what is left, says goodbye and closes the log file. The goodbye is a log event,
 // entity.delete of this service.instance: it tells the collector that the engine left on purpose.
 //
 // Shutdown returns at ctx's deadline (10s if it has none) even if an exporter hangs, and reports the failures of
@@ -59,6 +59,9 @@ func (s *SDK) Shutdown(ctx context.Context) error {
 
 func (s *SDK) stop(ctx context.Context) error {
 	s.gates.stop()
+	s.health.SetShuttingDown() // the last export says so
+	ended := make(chan error, 1)
+	go func() { ended <- s.health.Close(ctx) }()
 	var err error
 	if s.registry != nil {
 		mark := s.errors.mark()
@@ -66,6 +69,7 @@ func (s *SDK) stop(ctx context.Context) error {
 		s.providers.abandon()
 		s.runtime.close()
 	}
+	err = errors.Join(err, <-ended)
 	if s.output != nil {
 		err = errors.Join(err, s.output.Close())
 	}

@@ -34,13 +34,14 @@ func TestShutdownSaysGoodbyeLast(t *testing.T) {
 	assert.Contains(t, c.order, "metrics")
 	assert.Contains(t, c.order, "traces")
 	records := c.allLogs()
-	require.Len(t, records, 1)
-	assert.Equal(t, "entity.delete", records[0].EventName)
+	require.Len(t, records, 2)
+	assert.Equal(t, "eventflux.health.changed", records[0].EventName)
+	assert.Equal(t, "entity.delete", records[1].EventName)
 	assert.Equal(t, map[string]any{
 		"entity.type":          "service.instance",
 		"entity.id":            map[string]any{"service.instance.id": "engine-7"},
 		"entity.delete.reason": "terminated",
-	}, attributes(records[0].Attributes))
+	}, attributes(records[1].Attributes))
 }
 
 // exporter is an exporter of all three signals whose every call does what it is told.
@@ -128,7 +129,7 @@ func TestShutdownDuringAnExportIsNoFailure(t *testing.T) {
 		require.NoError(t, err)
 		time.Sleep(time.Minute + 500*time.Millisecond) // in the middle of an export
 		require.NoError(t, sdk.Shutdown(context.Background()))
-		assert.Equal(t, int64(3), calls.Load(), "the cancelled export, the one in its place, and the goodbye")
+		assert.Equal(t, int64(4), calls.Load(), "the cancelled export, the one in its place, the change of health and the goodbye")
 	})
 }
 

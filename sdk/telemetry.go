@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/eventflux-io/eventflux-otel/sdk/health"
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/cpushare"
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/export"
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/process"
@@ -43,17 +44,23 @@ type SDK struct {
 	custom    customMetrics
 
 	handler   slog.Handler
+	local     slog.Handler // the handler without export; nil: handler is it
 	logger    *slog.Logger
 	output    io.Closer // the log file, if there is one
 	errors    *errorSink
 	providers providers
 	runtime   bindings
 	shutdown  shutdown
+
+	health  *health.Registry
+	overall *transitions // of the whole; nil: nothing is exported
 }
 
 // Noop returns an SDK that does nothing: no export, no log output.
 func Noop() *SDK {
-	return &SDK{level: Off, silent: true, handler: slog.DiscardHandler, logger: slog.New(slog.DiscardHandler), started: time.Now()}
+	sdk := &SDK{level: Off, silent: true, handler: slog.DiscardHandler, logger: slog.New(slog.DiscardHandler), started: time.Now()}
+	sdk.health = sdk.newHealth()
+	return sdk
 }
 
 // Start builds the telemetry of this process from cfg, the OTEL_* environment and opts; later ones win. It does
@@ -109,6 +116,7 @@ func (s *SDK) startExport(ctx context.Context, set settings) error {
 	s.gates.open(set.cfg.Traces.Total)
 	s.teeLogs(providers.logs)
 	s.bindRuntime()
+	s.bindHealth()
 	if set.globals {
 		providers.setGlobals(s.errors)
 	}

@@ -75,7 +75,7 @@ func reason(r verdict.Report, occasion string) string {
 	if occasion != "" {
 		reasons = append(reasons, occasion)
 	}
-	for _, list := range [][]verdict.Reason{r.Details.EventPipeline, r.Details.QueryRuntime} {
+	for _, list := range [][]verdict.Reason{r.Details.EventPipeline, r.Details.StateBackend, r.Details.QueryRuntime} {
 		for _, one := range list {
 			reasons = append(reasons, one.String())
 		}

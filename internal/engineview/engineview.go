@@ -12,6 +12,7 @@
 package engineview
 
 import (
+	"cmp"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -59,6 +60,65 @@ type Engine struct {
 	Queries int64
 	// Streams is the number of distinct streams the engine reports.
 	Streams int
+	// Checks are the engine's own verdicts on its parts.
+	Checks Checks
+}
+
+// Checks are the health checks of an engine that the collector knows by name.
+type Checks struct {
+	EventPipeline, StateBackend, QueryRuntime Health
+}
+
+// Or returns c with the verdicts of other where c has none.
+func (c Checks) Or(other Checks) Checks {
+	return Checks{
+		EventPipeline: cmp.Or(c.EventPipeline, other.EventPipeline),
+		StateBackend:  cmp.Or(c.StateBackend, other.StateBackend),
+		QueryRuntime:  cmp.Or(c.QueryRuntime, other.QueryRuntime),
+	}
+}
+
+// Health is an engine's verdict on one of its parts.
+type Health uint8
+
+const (
+	// HealthUnknown means that the engine says nothing, or cannot tell.
+	HealthUnknown Health = iota
+	// HealthOK means that the part does its work.
+	HealthOK
+	// HealthDegraded means that the part works worse than it should.
+	HealthDegraded
+	// HealthUnhealthy means that the part does not work.
+	HealthUnhealthy
+)
+
+// ParseHealth reads the values of the attribute eventflux.health.state. What
+// it does not know is HealthUnknown.
+func ParseHealth(state string) Health {
+	switch state {
+	case "healthy":
+		return HealthOK
+	case "degraded":
+		return HealthDegraded
+	case "unhealthy":
+		return HealthUnhealthy
+	default:
+		return HealthUnknown
+	}
+}
+
+// String returns the spelling that ParseHealth reads.
+func (h Health) String() string {
+	switch h {
+	case HealthOK:
+		return "healthy"
+	case HealthDegraded:
+		return "degraded"
+	case HealthUnhealthy:
+		return "unhealthy"
+	default:
+		return "unknown"
+	}
 }
 
 // Source lists the engines that one receiver has seen.

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.uber.org/zap"
 
+	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/contract"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/engines"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
@@ -24,8 +25,11 @@ import (
 const (
 	metricActiveQueries  = "query.active.count"
 	metricStreamReceived = "stream.events.received"
+	metricHealthStatus   = "eventflux.health.status"
 	enginePrefix         = "eventflux."
 	attrStream           = "stream.name"
+	attrHealthCheck      = "eventflux.health.check"
+	attrHealthState      = "eventflux.health.state"
 	attrOverflow         = "otel.metric.overflow"
 	eventDelete          = "entity.delete"
 )
@@ -68,8 +72,26 @@ func (r *eventfluxReceiver) observe(key engines.Identity, id contract.Identity, 
 				r.list.Stream(key, stream.Str(), now)
 			}
 		}
+	case name == metricHealthStatus:
+		r.add(key, id, now)
+		r.observeHealth(key, m, now)
 	case strings.HasPrefix(name, enginePrefix):
 		r.add(key, id, now)
+	}
+}
+
+// observeHealth notes which state each check of the engine is in: the point of
+// that state is 1, the others are 0.
+func (r *eventfluxReceiver) observeHealth(key engines.Identity, m pmetric.Metric, now time.Time) {
+	for _, p := range numbers(m).All() {
+		if p.IntValue() != 1 && p.DoubleValue() != 1 {
+			continue
+		}
+		check, named := p.Attributes().Get(attrHealthCheck)
+		state, stated := p.Attributes().Get(attrHealthState)
+		if named && stated {
+			r.list.Check(key, check.Str(), engineview.ParseHealth(state.Str()), now)
+		}
 	}
 }
 

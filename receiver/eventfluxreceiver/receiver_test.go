@@ -195,6 +195,37 @@ func TestEnginesReachTheHealthExtension(t *testing.T) {
 	assert.Empty(t, b.health.registered(), "a stopped receiver leaves the extension")
 }
 
+func TestWhatAnEngineSaysOfItsPartsReachesTheHealthExtension(t *testing.T) {
+	md := engineMetrics(map[string]any{"service.name": "engine", "service.instance.id": "a"})
+	metrics := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
+	say := func(points pmetric.NumberDataPointSlice, attrs map[string]any) pmetric.NumberDataPoint {
+		p := points.AppendEmpty()
+		require.NoError(t, p.Attributes().FromRaw(attrs))
+		return p
+	}
+	status := func(check, state string) map[string]any {
+		return map[string]any{"eventflux.health.check": check, "eventflux.health.state": state}
+	}
+	m := metrics.AppendEmpty()
+	m.SetName("eventflux.health.status")
+	sum := m.SetEmptySum().DataPoints()
+	say(sum, status("state_backend", "healthy")).SetIntValue(0)
+	say(sum, status("state_backend", "unhealthy")).SetIntValue(1)
+	say(sum, status("overall", "unhealthy")).SetIntValue(1)
+	say(sum, map[string]any{"eventflux.health.state": "unhealthy"}).SetIntValue(1)
+	m = metrics.AppendEmpty()
+	m.SetName("eventflux.health.status") // another kind of sender: a gauge of floats
+	gauge := m.SetEmptyGauge().DataPoints()
+	say(gauge, status("query_runtime", "degraded")).SetDoubleValue(1)
+	say(gauge, status("event_pipeline", "on fire")).SetDoubleValue(1)
+
+	_, next := collecting()
+	b := start(t, testConfig(), next)
+	export(t, b.dial(t), md)
+	assert.Equal(t, engineview.Checks{StateBackend: engineview.HealthUnhealthy, QueryRuntime: engineview.HealthDegraded},
+		b.health.registered()[0].Engines(time.Now())[0].Checks)
+}
+
 func TestGoodbyeEndsAnEngineWithoutAlarm(t *testing.T) {
 	_, next := collecting()
 	b := start(t, testConfig(), next)

@@ -72,6 +72,8 @@ const (
 	PanicSiteKey              = attribute.Key("eventflux.panic.site")
 	HealthCheckKey            = attribute.Key("eventflux.health.check")
 	HealthStateKey            = attribute.Key("eventflux.health.state")
+	HealthPreviousStateKey    = attribute.Key("eventflux.health.previous_state")
+	HealthMessageKey          = attribute.Key("eventflux.health.message")
 	BuildVersionKey           = attribute.Key("eventflux.build.version")
 	BuildCommitKey            = attribute.Key("eventflux.build.commit")
 	TenantKey                 = attribute.Key("eventflux.tenant")
@@ -786,6 +788,16 @@ const (
 // HealthState returns the attribute eventflux.health.state. State that a health check found.
 func HealthState(v HealthStateValue) attribute.KeyValue {
 	return HealthStateKey.String(string(v))
+}
+
+// HealthPreviousState returns the attribute eventflux.health.previous_state. State that a health check left.
+func HealthPreviousState(v string) attribute.KeyValue {
+	return HealthPreviousStateKey.String(v)
+}
+
+// HealthMessage returns the attribute eventflux.health.message. What a health check found, in words.
+func HealthMessage(v string) attribute.KeyValue {
+	return HealthMessageKey.String(v)
 }
 
 // BuildVersion returns the attribute eventflux.build.version. Version of the build.

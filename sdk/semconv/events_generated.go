@@ -129,7 +129,7 @@ var events = [...]event{
 	},
 	EventHealthChanged: {
 		name: "eventflux.health.changed", severity: slog.LevelWarn,
-		attributes: []attribute.Key{HealthCheckKey, HealthStateKey},
+		attributes: []attribute.Key{HealthCheckKey, HealthStateKey, HealthPreviousStateKey, HealthMessageKey},
 	},
 	EventTelemetryOverflow: {
 		name: "eventflux.telemetry.overflow", severity: slog.LevelWarn,

@@ -523,8 +523,8 @@ const (
 	TelemetryPanicsRecovered
 	// HealthStatus is eventflux.health.status. 1 for the state a check is in, 0 for the others.
 	HealthStatus
-	// HealthScore is eventflux.health.score. Health of the engine from 0, bad, to 1, good: the weighted mean of its
-	// checks.
+	// HealthScore is eventflux.health.score. How well a pipeline keeps up, from 0 to 1: below 0.5 it is degraded. The
+	// check overall is the worst of them.
 	HealthScore
 	// HealthCheckDuration is eventflux.health.check.duration. Duration of a check.
 	HealthCheckDuration
@@ -532,14 +532,14 @@ const (
 	HealthCheckFailures
 	// HealthTransitions is eventflux.health.transitions. Changes of a check's state, by the state entered.
 	HealthTransitions
-	// HealthReady is eventflux.health.ready. 1 while the engine says it is ready, else 0.
+	// HealthReady is eventflux.health.ready. 1 while the engine may be given work, else 0.
 	HealthReady
-	// HealthTrendThroughput is eventflux.health.trend.throughput. Events per second the engine took in, averaged over
-	// the window.
+	// HealthTrendThroughput is eventflux.health.trend.throughput. Events per second that arrived in a pipeline,
+	// averaged over the window.
 	HealthTrendThroughput
-	// HealthTrendLatency is eventflux.health.trend.latency. Mean latency of all queries over the window.
+	// HealthTrendLatency is eventflux.health.trend.latency. Latency of a pipeline, averaged over the window.
 	HealthTrendLatency
-	// HealthTrendScore is eventflux.health.trend.score. Mean health score over the window.
+	// HealthTrendScore is eventflux.health.trend.score. Health score of a pipeline, averaged over the window.
 	HealthTrendScore
 )
 
@@ -1943,15 +1943,16 @@ var metrics = [MetricCount]metric{
 		attributes: []attribute.Key{PanicSiteKey},
 	},
 	HealthStatus: {
-		name: "eventflux.health.status", unit: "{state}", prometheus: "eventflux_health_status",
+		name: "eventflux.health.status", unit: "{check}", prometheus: "eventflux_health_status",
 		description: "1 for the state a check is in, 0 for the others.",
-		instrument:  Gauge, level: LevelBasic,
+		instrument:  UpDownCounter, level: LevelBasic,
 		attributes: []attribute.Key{HealthCheckKey, HealthStateKey},
 	},
 	HealthScore: {
 		name: "eventflux.health.score", unit: "{score}", prometheus: "eventflux_health_score",
-		description: "Health of the engine from 0, bad, to 1, good: the weighted mean of its checks.",
+		description: "How well a pipeline keeps up, from 0 to 1: below 0.5 it is degraded. The check overall is the worst of them.",
 		instrument:  Gauge, level: LevelBasic,
+		attributes: []attribute.Key{HealthCheckKey},
 	},
 	HealthCheckDuration: {
 		name: "eventflux.health.check.duration", unit: "s", prometheus: "eventflux_health_check_duration_seconds",
@@ -1972,26 +1973,26 @@ var metrics = [MetricCount]metric{
 		attributes: []attribute.Key{HealthCheckKey, HealthStateKey},
 	},
 	HealthReady: {
-		name: "eventflux.health.ready", unit: "{state}", prometheus: "eventflux_health_ready",
-		description: "1 while the engine says it is ready, else 0.",
-		instrument:  Gauge, level: LevelBasic,
+		name: "eventflux.health.ready", unit: "{engine}", prometheus: "eventflux_health_ready",
+		description: "1 while the engine may be given work, else 0.",
+		instrument:  UpDownCounter, level: LevelBasic,
 	},
 	HealthTrendThroughput: {
 		name: "eventflux.health.trend.throughput", unit: "{event}/s", prometheus: "eventflux_health_trend_throughput_per_second",
-		description: "Events per second the engine took in, averaged over the window.",
+		description: "Events per second that arrived in a pipeline, averaged over the window.",
 		instrument:  Gauge, level: LevelBasic,
-		attributes: []attribute.Key{TrendWindowKey},
+		attributes: []attribute.Key{HealthCheckKey, TrendWindowKey},
 	},
 	HealthTrendLatency: {
 		name: "eventflux.health.trend.latency", unit: "s", prometheus: "eventflux_health_trend_latency_seconds",
-		description: "Mean latency of all queries over the window.",
+		description: "Latency of a pipeline, averaged over the window.",
 		instrument:  Gauge, level: LevelBasic,
-		attributes: []attribute.Key{TrendWindowKey},
+		attributes: []attribute.Key{HealthCheckKey, TrendWindowKey},
 	},
 	HealthTrendScore: {
 		name: "eventflux.health.trend.score", unit: "{score}", prometheus: "eventflux_health_trend_score",
-		description: "Mean health score over the window.",
+		description: "Health score of a pipeline, averaged over the window.",
 		instrument:  Gauge, level: LevelBasic,
-		attributes: []attribute.Key{TrendWindowKey},
+		attributes: []attribute.Key{HealthCheckKey, TrendWindowKey},
 	},
 }

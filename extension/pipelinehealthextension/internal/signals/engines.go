@@ -86,6 +86,7 @@ func join(a, b engineview.Engine) engineview.Engine {
 	}
 	latest.Queries = max(a.Queries, b.Queries)
 	latest.Streams = max(a.Streams, b.Streams)
+	latest.Checks = latest.Checks.Or(a.Checks).Or(b.Checks)
 	latest.Version = cmp.Or(latest.Version, a.Version, b.Version)
 	if a.FirstSeen.Before(latest.FirstSeen) {
 		latest.FirstSeen = a.FirstSeen

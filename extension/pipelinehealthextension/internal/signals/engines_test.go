@@ -77,6 +77,19 @@ func TestOneEngineAtTwoReceiversIsOneEngine(t *testing.T) {
 	}
 }
 
+func TestTheReceiverThatHearsTheEngineKnowsItsChecksBest(t *testing.T) {
+	seen := func(after time.Duration, checks engineview.Checks) list {
+		return list{{Name: "flux", InstanceID: "a", State: engineview.StateUp, LastSeen: t0.Add(after), Checks: checks}}
+	}
+	var e Engines
+	e.Register(seen(2, engineview.Checks{StateBackend: engineview.HealthOK}))
+	e.Register(seen(1, engineview.Checks{StateBackend: engineview.HealthUnhealthy, QueryRuntime: engineview.HealthDegraded}))
+	want := engineview.Checks{StateBackend: engineview.HealthOK, QueryRuntime: engineview.HealthDegraded}
+	if got := e.At(t0)[0].Checks; got != want {
+		t.Errorf("Checks = %+v, want %+v", got, want)
+	}
+}
+
 // A source may unregister itself, or take locks of its own, while it is asked.
 type reentrant struct{ leave *func() }
 

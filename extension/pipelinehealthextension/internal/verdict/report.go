@@ -94,6 +94,7 @@ func (r Reason) String() string {
 // Details are the reasons for each check that is not ok.
 type Details struct {
 	EventPipeline []Reason `json:"event_pipeline,omitempty"`
+	StateBackend  []Reason `json:"state_backend,omitempty"`
 	QueryRuntime  []Reason `json:"query_runtime,omitempty"`
 }
 

@@ -40,11 +40,11 @@ func Judge(e Evidence) Report {
 	r := Report{
 		UptimeSeconds: max(0, int64(e.Now.Sub(e.Started)/time.Second)),
 		MemoryUsageMB: e.MemoryBytes >> 20,
-		// No probe of the state backend exists yet, so nothing is known of it.
-		Checks: Checks{EventPipeline: Unknown, StateBackend: Unknown, QueryRuntime: Unknown},
+		Checks:        Checks{EventPipeline: Unknown, StateBackend: Unknown, QueryRuntime: Unknown},
 	}
 	judgePipeline(&r, e)
 	judgeEngines(&r, e)
+	judgeChecks(&r, e)
 	r.Status = status(e.Phase, r.Checks)
 	return r
 }

@@ -6,6 +6,7 @@ package verdict
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,50 @@ func TestJudge(t *testing.T) {
 				t.Errorf("Details = %+v", got.Details)
 			}
 		})
+	}
+}
+
+func TestEnginesSpeakForTheirParts(t *testing.T) {
+	says := func(s engineview.State, pipeline, state, runtime engineview.Health) engineview.Engine {
+		e := engine("a", s)
+		e.Checks = engineview.Checks{EventPipeline: pipeline, StateBackend: state, QueryRuntime: runtime}
+		return e
+	}
+	const unknown, ok, degraded, unhealthy = engineview.HealthUnknown, engineview.HealthOK, engineview.HealthDegraded, engineview.HealthUnhealthy
+	type engines = []engineview.Engine
+	tests := []struct {
+		name    string
+		engines engines
+		trouble []signals.Trouble
+		status  Status
+		want    Checks
+	}{
+		{"says nothing", engines{says(engineview.StateUp, unknown, unknown, unknown)}, nil, Healthy, Checks{OK, Unknown, OK}},
+		{"says that all is well", engines{says(engineview.StateUp, ok, ok, ok)}, nil, Healthy, Checks{OK, OK, OK}},
+		{"the worst counts", engines{says(engineview.StateUp, degraded, ok, ok), says(engineview.StateUp, ok, unhealthy, ok)}, nil, Unhealthy, Checks{Warn, Fail, OK}},
+		{"in any order", engines{says(engineview.StateUp, ok, unhealthy, ok), says(engineview.StateUp, unknown, degraded, ok)}, nil, Unhealthy, Checks{OK, Fail, OK}},
+		{"runtime is degraded", engines{says(engineview.StateUp, ok, ok, degraded)}, nil, Degraded, Checks{OK, OK, Warn}},
+		{"a silent one says nothing any more", engines{says(engineview.StateSilent, unhealthy, unhealthy, ok)}, nil, Unhealthy, Checks{OK, Unknown, Fail}},
+		{"one that left says nothing any more", engines{says(engineview.StateShutdown, unhealthy, unhealthy, unhealthy)}, nil, Healthy, Checks{OK, Unknown, Unknown}},
+		{"a healthy engine does not heal silence of another", engines{says(engineview.StateUp, ok, ok, ok), says(engineview.StateSilent, ok, ok, ok)}, nil, Degraded, Checks{OK, OK, Warn}},
+		{"nor a component", engines{says(engineview.StateUp, ok, ok, ok)}, []signals.Trouble{trouble(signals.Permanent, 0)}, Unhealthy, Checks{Fail, OK, OK}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := Judge(Evidence{Now: now, Phase: drain.Running, RecoveryDuration: time.Minute, Engines: tt.engines, Troubles: tt.trouble})
+			if got.Status != tt.status || got.Checks != tt.want {
+				t.Errorf("Judge() = %s %+v, want %s %+v", got.Status, got.Checks, tt.status, tt.want)
+			}
+		})
+	}
+	details := Judge(Evidence{Now: now, Phase: drain.Running, Engines: engines{says(engineview.StateUp, ok, unhealthy, ok)}}).Details
+	want := "engine flux (instance a) says that its state_backend is unhealthy"
+	if len(details.StateBackend) != 1 || details.StateBackend[0].Text != want || details.EventPipeline != nil || details.QueryRuntime != nil {
+		t.Errorf("Details = %+v, want one on state_backend: %s", details, want)
+	}
+	details = Judge(Evidence{Now: now, Phase: drain.Running, Engines: slices.Repeat(engines{says(engineview.StateUp, ok, unhealthy, ok)}, 57)}).Details
+	if n := len(details.StateBackend); n != maxReasons+1 || details.StateBackend[maxReasons].Text != "37 more engines that say so" {
+		t.Errorf("%d reasons, the last %q", n, details.StateBackend[n-1].Text)
 	}
 }
 

@@ -58,6 +58,15 @@ type engine struct {
 	goodbye             time.Time // zero while it runs
 	queries             int64
 	streams             map[string]time.Time // last time each was reported
+	pipeline            verdict
+	state               verdict
+	runtime             verdict
+}
+
+// verdict is what an engine said of one of its parts, and when.
+type verdict struct {
+	health engineview.Health
+	at     time.Time
 }
 
 // New returns an empty registry.
@@ -144,6 +153,26 @@ func (r *Registry) Stream(id Identity, name string, now time.Time) {
 	}
 }
 
+// Check records what the engine said of one of its parts. Names that the
+// collector has no use for are ignored.
+func (r *Registry) Check(id Identity, name string, health engineview.Health, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	el, ok := r.byID[id]
+	if !ok {
+		return
+	}
+	e := el.Value.(*engine)
+	switch name {
+	case "event_pipeline":
+		e.pipeline = verdict{health, now}
+	case "state_backend":
+		e.state = verdict{health, now}
+	case "query_runtime":
+		e.runtime = verdict{health, now}
+	}
+}
+
 // Goodbye records that the engine announced its end.
 func (r *Registry) Goodbye(id Identity, now time.Time) {
 	r.mu.Lock()
@@ -191,7 +220,20 @@ func (r *Registry) view(e *engine, now time.Time) engineview.Engine {
 		State:      r.state(e, now),
 		Queries:    e.queries,
 		Streams:    len(e.streams),
+		Checks: engineview.Checks{
+			EventPipeline: r.recent(e.pipeline, now),
+			StateBackend:  r.recent(e.state, now),
+			QueryRuntime:  r.recent(e.runtime, now),
+		},
 	}
+}
+
+// recent returns what was said unless the engine stopped saying it.
+func (r *Registry) recent(v verdict, now time.Time) engineview.Health {
+	if now.Sub(v.at) >= r.limits.SilentAfter {
+		return engineview.HealthUnknown
+	}
+	return v.health
 }
 
 func (r *Registry) state(e *engine, now time.Time) engineview.State {

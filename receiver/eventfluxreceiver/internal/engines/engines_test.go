@@ -107,6 +107,30 @@ func TestListIsSortedAndCarriesNumbers(t *testing.T) {
 	}
 }
 
+func TestChecksAreWhatTheEngineSaidLast(t *testing.T) {
+	r := New(limits)
+	at := func(s int) time.Time { return start.Add(time.Duration(s) * time.Second) }
+	r.Check(nodeA, "state_backend", engineview.HealthOK, at(0)) // no engine yet
+	r.Add(nodeA, "", at(0))
+	if got := r.Engines(at(0))[0].Checks; got != (engineview.Checks{}) {
+		t.Errorf("Checks = %+v before the engine said anything", got)
+	}
+	r.Check(nodeA, "event_pipeline", engineview.HealthDegraded, at(1))
+	r.Check(nodeA, "state_backend", engineview.HealthUnhealthy, at(1))
+	r.Check(nodeA, "state_backend", engineview.HealthOK, at(2))
+	r.Check(nodeA, "query_runtime", engineview.HealthOK, at(10))
+	r.Check(nodeA, "overall", engineview.HealthUnhealthy, at(10))
+	want := engineview.Checks{
+		EventPipeline: engineview.HealthDegraded, StateBackend: engineview.HealthOK, QueryRuntime: engineview.HealthOK,
+	}
+	if got := r.Engines(at(15))[0].Checks; got != want {
+		t.Errorf("Checks = %+v, want %+v", got, want)
+	}
+	if got := r.Engines(at(17))[0].Checks; got != (engineview.Checks{QueryRuntime: engineview.HealthOK}) {
+		t.Errorf("Checks = %+v, want only what is still said", got)
+	}
+}
+
 func TestFullListDropsTheLeastRecentlySeen(t *testing.T) {
 	r := New(limits)
 	for i := range 3 {
