@@ -16,12 +16,14 @@ import (
 
 // functions are what templates call beside the methods of the registry.
 var functions = template.FuncMap{
-	"goName":     ident.Exported,
-	"comment":    comment,
-	"instrument": func(name string) string { return instruments[name] },
-	"float":      func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) },
-	"title":      func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },
-	"goType":     func(a *registry.Attribute) string { return goTypes[a.Type] },
+	"goName":          ident.Exported,
+	"comment":         comment,
+	"instrument":      func(name string) string { return instruments[name] },
+	"float":           func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) },
+	"title":           func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },
+	"anchor":          func(title string) string { return strings.ReplaceAll(strings.ToLower(title), " ", "-") },
+	"instrumentWords": func(name string) string { return strings.Replace(name, "updown", "up-down ", 1) },
+	"goType":          func(a *registry.Attribute) string { return goTypes[a.Type] },
 }
 
 // instruments are the Go names of instruments.

@@ -61,17 +61,20 @@ func resolve(set settings, files []file) (*Registry, error) {
 		r.errs = append(r.errs, err)
 		byFile[f.name] = groups
 	}
-	for i := range set.Imports {
-		r.declare(Place{"settings.yaml", "imports"}, &set.Imports[i], true)
-	}
 	ordered := r.ordered(set, files, byFile)
-	for _, pass := range []func(*group){r.declarations, r.handle, r.signal} {
+	each := func(visit func(*group)) {
 		for _, f := range ordered {
 			for _, g := range byFile[f] {
-				pass(g)
+				visit(g)
 			}
 		}
 	}
+	each(r.declarations)
+	for i := range set.Imports {
+		r.declare(Place{"settings.yaml", "imports"}, &set.Imports[i], true)
+	}
+	each(r.handle)
+	each(r.signal)
 	for _, f := range set.Families {
 		family := &Family{Title: f.Title}
 		for _, m := range r.registry.Metrics {
@@ -122,7 +125,7 @@ func (r *resolver) fault(at Place, format string, args ...any) {
 	r.errs = append(r.errs, fmt.Errorf("%s: "+format, append([]any{at}, args...)...))
 }
 
-// unique records a name and reports whether it is the first of its kind.
+// unique records a name, which must be the first of its kind.
 func (r *resolver) unique(at Place, kind, name string) {
 	key := kind + " " + name
 	if first, ok := r.seen[key]; ok {
