@@ -51,6 +51,18 @@ bench: ## Print the numbers that the READMEs of the SDK and the limiter show.
 	go -C sdk test -run '^$$' -bench . -benchmem -count 3 . ./internal/... ./logs
 	go test -run '^$$' -bench . -benchmem -count 3 ./processor/cardinalitylimitprocessor/...
 
+.PHONY: bench-hotpath
+bench-hotpath: ## Print what recording costs, next to its alternatives (4 minutes).
+	go -C sdk/internal/bench test -run '^$$' -bench . -benchtime 200ms -count 10 . | tee /dev/stderr | (cd internal/tools && go run ./benchtable)
+
+.PHONY: bench-overhead
+bench-overhead: build ## Print what telemetry costs the reference engine: PAIRS=100 runs take 15 minutes.
+	go -C test test -run '^$$' -bench Overhead -benchtime $(or $(PAIRS),40)x -timeout 60m ./overhead
+
+.PHONY: bench-freshness
+bench-freshness: build ## Print how long after an event /metrics shows it (2 minutes).
+	go -C test test -run '^$$' -bench Freshness -benchtime 1x -timeout 10m ./freshness
+
 .PHONY: generate
 generate: ## Write generated code anew.
 	for m in . sdk examples/engine; do go -C $$m generate ./...; done

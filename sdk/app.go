@@ -3,6 +3,8 @@
 
 package telemetry
 
+import "github.com/eventflux-io/eventflux-otel/sdk/semconv"
+
 // App is one deployed application. It owns the handles bound through it. All methods are safe for concurrent
 // use and legal on a nil App, where they return nil handles.
 type App struct {
@@ -27,7 +29,7 @@ func (a *App) MemoryFunc(component string, f func() int64) {
 	if a == nil || f == nil {
 		return
 	}
-	a.own.release(a.sdk.registry.Func(eventfluxMemoryUsage, asFloat(f), keyComponent.String(component)))
+	a.own.release(a.sdk.registry.Func(family(semconv.MemoryUsage), asFloat(f), semconv.Component(component)))
 }
 
 // Close closes every handle of the application. Their series are exported once more and then end. Closing twice

@@ -129,7 +129,7 @@ func (b Batch) End() {
 	}
 	latency := time.Since(w.started)
 	if w.root == nil {
-		w.query.latency.Observe(latency)
+		w.query.latency.Observe(int64(latency))
 	} else {
 		w.observeTraced(latency)
 	}
@@ -139,7 +139,7 @@ func (b Batch) End() {
 // observeTraced observes the latency of a traced batch, so that the histogram points to the trace.
 func (w *Worker) observeTraced(latency time.Duration) {
 	sc := w.root.SpanContext()
-	e := cells.Exemplar{Value: latency, Time: time.Now(), TraceID: sc.TraceID(), SpanID: sc.SpanID()}
+	e := cells.Exemplar{Value: int64(latency), Time: time.Now(), TraceID: sc.TraceID(), SpanID: sc.SpanID()}
 	w.query.latency.ObserveExemplar(e)
 	if w.timer {
 		w.root.SetAttributes(keyEventCount.Int(w.count))

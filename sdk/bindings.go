@@ -34,11 +34,16 @@ func (b *bindings) release(f func()) {
 	}
 }
 
-// adopt makes child close together with b, at once if b is closed already.
-func (b *bindings) adopt(child *bindings) {
-	child.parent = b
+// adopt makes child close together with b, at once if b is closed already. It refuses if b has limit children:
+// then child lives on its own, and is garbage once its owner lets go of it.
+func (b *bindings) adopt(child *bindings, limit int) bool {
 	b.mu.Lock()
 	closed := b.closed
+	if !closed && len(b.children) >= limit {
+		b.mu.Unlock()
+		return false
+	}
+	child.parent = b
 	if !closed {
 		if b.children == nil {
 			b.children = make(map[*bindings]struct{})
@@ -49,6 +54,7 @@ func (b *bindings) adopt(child *bindings) {
 	if closed {
 		child.close()
 	}
+	return true
 }
 
 // close gives everything back, children first. Only the first call does anything.

@@ -31,6 +31,7 @@ type Service struct {
 	Version     string // service.version; left out if empty
 	InstanceID  string // service.instance.id; default a random UUID per process
 	Environment string // deployment.environment ("production", "staging", "dev"); left out if empty
+	Tenant      string // eventflux.tenant: on whose account the engine runs; left out if empty
 }
 
 // The transports of Export.Protocol.
@@ -49,9 +50,12 @@ type Export struct {
 	Compression string            // "gzip" or "none" (default)
 }
 
-// Metrics says how metrics are exported.
+// Metrics says how metrics are exported. Past either limit new attribute sets share one series per metric, marked
+// otel.metric.overflow=true, and eventflux.telemetry.series.overflowed counts them.
 type Metrics struct {
-	Interval time.Duration // between two exports; default 5s
+	Interval           time.Duration // between two exports; default 5s
+	MaxSeries          int           // series over all metrics; default 20000
+	MaxSeriesPerMetric int           // series of one metric; default 2000
 }
 
 // Traces bounds how many batches are traced. A batch whose context is already traced is always recorded and
@@ -76,6 +80,8 @@ const (
 	defaultPerQuery    = 10
 	defaultTotal       = 100
 	defaultMaxLinks    = 32
+	defaultMaxSeries   = 20_000
+	defaultPerMetric   = 2000 // as OpenTelemetry's cardinality limit
 )
 
 // DefaultConfig returns the configuration that the zero Config stands for, with every default spelled out.
@@ -90,6 +96,8 @@ func (c Config) withDefaults() Config {
 	c.Export.Compression = or(c.Export.Compression, "none")
 	c.Export.Timeout = or(c.Export.Timeout, defaultTimeout)
 	c.Metrics.Interval = or(c.Metrics.Interval, defaultInterval)
+	c.Metrics.MaxSeries = or(c.Metrics.MaxSeries, defaultMaxSeries)
+	c.Metrics.MaxSeriesPerMetric = or(c.Metrics.MaxSeriesPerMetric, defaultPerMetric)
 	c.Traces.PerQuery = or(c.Traces.PerQuery, defaultPerQuery)
 	c.Traces.Total = or(c.Traces.Total, defaultTotal)
 	c.Traces.MaxLinks = or(c.Traces.MaxLinks, defaultMaxLinks)
@@ -116,6 +124,9 @@ func (c Config) Validate() error {
 	}
 	if c.Metrics.Interval < 0 {
 		errs = append(errs, fmt.Errorf("metrics: interval must not be negative, got %s", c.Metrics.Interval))
+	}
+	if c.Metrics.MaxSeries < 0 || c.Metrics.MaxSeriesPerMetric < 0 {
+		errs = append(errs, errors.New("metrics: the limits of series must not be negative"))
 	}
 	if c.Traces.MaxLinks < 0 {
 		errs = append(errs, fmt.Errorf("traces: max links must not be negative, got %d", c.Traces.MaxLinks))

@@ -98,7 +98,7 @@ func TestTransportFollowsTheEnvironment(t *testing.T) {
 	require.NoError(t, err)
 	sdk.Logger().Info("started")
 	flush(t, sdk)
-	assert.Len(t, grpc.newest(), 5, "the metrics that need no handle")
+	assert.Contains(t, grpc.newest(), "eventflux.uptime", "metrics need no handle")
 	assert.Len(t, http.allLogs(), 1)
 	require.NoError(t, sdk.Shutdown(t.Context()))
 }
@@ -167,6 +167,7 @@ name = "orders"
 version = "0.2.0"
 instance_id = "i-1"
 environment = "production"
+tenant = "acme"
 
 [telemetry]
 protocol = "http/protobuf"
@@ -180,6 +181,8 @@ metric_interval = "1s"
 traces_per_query = 2.5
 traces_total = 50
 max_links = 8
+max_series = 100
+max_series_per_metric = 10
 
 [logging]
 level = "debug"
@@ -191,12 +194,12 @@ threads = 4
 `), "engine")
 	require.NoError(t, err)
 	assert.Equal(t, telemetry.Config{
-		Service: telemetry.Service{Name: "orders", Version: "0.2.0", InstanceID: "i-1", Environment: "production"},
+		Service: telemetry.Service{Name: "orders", Version: "0.2.0", InstanceID: "i-1", Environment: "production", Tenant: "acme"},
 		Export: telemetry.Export{
 			Protocol: telemetry.ProtocolHTTP, Endpoint: "collector:4318", Insecure: true,
 			Headers: map[string]string{"tenant": "a"}, Timeout: 3 * time.Second, Compression: "gzip",
 		},
-		Metrics: telemetry.Metrics{Interval: time.Second},
+		Metrics: telemetry.Metrics{Interval: time.Second, MaxSeries: 100, MaxSeriesPerMetric: 10},
 		Traces:  telemetry.Traces{PerQuery: 2.5, Total: 50, MaxLinks: 8},
 		Logging: telemetry.Logging{Level: "debug", Format: "pretty", Output: "stderr"},
 		Level:   telemetry.Detail,

@@ -4,13 +4,19 @@
 package telemetry
 
 import (
+	"slices"
+
+	"go.opentelemetry.io/otel/attribute"
+
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/cells"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // Connections counts the connections of one protocol. All methods are safe for concurrent use, cost one or two
 // atomic additions, and are legal on a nil Connections.
 type Connections struct {
-	own       bindings
+	handle
+
 	active    *cells.Counter
 	succeeded *cells.Counter
 	failed    *cells.Counter
@@ -24,18 +30,16 @@ func (a *App) Connections(protocol string, errorTypes ...string) *Connections {
 	if a == nil {
 		return nil
 	}
-	c, key := &Connections{}, keyProtocol.String(protocol)
-	registry := a.sdk.registry
-	var release func()
-	c.active, release = registry.Counter(connectionsActive, key)
-	c.own.release(release)
-	c.succeeded, release = registry.Counter(connectionsTotal, key, keyResult.String("success"))
-	c.own.release(release)
-	c.failed, release = registry.Counter(connectionsTotal, key, keyResult.String("failure"))
-	c.own.release(release)
-	c.errors.bind(registry, connectionErrors, &c.own, key)
+	c := &Connections{}
+	a.open(&c.handle, semconv.Protocol(protocol))
+	with := func(result semconv.ResultValue) []attribute.KeyValue {
+		return slices.Concat(c.attrs, []attribute.KeyValue{semconv.Result(result)})
+	}
+	c.active = c.total(semconv.ConnectionsActive, c.attrs)
+	c.succeeded = c.total(semconv.Connections, with(semconv.ResultSuccess))
+	c.failed = c.total(semconv.Connections, with(semconv.ResultFailure))
+	c.errors.bind(&c.handle, semconv.ConnectionErrors)
 	c.errors.declare(errorTypes...)
-	a.own.adopt(&c.own)
 	return c
 }
 

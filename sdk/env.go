@@ -6,6 +6,7 @@ package telemetry
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +15,7 @@ import (
 )
 
 // environment reads the OTEL_* variables that this package handles itself. The exporters read the other
-// OTEL_EXPORTER_OTLP_* variables, and the batch processors OTEL_BSP_* and OTEL_BLRP_*.
+// OTEL_EXPORTER_OTLP_* variables.
 //
 // See https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/. A value that makes no
 // sense is reported and ignored, as that document asks.
@@ -32,6 +33,7 @@ func (e environment) get(name string) string {
 func (e environment) overlay(s settings) settings {
 	s.disabled = strings.EqualFold(e.get("OTEL_SDK_DISABLED"), "true")
 	s = e.resource(s)
+	s = e.queues(s)
 	if p := e.get("OTEL_EXPORTER_OTLP_PROTOCOL"); p != "" {
 		if err := checkProtocol(p); err != nil {
 			s.problems = append(s.problems, ignored("OTEL_EXPORTER_OTLP_PROTOCOL", err))
@@ -47,6 +49,15 @@ func (e environment) overlay(s settings) settings {
 			s.cfg.Metrics.Interval = time.Duration(ms) * time.Millisecond
 		}
 	}
+	return s
+}
+
+// queues reads how spans and log records are batched.
+func (e environment) queues(s settings) settings {
+	var spans, logs []error
+	s.spanQueue, spans = e.queue("OTEL_BSP_")
+	s.logQueue, logs = e.queue("OTEL_BLRP_")
+	s.problems = slices.Concat(s.problems, spans, logs)
 	return s
 }
 
@@ -70,6 +81,8 @@ func (e environment) resource(s settings) settings {
 			s.cfg.Service.InstanceID = value
 		case "deployment.environment":
 			s.cfg.Service.Environment = value
+		case "eventflux.tenant":
+			s.cfg.Service.Tenant = value
 		default:
 			s.attributes = append(s.attributes, attribute.String(key, value))
 		}

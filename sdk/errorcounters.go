@@ -4,28 +4,25 @@
 package telemetry
 
 import (
+	"slices"
 	"sync"
 
-	"go.opentelemetry.io/otel/attribute"
-
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/cells"
-	"github.com/eventflux-io/eventflux-otel/sdk/internal/export"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // errorCounters is one error metric over a closed set of error.type values.
 type errorCounters struct {
-	registry *export.Registry
-	family   *export.Family
-	attrs    []attribute.KeyValue // of every series, without error.type
-	own      *bindings
+	of     *handle
+	metric semconv.Metric
 
 	mu     sync.RWMutex
 	totals map[string]*cells.Counter
 }
 
-// bind says which metric the counters belong to, and declares "_OTHER".
-func (e *errorCounters) bind(registry *export.Registry, f *export.Family, own *bindings, attrs ...attribute.KeyValue) {
-	e.registry, e.family, e.own, e.attrs = registry, f, own, attrs
+// bind says which metric of which handle the counters belong to, and declares "_OTHER".
+func (e *errorCounters) bind(of *handle, m semconv.Metric) {
+	e.of, e.metric = of, m
 	e.declare(otherError)
 }
 
@@ -40,10 +37,7 @@ func (e *errorCounters) declare(types ...string) {
 		if _, ok := e.totals[t]; ok || t == "" {
 			continue
 		}
-		attrs := append([]attribute.KeyValue{keyErrorType.String(t)}, e.attrs...)
-		total, release := e.registry.Counter(e.family, attrs...)
-		e.totals[t] = total
-		e.own.release(release)
+		e.totals[t] = e.of.total(e.metric, append(slices.Clip(e.of.attrs), semconv.ErrorType(t)))
 	}
 }
 

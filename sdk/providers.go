@@ -25,30 +25,31 @@ type providers struct {
 	metrics    *sdkmetric.MeterProvider
 	traces     *sdktrace.TracerProvider
 	logs       *sdklog.LoggerProvider
+	spans      *spanProcessor
+	records    *logProcessor
 	instanceID string
 	abandon    context.CancelFunc // ends exporter calls that are still running
 }
 
-func newProviders(ctx context.Context, s settings, producer sdkmetric.Producer, sink *errorSink) (providers, error) {
+func newProviders(ctx context.Context, s settings, e Exporters, producer sdkmetric.Producer, sink *errorSink) providers {
 	service := s.cfg.Service
 	service.InstanceID = or(service.InstanceID, newInstanceID())
 	res, err := newResource(ctx, service, s.attributes)
 	if err != nil {
 		sink.report(fmt.Errorf("could not detect all resource attributes: %w", err))
 	}
-	e, err := s.newExporters(ctx)
-	if err != nil {
-		return providers{}, err
-	}
 	stopped, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	g := guard{errors: sink, stopped: stopped}
-	return providers{
-		metrics:    newMeterProvider(s, res, producer, metricGuard{e.Metrics, g}),
-		traces:     newTracerProvider(res, spanGuard{e.Spans, g}),
-		logs:       newLoggerProvider(res, logGuard{e.Logs, g}),
+	p := providers{
+		spans:      newSpanProcessor(s.spanQueue, spanGuard{e.Spans, g}),
+		records:    newLogProcessor(s.logQueue, logGuard{e.Logs, g}),
 		instanceID: service.InstanceID,
 		abandon:    abandon,
-	}, nil
+	}
+	p.metrics = newMeterProvider(s, res, producer, metricGuard{e.Metrics, g})
+	p.traces = newTracerProvider(res, p.spans)
+	p.logs = newLoggerProvider(res, p.records)
+	return p
 }
 
 // newExporters builds the exporters the host did not bring. None of the constructors connects, so an error is one
@@ -84,14 +85,14 @@ func newMeterProvider(s settings, res *resource.Resource, producer sdkmetric.Pro
 
 // newTracerProvider leaves the sampler to OTEL_TRACES_SAMPLER; without it every span that passes the token
 // buckets is recorded.
-func newTracerProvider(res *resource.Resource, e sdktrace.SpanExporter) *sdktrace.TracerProvider {
-	return sdktrace.NewTracerProvider(sdktrace.WithBatcher(e), sdktrace.WithResource(res))
+func newTracerProvider(res *resource.Resource, p sdktrace.SpanProcessor) *sdktrace.TracerProvider {
+	return sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(p), sdktrace.WithResource(res))
 }
 
-func newLoggerProvider(res *resource.Resource, e sdklog.Exporter) *sdklog.LoggerProvider {
+func newLoggerProvider(res *resource.Resource, p sdklog.Processor) *sdklog.LoggerProvider {
 	return sdklog.NewLoggerProvider(
 		sdklog.WithProcessor(severityText{}),
-		sdklog.WithProcessor(sdklog.NewBatchProcessor(e)),
+		sdklog.WithProcessor(p),
 		sdklog.WithResource(res),
 	)
 }

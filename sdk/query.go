@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/cells"
+	"github.com/eventflux-io/eventflux-otel/sdk/internal/cpushare"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // Query is one deployed query; while it is open it counts in query.active.count. Bind it once at deploy and
@@ -16,41 +18,65 @@ import (
 //
 // All methods are safe for concurrent use and legal on a nil Query.
 type Query struct {
+	handle
+
 	app      *App
 	id       string
 	rootName string
-	own      bindings
 	bucket   bucket
 	latency  *cells.Histogram
+	batches  *cells.Counter
+	busy     *cells.Counter // nanoseconds, like blocked
+	blocked  *cells.Counter
 	errors   errorCounters
 	buffer   reading
+	held     reading
+	state    reading
 
 	mu      sync.Mutex
 	inputs  []*Input
 	outputs []*Output
 	windows []*Window
+	custom  map[string]*customColumn
 }
 
-// Query binds the query id and begins to export its series, all of them from zero.
+// Query binds the query id and begins to export its series, all of them from zero. Past the limits of Metrics its
+// counts go to the overflow series; past Metrics.MaxSeries open handles, App.Close does not close it.
 func (a *App) Query(id string) *Query {
 	if a == nil {
 		return nil
 	}
 	q := &Query{app: a, id: id, rootName: "query.execute " + id}
-	registry, key := a.sdk.registry, keyQueryID.String(id)
+	key := semconv.QueryID(id)
+	held := a.open(&q.handle, key)
 	q.bucket.setRate(a.sdk.perQuery)
 
-	active, release := registry.Counter(queryActiveCount)
+	active, release := a.sdk.registry.Counter(family(semconv.QueryActiveCount))
 	active.Add(1)
 	q.own.release(func() { active.Add(-1); release() })
 
-	q.latency, release = registry.Histogram(queryLatency, key)
-	q.own.release(release)
-	q.errors.bind(registry, queryExecutionErrors, &q.own, key)
-	q.buffer.bind(queryBufferUtilization, key)
+	q.latency = q.buckets(semconv.QueryLatency, q.attrs)
+	q.batches = q.total(semconv.QueryBatches, q.attrs)
+	q.busy = q.total(semconv.QueryBusyTime, q.attrs)
+	q.blocked = q.total(semconv.QueryBlockedTime, q.attrs)
+	q.errors.bind(&q.handle, semconv.QueryExecutionErrors)
+	q.buffer.bind(family(semconv.QueryBufferUtilization), key)
+	q.held.bind(family(semconv.QueryBufferSize), key)
+	q.state.bind(family(semconv.QueryStateSize), key)
 	q.own.release(q.buffer.close)
-	a.own.adopt(&q.own)
+	q.own.release(q.held.close)
+	q.own.release(q.state.close)
+	if held {
+		q.shareCPU()
+	}
 	return q
+}
+
+// shareCPU lets the query take part in the CPU time of the process.
+func (q *Query) shareCPU() {
+	entry := &cpushare.Entry{Busy: q.busy, CPU: q.total(semconv.QueryCPUTime, q.attrs)}
+	q.sdk.cpu.Open(entry)
+	q.own.release(func() { q.sdk.cpu.Close(entry) })
 }
 
 // Input is a stream that a query reads.
@@ -73,7 +99,7 @@ func (q *Query) Input(stream string) *Input {
 		return q.inputs[i]
 	}
 	in := &Input{query: q, index: len(q.inputs), stream: stream}
-	total, release := q.app.sdk.registry.Counter(queryEventsProcessed, keyQueryID.String(q.id), keyStreamName.String(stream))
+	total, release := q.sdk.registry.Counter(family(semconv.QueryEventsProcessed), semconv.QueryID(q.id), semconv.StreamName(stream))
 	in.total = total
 	q.own.release(release)
 	q.inputs = append(q.inputs, in)
@@ -100,7 +126,7 @@ func (q *Query) Output(stream string) *Output {
 		return q.outputs[i]
 	}
 	out := &Output{query: q, index: len(q.outputs), stream: stream}
-	total, release := q.app.sdk.registry.Counter(queryEventsEmitted, keyQueryID.String(q.id), keyOutputStream.String(stream))
+	total, release := q.sdk.registry.Counter(family(semconv.QueryEventsEmitted), semconv.QueryID(q.id), semconv.OutputStream(stream))
 	out.total = total
 	q.own.release(release)
 	q.outputs = append(q.outputs, out)
@@ -120,7 +146,23 @@ func (q *Query) Errors(types ...string) {
 // the first, nil takes it away.
 func (q *Query) BufferFunc(f func() float64) {
 	if q != nil {
-		q.buffer.set(q.app.sdk.registry, f)
+		q.buffer.set(q.sdk.registry, f)
+	}
+}
+
+// BufferSizeFunc reports eventflux.query.buffer.size{query.id}: the bytes that wait in the query's buffers. f is
+// called like that of BufferFunc.
+func (q *Query) BufferSizeFunc(f func() int64) {
+	if q != nil {
+		q.held.set(q.sdk.registry, asFloat(f))
+	}
+}
+
+// StateFunc reports eventflux.query.state.size{query.id}: the bytes of the query's state, its windows included. f
+// is called like that of BufferFunc.
+func (q *Query) StateFunc(f func() int64) {
+	if q != nil {
+		q.state.set(q.sdk.registry, asFloat(f))
 	}
 }
 
@@ -130,7 +172,7 @@ func (q *Query) Logger() *slog.Logger {
 	if q == nil {
 		return slog.New(slog.DiscardHandler)
 	}
-	logger := q.app.sdk.logger.With("target", "eventflux::query", string(keyQueryID), q.id)
+	logger := q.sdk.logger.With("target", "eventflux::query", string(keyQueryID), q.id)
 	if stream := q.firstInput(); stream != "" {
 		logger = logger.With(string(keyStreamName), stream)
 	}

@@ -17,6 +17,7 @@ const (
 	keyServiceVersion = attribute.Key("service.version")
 	keyInstanceID     = attribute.Key("service.instance.id")
 	keyEnvironment    = attribute.Key("deployment.environment")
+	keyTenant         = attribute.Key("eventflux.tenant")
 )
 
 // newResource builds the resource that metrics, traces and logs share. A detector that fails costs its attribute,
@@ -29,6 +30,9 @@ func newResource(ctx context.Context, service Service, more []attribute.KeyValue
 	}
 	if service.Environment != "" {
 		attrs = append(attrs, keyEnvironment.String(service.Environment))
+	}
+	if service.Tenant != "" {
+		attrs = append(attrs, keyTenant.String(service.Tenant))
 	}
 	return resource.New(ctx,
 		resource.WithTelemetrySDK(),

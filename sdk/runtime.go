@@ -4,11 +4,16 @@
 package telemetry
 
 import (
+	"math"
 	"runtime/metrics"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/internal/process"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // Names in the runtime/metrics package.
@@ -19,13 +24,49 @@ const (
 
 // bindRuntime exports what the SDK knows about the process by itself.
 func (s *SDK) bindRuntime() {
-	s.runtime.release(s.registry.Func(eventfluxUptime, func() float64 { return time.Since(s.started).Seconds() }))
-	s.runtime.release(s.registry.Func(eventfluxThreadsActive, runtimeValue(runtimeThreads)))
-	heap := []attribute.KeyValue{keyComponent.String("heap")}
-	s.runtime.release(s.registry.Func(eventfluxMemoryUsage, runtimeValue(runtimeHeap), heap...))
-	s.runtime.release(s.registry.Func(eventfluxCPUUsage, newCPUMeter(processCPU, time.Now).percent))
-	_, release := s.registry.Counter(queryActiveCount)
+	s.readFunc(semconv.Uptime, func() float64 { return time.Since(s.started).Seconds() })
+	s.readFunc(semconv.ThreadsActive, runtimeValue(runtimeThreads))
+	s.readFunc(semconv.MemoryUsage, runtimeValue(runtimeHeap), semconv.Component("heap"))
+	_, release := s.registry.Counter(family(semconv.QueryActiveCount))
 	s.runtime.release(release)
+	s.bindProcess()
+	s.bindSelf()
+}
+
+func (s *SDK) readFunc(m semconv.Metric, read func() float64, attrs ...attribute.KeyValue) {
+	if s.records(m) {
+		s.runtime.release(s.registry.Func(family(m), read, attrs...))
+	}
+}
+
+// bindProcess exports the process as the operating system sees it, read once per collection, and shares its CPU
+// time out among the queries. What is not known on a platform is not exported.
+func (s *SDK) bindProcess() {
+	var now atomic.Pointer[process.Usage]
+	first := process.Read()
+	now.Store(&first)
+	meter := newCPUMeter(first, time.Now())
+	s.registry.OnCollect(func(at time.Time) {
+		u := process.Read()
+		now.Store(&u)
+		meter.advance(u, at)
+		if used, known := u.CPU(); known {
+			s.cpu.Settle(used)
+		}
+	})
+	bind := func(m semconv.Metric, read func(process.Usage) float64, attrs ...attribute.KeyValue) {
+		if known := read(first) >= 0; known {
+			s.readFunc(m, func() float64 { return read(*now.Load()) }, attrs...)
+		}
+	}
+	bind(semconv.ProcessCPUTime, func(u process.Usage) float64 { return u.CPUUser.Seconds() }, semconv.CPUMode(semconv.CPUModeUser))
+	bind(semconv.ProcessCPUTime, func(u process.Usage) float64 { return u.CPUSystem.Seconds() }, semconv.CPUMode(semconv.CPUModeSystem))
+	bind(semconv.ProcessMemoryUsage, func(u process.Usage) float64 { return float64(u.Resident) })
+	bind(semconv.ProcessMemoryVirtual, func(u process.Usage) float64 { return float64(u.Virtual) })
+	bind(semconv.ProcessThreadCount, func(u process.Usage) float64 { return float64(u.Threads) })
+	bind(semconv.ProcessUnixFileDescriptorCount, func(u process.Usage) float64 { return float64(u.Descriptors) })
+	bind(semconv.ProcessFileDescriptorLimit, func(u process.Usage) float64 { return float64(u.DescriptorLimit) })
+	s.readFunc(semconv.CPUUsage, meter.percent)
 }
 
 // runtimeValue returns a reader of one integer metric of the Go runtime.
@@ -34,7 +75,7 @@ func runtimeValue(name string) func() float64 {
 		sample := []metrics.Sample{{Name: name}}
 		metrics.Read(sample)
 		if sample[0].Value.Kind() != metrics.KindUint64 {
-			return 0
+			return math.NaN()
 		}
 		return float64(sample[0].Value.Uint64())
 	}
@@ -43,35 +84,34 @@ func runtimeValue(name string) func() float64 {
 // minCPUWindow is the shortest time over which CPU usage is computed: below it, clock granularity dominates.
 const minCPUWindow = 100 * time.Millisecond
 
-// cpuMeter computes CPU usage between collections.
+// cpuMeter computes CPU usage between collections, in percent of one core: with several cores it may pass 100.
 type cpuMeter struct {
-	cpu func() (time.Duration, bool)
-	now func() time.Time
-
 	mu      sync.Mutex
 	at      time.Time
 	used    time.Duration
 	current float64
 }
 
-func newCPUMeter(cpu func() (time.Duration, bool), now func() time.Time) *cpuMeter {
-	used, _ := cpu()
-	return &cpuMeter{cpu: cpu, now: now, at: now(), used: used}
+func newCPUMeter(u process.Usage, now time.Time) *cpuMeter {
+	used, _ := u.CPU()
+	return &cpuMeter{at: now, used: used}
 }
 
-// percent returns the CPU time since the previous call in percent of one core; with several cores it may pass
-// 100. Calls that follow too closely get the previous value.
+// advance takes a new reading. One that follows too closely changes nothing.
+func (m *cpuMeter) advance(u process.Usage, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	used, known := u.CPU()
+	window := now.Sub(m.at)
+	if !known || window < minCPUWindow {
+		return
+	}
+	m.current = 100 * float64(used-m.used) / float64(window)
+	m.at, m.used = now, used
+}
+
 func (m *cpuMeter) percent() float64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := m.now()
-	window := now.Sub(m.at)
-	if window < minCPUWindow {
-		return m.current
-	}
-	if used, ok := m.cpu(); ok {
-		m.current = 100 * float64(used-m.used) / float64(window)
-		m.at, m.used = now, used
-	}
 	return m.current
 }

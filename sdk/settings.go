@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/internal/queue"
 )
 
 // settings is a Config with the environment laid over it and the options on top: what Start works from.
@@ -17,6 +19,9 @@ type settings struct {
 	disabled   bool                 // OTEL_SDK_DISABLED
 	pinned     map[string]bool      // exporter settings that an option fixed against the environment
 	problems   []error              // environment values that were ignored
+
+	spanQueue queue.Options
+	logQueue  queue.Options
 
 	onError   func(error)
 	logWriter io.Writer

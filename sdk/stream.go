@@ -7,14 +7,14 @@ import (
 	"time"
 
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/cells"
-	"github.com/eventflux-io/eventflux-otel/sdk/internal/export"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // Stream is one stream (junction). Its counters are shared: any goroutine may count, at the price of one atomic
 // addition per call, so count per batch. All methods are legal on a nil Stream.
 type Stream struct {
-	app          *App
-	own          bindings
+	handle
+
 	received     *cells.Counter
 	sent         *cells.Counter
 	backpressure *cells.Counter
@@ -28,21 +28,16 @@ func (a *App) Stream(name string) *Stream {
 	if a == nil {
 		return nil
 	}
-	s, key := &Stream{app: a}, keyStreamName.String(name)
-	counter := func(f *export.Family) *cells.Counter {
-		total, release := a.sdk.registry.Counter(f, key)
-		s.own.release(release)
-		return total
-	}
-	s.received = counter(streamEventsReceived)
-	s.sent = counter(streamEventsSent)
-	s.backpressure = counter(streamBackpressureEvents)
-	s.subscribers = counter(streamSubscribersActive)
-	s.buffer.bind(streamBufferSize, key)
-	s.oldest.bind(streamOldestEventAge, key)
+	s, key := &Stream{}, semconv.StreamName(name)
+	a.open(&s.handle, key)
+	s.received = s.total(semconv.StreamEventsReceived, s.attrs)
+	s.sent = s.total(semconv.StreamEventsSent, s.attrs)
+	s.backpressure = s.total(semconv.StreamBackpressureEvents, s.attrs)
+	s.subscribers = s.total(semconv.StreamSubscribersActive, s.attrs)
+	s.buffer.bind(family(semconv.StreamBufferSize), key)
+	s.oldest.bind(family(semconv.StreamOldestEventAge), key)
 	s.own.release(s.buffer.close)
 	s.own.release(s.oldest.close)
-	a.own.adopt(&s.own)
 	return s
 }
 
@@ -80,7 +75,7 @@ func (s *Stream) Subscribers(delta int) {
 // away.
 func (s *Stream) BufferFunc(f func() int64) {
 	if s != nil {
-		s.buffer.set(s.app.sdk.registry, asFloat(f))
+		s.buffer.set(s.sdk.registry, asFloat(f))
 	}
 }
 
@@ -91,10 +86,10 @@ func (s *Stream) OldestFunc(f func() time.Duration) {
 		return
 	}
 	if f == nil {
-		s.oldest.set(s.app.sdk.registry, nil)
+		s.oldest.set(s.sdk.registry, nil)
 		return
 	}
-	s.oldest.set(s.app.sdk.registry, func() float64 { return f().Seconds() })
+	s.oldest.set(s.sdk.registry, func() float64 { return f().Seconds() })
 }
 
 // Close ends the stream's series after one more export. Closing twice is fine.

@@ -13,22 +13,29 @@ import (
 
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/eventflux-io/eventflux-otel/sdk/internal/cpushare"
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/export"
+	"github.com/eventflux-io/eventflux-otel/sdk/internal/process"
 	"github.com/eventflux-io/eventflux-otel/sdk/propagate"
 )
 
 // SDK is one engine's telemetry. All methods are safe for concurrent use and legal on a nil SDK.
 type SDK struct {
-	level    Level
-	perQuery float64
-	maxLinks int
-	started  time.Time
+	level     Level
+	perQuery  float64
+	maxLinks  int
+	maxSeries int
+	started   time.Time
 
 	registry *export.Registry // nil: nothing is exported
 	tracer   trace.Tracer     // nil: nothing is traced
 	bucket   bucket           // traces per second over all queries
+	cpu      *cpushare.Ledger
+	custom   customMetrics
 
 	handler   slog.Handler
 	logger    *slog.Logger
@@ -69,6 +76,7 @@ func newSDK(s settings) *SDK {
 	sdk.level = s.cfg.Level
 	sdk.perQuery = s.cfg.Traces.PerQuery
 	sdk.maxLinks = s.cfg.Traces.MaxLinks
+	sdk.maxSeries = s.cfg.Metrics.MaxSeries
 	sdk.errors = newErrorSink(s.onError)
 	for _, err := range s.problems {
 		sdk.errors.report(err)
@@ -78,14 +86,12 @@ func newSDK(s settings) *SDK {
 
 // startExport builds the providers and everything that needs them. If it fails the SDK stays a local one.
 func (s *SDK) startExport(ctx context.Context, set settings) error {
-	onPanic := func(metric string, p any) {
-		s.errors.report(fmt.Errorf("could not read metric %s: its function panicked: %v", metric, p))
-	}
-	registry := export.NewRegistry(instrumentation.Scope{Name: scopeName, Version: Version}, onPanic, families()...)
-	providers, err := newProviders(ctx, set, registry, s.errors)
+	e, err := set.newExporters(ctx)
 	if err != nil {
 		return err
 	}
+	registry := s.newRegistry(set, e.Metrics)
+	providers := newProviders(ctx, set, e, registry, s.errors)
 	s.providers, s.registry = providers, registry
 	s.tracer = providers.traces.Tracer(scopeName, trace.WithInstrumentationVersion(Version))
 	s.bucket.setRate(set.cfg.Traces.Total)
@@ -95,6 +101,22 @@ func (s *SDK) startExport(ctx context.Context, set settings) error {
 		providers.setGlobals(s.errors)
 	}
 	return nil
+}
+
+// newRegistry makes the registry of series. Temporality is what the exporter wants, which is what
+// OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE says.
+func (s *SDK) newRegistry(set settings, e sdkmetric.Exporter) *export.Registry {
+	used, _ := process.Read().CPU()
+	s.cpu = cpushare.NewLedger(used)
+	return export.NewRegistry(export.Options{
+		Scope:              instrumentation.Scope{Name: scopeName, Version: Version},
+		MaxSeries:          set.cfg.Metrics.MaxSeries,
+		MaxSeriesPerFamily: set.cfg.Metrics.MaxSeriesPerMetric,
+		Delta:              e.Temporality(sdkmetric.InstrumentKindCounter) == metricdata.DeltaTemporality,
+		OnPanic: func(metric string, p any) {
+			s.errors.report(fmt.Errorf("could not read metric %s: its function panicked: %v", metric, p))
+		},
+	})
 }
 
 // Logger returns the engine's logger, with target "eventflux". Use Query.Logger for records about a query.

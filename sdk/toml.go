@@ -29,6 +29,7 @@ type serviceTable struct {
 	Version     string `toml:"version"`
 	InstanceID  string `toml:"instance_id"`
 	Environment string `toml:"environment"`
+	Tenant      string `toml:"tenant"`
 }
 
 type telemetryTable struct {
@@ -43,6 +44,8 @@ type telemetryTable struct {
 	TracesPerQuery float64           `toml:"traces_per_query"`
 	TracesTotal    float64           `toml:"traces_total"`
 	MaxLinks       uint16            `toml:"max_links"`
+	MaxSeries      uint32            `toml:"max_series"`
+	MaxPerMetric   uint32            `toml:"max_series_per_metric"`
 }
 
 type loggingTable struct {
@@ -82,7 +85,7 @@ func (f file) config() Config {
 			Protocol: t.Protocol.value, Endpoint: t.Endpoint.value, Insecure: t.Insecure, Headers: t.Headers,
 			Timeout: t.Timeout.value, Compression: t.Compression.value,
 		},
-		Metrics: Metrics{Interval: t.MetricInterval.value},
+		Metrics: Metrics{Interval: t.MetricInterval.value, MaxSeries: int(t.MaxSeries), MaxSeriesPerMetric: int(t.MaxPerMetric)},
 		Traces:  Traces{PerQuery: t.TracesPerQuery, Total: t.TracesTotal, MaxLinks: int(t.MaxLinks)},
 		Logging: Logging{Level: f.Logging.Level.value, Format: f.Logging.Format.value, Output: f.Logging.Output},
 		Level:   t.Level,

@@ -3,8 +3,12 @@
 
 package telemetry
 
+import "github.com/eventflux-io/eventflux-otel/sdk/semconv"
+
 // Window is one window of a query. All methods are safe for concurrent use and legal on a nil Window.
 type Window struct {
+	handle
+
 	query      *Query
 	windowType string
 	size       reading
@@ -17,8 +21,9 @@ func (q *Query) Window(windowType string) *Window {
 		return nil
 	}
 	w := &Window{query: q, windowType: windowType}
-	w.size.bind(queryWindowSize, keyQueryID.String(q.id), keyWindowType.String(windowType))
-	q.own.release(w.size.close)
+	q.open(&w.handle, semconv.WindowType(windowType))
+	w.size.bind(family(semconv.QueryWindowSize), w.attrs...)
+	w.own.release(w.size.close)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.windows = append(q.windows, w)
@@ -30,6 +35,6 @@ func (q *Query) Window(windowType string) *Window {
 // takes it away.
 func (w *Window) SizeFunc(f func() int64) {
 	if w != nil {
-		w.size.set(w.query.app.sdk.registry, asFloat(f))
+		w.size.set(w.sdk.registry, asFloat(f))
 	}
 }

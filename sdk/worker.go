@@ -19,6 +19,7 @@ type Worker struct {
 	query     *Query
 	processed []cells.Cell // by Input.index
 	emitted   []cells.Cell // by Output.index
+	local     local
 
 	// The open batch.
 	open     bool
@@ -110,6 +111,7 @@ func (w *Worker) finish() {
 	for i := range w.emitted {
 		w.emitted[i].Flush()
 	}
+	w.local.flush()
 	w.open = false
 	if w.root != nil {
 		w.root.End()

@@ -184,6 +184,8 @@ const (
 	DropReasonErrorStrategy  DropReasonValue = "error_strategy"
 	DropReasonUndeclared     DropReasonValue = "undeclared"
 	DropReasonLimit          DropReasonValue = "limit"
+	DropReasonInvalid        DropReasonValue = "invalid"
+	DropReasonExportFailed   DropReasonValue = "export_failed"
 )
 
 // DropReason returns the attribute eventflux.drop.reason. Why something was discarded.
@@ -691,6 +693,8 @@ const (
 	SamplingDecisionSkipped      SamplingDecisionValue = "skipped"
 	SamplingDecisionParentForced SamplingDecisionValue = "parent_forced"
 	SamplingDecisionRateLimited  SamplingDecisionValue = "rate_limited"
+	SamplingDecisionLateSlow     SamplingDecisionValue = "late_slow"
+	SamplingDecisionLateError    SamplingDecisionValue = "late_error"
 )
 
 // SamplingDecision returns the attribute eventflux.sampling.decision. Whether a batch was traced, and why.

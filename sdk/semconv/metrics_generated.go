@@ -521,8 +521,6 @@ const (
 	TelemetryLogsSuppressed
 	// TelemetryPanicsRecovered is eventflux.telemetry.panics.recovered. Panics the SDK stopped from reaching the host.
 	TelemetryPanicsRecovered
-	// TelemetryMemoryUsage is eventflux.telemetry.memory.usage. Memory of the SDK's series and queues.
-	TelemetryMemoryUsage
 	// HealthStatus is eventflux.health.status. 1 for the state a check is in, 0 for the others.
 	HealthStatus
 	// HealthScore is eventflux.health.score. Health of the engine from 0, bad, to 1, good: the weighted mean of its
@@ -546,7 +544,7 @@ const (
 )
 
 // MetricCount is the number of metrics.
-const MetricCount = 245
+const MetricCount = 244
 
 // Upper bounds of histogram buckets.
 var (
@@ -1943,11 +1941,6 @@ var metrics = [MetricCount]metric{
 		description: "Panics the SDK stopped from reaching the host.",
 		instrument:  Counter, level: LevelBasic,
 		attributes: []attribute.Key{PanicSiteKey},
-	},
-	TelemetryMemoryUsage: {
-		name: "eventflux.telemetry.memory.usage", unit: "By", prometheus: "eventflux_telemetry_memory_usage_bytes",
-		description: "Memory of the SDK's series and queues.",
-		instrument:  UpDownCounter, level: LevelBasic,
 	},
 	HealthStatus: {
 		name: "eventflux.health.status", unit: "{state}", prometheus: "eventflux_health_status",

@@ -4,10 +4,10 @@
 package cells
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"testing"
-	"time"
 )
 
 func TestCellPublishesOnFlush(t *testing.T) {
@@ -40,25 +40,25 @@ func TestNilReceiversAreLegal(t *testing.T) {
 }
 
 func TestHistogramBoundsAreInclusive(t *testing.T) {
-	h := NewHistogram([]float64{0.001, 0.01})
-	for _, d := range []time.Duration{-1, 0, time.Millisecond, time.Millisecond + 1, 10 * time.Millisecond, time.Second} {
+	h := NewHistogram([]float64{0.001, 0.01}, 1e9)
+	for _, d := range []int64{-1, 0, 1e6, 1e6 + 1, 10e6, 1e9} {
 		h.Observe(d)
 	}
 	s := h.Snapshot()
 	if !slices.Equal(s.Counts, []uint64{3, 2, 1}) || s.Count != 6 {
 		t.Errorf("counts = %v of %d, want [3 2 1] of 6", s.Counts, s.Count)
 	}
-	if want := time.Second + 12*time.Millisecond + 1; s.Sum != want {
-		t.Errorf("sum = %s, want %s", s.Sum, want)
+	if want := int64(1e9 + 12e6 + 1); s.Sum != want {
+		t.Errorf("sum = %d, want %d", s.Sum, want)
 	}
 }
 
 func TestNewestExemplarOfABucketWins(t *testing.T) {
-	h := NewHistogram([]float64{0.001})
+	h := NewHistogram([]float64{0.001}, 1e9)
 	for i := byte(1); i <= 3; i++ {
-		h.ObserveExemplar(Exemplar{Value: time.Duration(i), TraceID: [16]byte{i}})
+		h.ObserveExemplar(Exemplar{Value: int64(i), TraceID: [16]byte{i}})
 	}
-	h.ObserveExemplar(Exemplar{Value: time.Second, TraceID: [16]byte{9}})
+	h.ObserveExemplar(Exemplar{Value: 1e9, TraceID: [16]byte{9}})
 	e := h.Snapshot().Exemplars
 	if len(e) != 2 || e[0].TraceID[0] != 3 || e[1].TraceID[0] != 9 {
 		t.Errorf("exemplars = %v, want the newest of each bucket", e)
@@ -66,19 +66,19 @@ func TestNewestExemplarOfABucketWins(t *testing.T) {
 }
 
 func TestHistogramConcurrentSafe(t *testing.T) {
-	h := NewHistogram([]float64{0.001})
+	h := NewHistogram([]float64{0.001}, 1e9)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
 			for range 1000 {
-				h.ObserveExemplar(Exemplar{Value: time.Millisecond})
+				h.ObserveExemplar(Exemplar{Value: 1e6})
 				_ = h.Snapshot()
 			}
 		})
 	}
 	wg.Wait()
-	if s := h.Snapshot(); s.Count != 4000 || s.Sum != 4*time.Second {
-		t.Errorf("count %d, sum %s", s.Count, s.Sum)
+	if s := h.Snapshot(); s.Count != 4000 || s.Sum != 4e9 {
+		t.Errorf("count %d, sum %d", s.Count, s.Sum)
 	}
 }
 
@@ -99,8 +99,64 @@ func BenchmarkCounterAdd(b *testing.B) {
 }
 
 func BenchmarkHistogramObserve(b *testing.B) {
-	h := NewHistogram([]float64{10e-6, 100e-6, 1e-3, 10e-3})
+	h := NewHistogram([]float64{10e-6, 100e-6, 1e-3, 10e-3}, 1e9)
 	for b.Loop() {
-		h.Observe(42 * time.Microsecond)
+		h.Observe(42_000)
+	}
+}
+
+var latencyBounds = []float64{
+	10e-6, 50e-6, 100e-6, 500e-6, 1e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5, 5, 10,
+}
+
+// FuzzBuckets holds that the index finds the bucket that a comparison with every bound finds.
+func FuzzBuckets(f *testing.F) {
+	for _, v := range []int64{0, 1, 9_999, 10_000, 10_001, math.MaxInt64} {
+		f.Add(v, uint8(0))
+	}
+	scales := []*Histogram{NewHistogram(latencyBounds, 1e9), NewHistogram([]float64{1, 2, 3, 4, 5}, 1), NewHistogram(nil, 1), NewHistogram([]float64{0, 0.4}, 1)}
+	f.Fuzz(func(t *testing.T, v int64, which uint8) {
+		h := scales[int(which)%len(scales)]
+		v = max(v, 0)
+		want := 0
+		for want < len(h.scale.limits) && v > h.scale.limits[want] {
+			want++
+		}
+		if got := h.scale.of(v); got != want {
+			t.Errorf("bucket of %d = %d, want %d", v, got, want)
+		}
+	})
+}
+
+func TestALocalHistogramPublishesWhatItCounted(t *testing.T) {
+	shared, other := NewHistogram(latencyBounds, 1e9), NewHistogram(latencyBounds, 1e9)
+	local := NewLocalHistogram(shared)
+	for i := range int64(1000) {
+		v := (i - 10) * i * 977
+		local.Observe(v)
+		other.Observe(v)
+	}
+	if s := shared.Snapshot(); s.Count != 0 || s.Sum != 0 {
+		t.Errorf("%d observations before the flush, sum %d", s.Count, s.Sum)
+	}
+	local.Flush()
+	local.Flush()
+	if got, want := shared.Snapshot(), other.Snapshot(); !slices.Equal(got.Counts, want.Counts) || got.Sum != want.Sum {
+		t.Errorf("got %v sum %d, want %v sum %d", got.Counts, got.Sum, want.Counts, want.Sum)
+	}
+	nobody := NewLocalHistogram(nil)
+	nobody.Observe(1)
+	nobody.Flush()
+}
+
+func TestBoundsBeyondTheLastBucketAreLeftOut(t *testing.T) {
+	bounds := make([]float64, 100)
+	for i := range bounds {
+		bounds[i] = float64(i)
+	}
+	h := NewHistogram(bounds, 1)
+	h.Observe(99)
+	if s := h.Snapshot(); len(s.Counts) != maxBuckets || s.Counts[maxBuckets-1] != 1 {
+		t.Errorf("counts = %v", s.Counts)
 	}
 }

@@ -5,7 +5,6 @@ package export
 
 import (
 	"context"
-	"math"
 	"slices"
 	"time"
 
@@ -13,141 +12,138 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
 
-// view is one series as a collection sees it: taken under the lock, read outside it.
-type view struct {
-	*series
-
-	readers []*reader
+// batch is what one collection takes from one table.
+type batch struct {
+	family   *Family
+	series   []*series
+	computed []*computation
 }
 
 // Produce implements the metric SDK's Producer. Every call returns memory of its own, because readers keep and
 // reuse what they were handed. It never fails and never panics: a family whose function panics is left out.
 //
-// Temporality is always cumulative; a series starts at its binding.
+// A cumulative series starts at its binding, a delta series at the collection before.
 func (r *Registry) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
-	now, views := r.snapshot()
-	metrics := make([]metricdata.Metrics, 0, len(r.families))
-	for i, f := range r.families {
-		data := r.collect(f, views[i], now)
+	r.collecting.Lock()
+	defer r.collecting.Unlock()
+	r.runHooks()
+	now, batches := r.snapshot()
+	metrics := make([]metricdata.Metrics, 0, len(batches))
+	for _, b := range batches {
+		data := r.collect(b, now)
 		if data == nil {
 			continue
 		}
-		metrics = append(metrics, metricdata.Metrics{Name: f.Name, Description: f.Description, Unit: f.Unit, Data: data})
+		metrics = append(metrics, metricdata.Metrics{Name: b.family.Name, Description: b.family.Description, Unit: b.family.Unit, Data: data})
 	}
-	return []metricdata.ScopeMetrics{{Scope: r.scope, Metrics: metrics}}, nil
+	return []metricdata.ScopeMetrics{{Scope: r.opts.Scope, Metrics: metrics}}, nil
+}
+
+// runHooks calls what wants to be called before a collection.
+func (r *Registry) runHooks() {
+	r.mu.Lock()
+	hooks := r.hooks
+	r.mu.Unlock()
+	for _, hook := range hooks {
+		r.guarded("collection", func() { hook(time.Now()) })
+	}
 }
 
 // snapshot lists every series per family and forgets those that nothing is bound to any more.
-func (r *Registry) snapshot() (time.Time, [][]view) {
+func (r *Registry) snapshot() (time.Time, []batch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	views := make([][]view, len(r.families))
-	for i, f := range r.families {
-		views[i] = make([]view, 0, len(r.series[f]))
-		for key, s := range r.series[f] {
-			views[i] = append(views[i], view{series: s, readers: slices.Clone(s.readers)})
+	batches := make([]batch, 0, len(r.order))
+	for _, t := range r.order {
+		b := batch{family: t.family, computed: t.computed, series: append(make([]*series, 0, len(t.list)+1), t.list...)}
+		for _, s := range b.series {
 			if s.refs <= 0 {
-				delete(r.series[f], key)
+				t.remove(s)
+				r.live--
 			}
 		}
+		if t.overflow != nil {
+			b.series = append(b.series, t.overflow)
+		}
+		batches = append(batches, b)
 	}
-	return time.Now(), views
+	return time.Now(), batches
 }
 
 // collect builds the data of one family, or nil if it has no points.
-func (r *Registry) collect(f *Family, views []view, now time.Time) (data metricdata.Aggregation) {
+func (r *Registry) collect(b batch, now time.Time) (data metricdata.Aggregation) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.onPanic(f.Name, p)
+			r.opts.OnPanic(b.family.Name, p)
 			data = nil
 		}
 	}()
-	switch f.Kind {
-	case Histogram:
-		return histogramData(f, views, now)
-	case Gauge:
-		return r.gaugeData(f, views, now)
+	f := b.family
+	switch {
+	case f.Kind == Histogram:
+		return r.histogramData(f, b.series, now)
+	case f.Kind == Gauge:
+		return gauge(points[float64](r, b, now))
+	case f.scaled():
+		return sum(f, r.temporality(f), points[float64](r, b, now))
 	default:
-		return r.sumData(f, views, now)
+		return sum(f, r.temporality(f), points[int64](r, b, now))
 	}
 }
 
-func (r *Registry) sumData(f *Family, views []view, now time.Time) metricdata.Aggregation {
-	points := make([]metricdata.DataPoint[int64], 0, len(views))
-	for _, v := range views {
-		total, failed := v.counter.Load(), 0
-		for _, rd := range v.readers {
-			value, ok := r.call(f, rd)
-			if !ok {
-				failed++
-				continue
-			}
-			total += int64(value)
-		}
-		if failed > 0 && failed == len(v.readers) {
-			continue // no function answered: no point is better than a made-up zero
-		}
-		points = append(points, metricdata.DataPoint[int64]{Attributes: v.attrs, StartTime: v.start, Time: now, Value: total})
+// temporality is that of the exporter for kinds that can have one: a sum that goes down is always cumulative.
+func (r *Registry) temporality(f *Family) metricdata.Temporality {
+	if r.opts.Delta && f.Kind != UpDown {
+		return metricdata.DeltaTemporality
 	}
-	if len(points) == 0 {
-		return nil
-	}
-	return metricdata.Sum[int64]{DataPoints: points, Temporality: metricdata.CumulativeTemporality, IsMonotonic: f.Kind == Counter}
+	return metricdata.CumulativeTemporality
 }
 
-func (r *Registry) gaugeData(f *Family, views []view, now time.Time) metricdata.Aggregation {
-	points := make([]metricdata.DataPoint[float64], 0, len(views))
-	for _, v := range views {
-		largest, found := math.Inf(-1), false
-		for _, rd := range v.readers {
-			if value, ok := r.call(f, rd); ok {
-				largest, found = max(largest, value), true
-			}
-		}
-		if found {
-			points = append(points, metricdata.DataPoint[float64]{Attributes: v.attrs, StartTime: v.start, Time: now, Value: largest})
-		}
-	}
+func gauge(points []metricdata.DataPoint[float64]) metricdata.Aggregation {
 	if len(points) == 0 {
 		return nil
 	}
 	return metricdata.Gauge[float64]{DataPoints: points}
 }
 
-// call runs a function of the host. It reports false if there is no value: the binding was released, the
-// function panicked, or it returned something that is not a number.
-func (r *Registry) call(f *Family, rd *reader) (value float64, ok bool) {
-	defer func() {
-		if p := recover(); p != nil {
-			r.onPanic(f.Name, p)
-			ok = false
-		}
-	}()
-	if rd.closed.Load() {
-		return 0, false
+func sum[N int64 | float64](f *Family, t metricdata.Temporality, points []metricdata.DataPoint[N]) metricdata.Aggregation {
+	if len(points) == 0 {
+		return nil
 	}
-	value = rd.read()
-	return value, !math.IsNaN(value) && !math.IsInf(value, 0)
+	return metricdata.Sum[N]{DataPoints: points, Temporality: t, IsMonotonic: f.Kind == Counter}
 }
 
-func histogramData(f *Family, views []view, now time.Time) metricdata.Aggregation {
-	points := make([]metricdata.HistogramDataPoint[float64], 0, len(views))
-	for _, v := range views {
-		s := v.histogram.Snapshot()
-		point := metricdata.HistogramDataPoint[float64]{
-			Attributes: v.attrs, StartTime: v.start, Time: now,
-			Count: s.Count, Sum: s.Sum.Seconds(), Bounds: slices.Clone(f.Bounds), BucketCounts: s.Counts,
-		}
-		for _, e := range s.Exemplars {
-			point.Exemplars = append(point.Exemplars, metricdata.Exemplar[float64]{
-				FilteredAttributes: []attribute.KeyValue{}, Time: e.Time, Value: e.Value.Seconds(),
-				TraceID: e.TraceID[:], SpanID: e.SpanID[:],
-			})
-		}
-		points = append(points, point)
+// histogramData builds the points of a histogram. They share one copy of the bounds, as those of the SDK do.
+func (r *Registry) histogramData(f *Family, list []*series, now time.Time) metricdata.Aggregation {
+	points := make([]metricdata.HistogramDataPoint[float64], 0, len(list))
+	bounds := slices.Clone(f.Bounds)
+	for _, s := range list {
+		points = append(points, r.histogramPoint(f, s, bounds, now))
 	}
 	if len(points) == 0 {
 		return nil
 	}
-	return metricdata.Histogram[float64]{DataPoints: points, Temporality: metricdata.CumulativeTemporality}
+	return metricdata.Histogram[float64]{DataPoints: points, Temporality: r.temporality(f)}
+}
+
+func (r *Registry) histogramPoint(f *Family, in *series, bounds []float64, now time.Time) metricdata.HistogramDataPoint[float64] {
+	s := in.histogram.Snapshot()
+	start := time.Unix(0, in.start)
+	if r.opts.Delta {
+		start, s = in.sinceLast(start, s, now)
+	}
+	point := metricdata.HistogramDataPoint[float64]{
+		Attributes: in.attrs, StartTime: start, Time: now,
+		Count: s.Count, Sum: float64(s.Sum) / f.perUnit(), Bounds: bounds, BucketCounts: s.Counts,
+	}
+	for _, e := range s.Exemplars {
+		if e.Time.Before(start) {
+			continue // of an interval that has been reported
+		}
+		point.Exemplars = append(point.Exemplars, metricdata.Exemplar[float64]{
+			FilteredAttributes: []attribute.KeyValue{}, Time: e.Time, Value: float64(e.Value) / f.perUnit(),
+			TraceID: e.TraceID[:], SpanID: e.SpanID[:],
+		})
+	}
+	return point
 }

@@ -1,26 +1,25 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build windows
-
-package telemetry
+package process
 
 import (
 	"syscall"
 	"time"
 )
 
-// processCPU returns the CPU time of this process, user and system, and whether it is known.
-func processCPU() (time.Duration, bool) {
+// Read reads CPU time; the rest is known on Linux only.
+func Read() Usage {
+	u := unknown()
 	process, err := syscall.GetCurrentProcess()
 	if err != nil {
-		return 0, false
+		return u
 	}
 	var created, exited, kernel, user syscall.Filetime
-	if err := syscall.GetProcessTimes(process, &created, &exited, &kernel, &user); err != nil {
-		return 0, false
+	if err := syscall.GetProcessTimes(process, &created, &exited, &kernel, &user); err == nil {
+		u.CPUSystem, u.CPUUser = ticks(kernel), ticks(user)
 	}
-	return ticks(kernel) + ticks(user), true
+	return u
 }
 
 // ticks converts a time span, which Windows counts in steps of 100ns. Filetime.Nanoseconds would take it for a
