@@ -54,13 +54,6 @@ func (q *Query) open(h *handle, identity ...attribute.KeyValue) bool {
 	return q.own.adopt(&h.own, q.sdk.maxSeries)
 }
 
-// Close ends the handle: its series are exported once more and then end. Closing twice, or a nil handle, is fine.
-func (h *handle) Close() {
-	if h != nil {
-		h.own.close()
-	}
-}
-
 // instrument returns the handle's instrument for m and the further attributes: the one that is there, or a new
 // one. It returns nil if the SDK does not record at the metric's level.
 func instrument[I any](h *handle, m semconv.Metric, more []attribute.KeyValue, bind func(attrs []attribute.KeyValue) *I) *I {

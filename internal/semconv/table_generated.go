@@ -17,7 +17,7 @@ var (
 	attrAppName                = Attribute{&attribute{key: "eventflux.app.name", kind: String}}
 	attrAppState               = Attribute{&attribute{key: "eventflux.app.state", kind: Enum, values: []string{"initializing", "starting", "running", "stopping", "stopped", "failed"}}}
 	attrOperatorID             = Attribute{&attribute{key: "eventflux.operator.id", kind: String}}
-	attrDropReason             = Attribute{&attribute{key: "eventflux.drop.reason", kind: Enum, values: []string{"queue_full", "timeout", "circuit_open", "filter", "late", "shutdown", "mapping_error", "memory_limit", "retry_exhausted", "error_strategy", "undeclared", "limit"}}}
+	attrDropReason             = Attribute{&attribute{key: "eventflux.drop.reason", kind: Enum, values: []string{"queue_full", "timeout", "circuit_open", "filter", "late", "shutdown", "mapping_error", "memory_limit", "retry_exhausted", "error_strategy", "undeclared", "limit", "invalid", "export_failed"}}}
 	attrBackpressureStrategy   = Attribute{&attribute{key: "eventflux.backpressure.strategy", kind: Enum, values: []string{"drop", "block", "block_with_timeout", "exponential_backoff", "circuit_breaker"}}}
 	attrCircuitState           = Attribute{&attribute{key: "eventflux.circuit.state", kind: Enum, values: []string{"closed", "open", "half_open"}}}
 	attrErrorAction            = Attribute{&attribute{key: "eventflux.error.action", kind: Enum, values: []string{"log", "stream", "store", "drop"}}}
@@ -57,7 +57,7 @@ var (
 	attrThreadState            = Attribute{&attribute{key: "eventflux.thread.state", kind: Enum, values: []string{"busy", "idle"}}}
 	attrSignal                 = Attribute{&attribute{key: "eventflux.signal", kind: Enum, values: []string{"metrics", "traces", "logs"}}}
 	attrMetricName             = Attribute{&attribute{key: "eventflux.metric.name", kind: String}}
-	attrSamplingDecision       = Attribute{&attribute{key: "eventflux.sampling.decision", kind: Enum, values: []string{"recorded", "skipped", "parent_forced", "rate_limited"}}}
+	attrSamplingDecision       = Attribute{&attribute{key: "eventflux.sampling.decision", kind: Enum, values: []string{"recorded", "skipped", "parent_forced", "rate_limited", "late_slow", "late_error"}}}
 	attrPanicSite              = Attribute{&attribute{key: "eventflux.panic.site", kind: Enum, values: []string{"callback", "exporter", "log_handler", "health_check", "span", "emit"}}}
 	attrHealthCheck            = Attribute{&attribute{key: "eventflux.health.check", kind: String}}
 	attrHealthState            = Attribute{&attribute{key: "eventflux.health.state", kind: Enum, values: []string{"healthy", "degraded", "unhealthy", "unknown", "shutting_down"}}}
@@ -1170,6 +1170,7 @@ var metrics = []metric{
 	{
 		name: "eventflux.telemetry.series.active", unit: "{series}", prometheus: "eventflux_telemetry_series_active",
 		instrument: UpDownCounter, level: Basic, fixed: false,
+		uses: []Use{{attrMetricName, true}},
 	},
 	{
 		name: "eventflux.telemetry.series.overflowed", unit: "{series}", prometheus: "eventflux_telemetry_series_overflowed_total",
@@ -1228,10 +1229,6 @@ var metrics = []metric{
 		name: "eventflux.telemetry.panics.recovered", unit: "{panic}", prometheus: "eventflux_telemetry_panics_recovered_total",
 		instrument: Counter, level: Basic, fixed: false,
 		uses: []Use{{attrPanicSite, true}},
-	},
-	{
-		name: "eventflux.telemetry.memory.usage", unit: "By", prometheus: "eventflux_telemetry_memory_usage_bytes",
-		instrument: UpDownCounter, level: Basic, fixed: false,
 	},
 	{
 		name: "eventflux.health.status", unit: "{state}", prometheus: "eventflux_health_status",

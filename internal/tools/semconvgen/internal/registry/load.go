@@ -188,7 +188,10 @@ func (r *resolver) handle(g *group) {
 		r.fault(g.place(), "an attribute_group is either named registry.* or has annotations.eventflux.handle")
 		return
 	}
-	made := &Handle{Place: g.place(), Go: h.Go, Owner: h.Owner, Prefix: h.Prefix, Brief: g.Brief, Attributes: r.uses(g)}
+	made := &Handle{
+		Place: g.place(),
+		Go:    h.Go, Owner: h.Owner, Prefix: h.Prefix, Written: h.Written, Brief: g.Brief, Attributes: r.uses(g),
+	}
 	r.handles[g.ID] = made
 	r.registry.Handles = append(r.registry.Handles, made)
 }

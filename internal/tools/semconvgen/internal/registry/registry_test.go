@@ -118,6 +118,7 @@ func TestEveryFaultIsNamedWithFileAndID(t *testing.T) {
 		"owner":                {"owner: App", "owner: Host", `all.yaml: handle.query: the owner of a handle is "Host"`},
 		"attribute of handle":  {"{ref: result", "{ref: query.id", "query.id belongs to handle.query already"},
 		"optional label":       {"[{ref: result, requirement_level: required}", "[{ref: result, requirement_level: opt_in}", "result is not required"},
+		"number as a label":    {"type: {members: [{id: success, value: success, stability: development}]}", "type: int\n        examples: [1]", "result is a number"},
 		"requirement":          {"{ref: result, requirement_level: required}", "{ref: result}", `result has requirement_level ""`},
 		"fixed without code":   {"buckets: latency", "buckets: latency, fixed: true", `want method "-"`},
 		"SDK without code":     {"owner: App", "owner: SDK", "the SDK serves the metrics of Query itself"},
