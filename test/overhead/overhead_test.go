@@ -12,14 +12,21 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/eventflux-io/eventflux-otel/test/internal/run"
 )
 
-// events is how many events one run works off: about two seconds of the engine at its highest rate.
-const events = 4_000_000
+// How long one run measures, and how long it runs before that: building up connections is not what an event costs.
+const (
+	warmUp = time.Second
+	window = 2 * time.Second
+)
+
+// batches are the sizes of batches that are measured: the engine's default, and one at which it is fastest.
+var batches = []int{64, 1024}
 
 // variants are compared with the first one. The second "off" shows how far the noise alone reaches.
 var variants = []string{"off", "off again", "basic", "detail"}
@@ -30,15 +37,20 @@ var variants = []string{"off", "off again", "basic", "detail"}
 func BenchmarkOverhead(b *testing.B) {
 	c := run.StartCollector(b, "standalone", nil)
 	rig := newRig(b, c.Endpoint())
-	cost := make(map[string][]float64) // milliseconds of CPU per million events, by round
-	rig.cost(b, "off")                 // a warm-up that does not count
-	for range b.N {
-		for _, i := range rand.Perm(len(variants)) {
-			v := variants[i]
-			cost[v] = append(cost[v], rig.cost(b, v))
-		}
+	for _, size := range batches {
+		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
+			cost := make(map[string][]float64) // milliseconds of CPU per million events, by round
+			for range b.N {
+				for _, i := range rand.Perm(len(variants)) {
+					v := variants[i]
+					cost[v] = append(cost[v], rig.cost(b, v, size))
+				}
+			}
+			if b.N > 1 { // the first run, of one round, is a warm-up
+				table(cost)
+			}
+		})
 	}
-	table(cost)
 }
 
 // table prints the results. They are more than a benchmark's metrics can say.
@@ -101,20 +113,54 @@ func newRig(b *testing.B, endpoint string) *rig {
 	return r
 }
 
-// cost is the CPU time of one run of both nodes in milliseconds per million events.
-func (r *rig) cost(b *testing.B, variant string) float64 {
+// cost is the CPU time of both nodes in milliseconds per million events that node a read.
+func (r *rig) cost(b *testing.B, variant string, batch int) float64 {
 	b.Helper()
 	link := fmt.Sprintf("127.0.0.1:%d", run.FreePort(b))
 	node := func(name string, args ...string) *run.Process {
-		return run.Start(b, name, r.engine, append([]string{"--node", name, "--config", r.files[variant]}, args...), nil)
+		return run.Start(b, name, r.engine, append([]string{"--node", name, "--config", r.files[variant], "--progress", "100ms"}, args...), nil)
 	}
 	down := node("b", "--listen", link, "--sink", filepath.Join(r.dir, "alerts.jsonl"))
-	up := node("a", "--peer", link, "--rate", "0", "--events", strconv.Itoa(events))
+	up := node("a", "--peer", link, "--rate", "0", "--batch", strconv.Itoa(batch), "--duration", (warmUp + window).String())
 	if code := up.Wait(); code != 0 {
 		b.Fatalf("node a ended with %d:\n%s", code, up.Output())
 	}
 	if code := down.Stop(); code != 0 {
 		b.Fatalf("node b ended with %d:\n%s", code, down.Output())
 	}
-	return float64(up.CPU()+down.CPU()) / float64(time.Millisecond) / (events / 1e6)
+	main, other := readings(b, up), readings(b, down)
+	first, last := main.at(main[0].at+warmUp.Nanoseconds()), main[len(main)-1]
+	cpu := last.cpu - first.cpu + other.at(last.at).cpu - other.at(first.at).cpu
+	return float64(cpu) / 1e6 / (float64(last.events-first.events) / 1e6)
+}
+
+// reading is one line of progress.
+type reading struct{ at, events, cpu int64 }
+
+type series []reading
+
+// at is the newest reading that is not after the given time.
+func (s series) at(when int64) reading {
+	newest := s[0]
+	for _, r := range s {
+		if r.at <= when {
+			newest = r
+		}
+	}
+	return newest
+}
+
+func readings(b *testing.B, p *run.Process) series {
+	b.Helper()
+	var s series
+	for line := range strings.Lines(p.Output()) {
+		var r reading
+		if _, err := fmt.Sscanf(line, "progress at_ns=%d events=%d cpu_ns=%d", &r.at, &r.events, &r.cpu); err == nil {
+			s = append(s, r)
+		}
+	}
+	if len(s) < 10 {
+		b.Fatalf("too few lines of progress:\n%s", p.Output())
+	}
+	return s
 }

@@ -149,11 +149,6 @@ func (p *Process) Wait() int {
 	}
 }
 
-// CPU is the CPU time that the program used. Call it after Wait.
-func (p *Process) CPU() time.Duration {
-	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
-}
-
 // Stop sends SIGTERM and returns the exit code.
 func (p *Process) Stop() int {
 	p.t.Helper()

@@ -122,7 +122,7 @@ func (a *A) rejected() func(error) {
 // acknowledged. With Linger it then waits for stop.
 func (a *A) Run(ctx, stop context.Context) error {
 	a.logger.InfoContext(ctx, "node a started", "peer", a.cfg.Peer, "window", a.cfg.Window.String(), "filter", a.cfg.Filter)
-	if err := a.run(ctx, stop, a.pump.Run); err != nil {
+	if err := a.run(ctx, stop, a.pump.Read, a.pump.Run); err != nil {
 		return err
 	}
 	a.logTotals(ctx, a.Totals())

@@ -77,14 +77,19 @@ func (a *app) query(cfg query.Config) {
 
 // run works until the feed has ended and every query has finished its work.
 // feed gets two contexts: it must give up when the first ends, and bring its
-// input to an end when stop does.
+// input to an end when stop does. read says how many events have come in.
 //
 // After stop ends, everything must be done within the drain time.
-func (a *app) run(ctx, stop context.Context, feed func(run, stop context.Context) error) error {
+func (a *app) run(ctx, stop context.Context, read func() int64, feed func(run, stop context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer a.guard(stop, cancel)()
 	group, run := errgroup.WithContext(ctx)
+	if a.cfg.Progress > 0 {
+		ticking, done := context.WithCancel(ctx)
+		defer done()
+		go a.progress(ticking, read)
+	}
 	for _, q := range a.queries {
 		group.Go(func() error { return q.Run(run) })
 	}

@@ -94,7 +94,7 @@ func (b *B) Addr() string { return b.server.Addr() }
 // Run serves until stop ends, then finishes what it has received.
 func (b *B) Run(ctx, stop context.Context) error {
 	b.logger.InfoContext(ctx, "node b started", "listen", b.Addr(), "sink", b.cfg.Sink)
-	return b.run(ctx, stop, b.serve)
+	return b.run(ctx, stop, b.server.Received, b.serve)
 }
 
 // serve is the feed of node B: the link server.

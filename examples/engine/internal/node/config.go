@@ -38,6 +38,8 @@ type Config struct {
 	Batch   int           // most events per batch of a source
 	Symbols int           // how many symbols are traded; sizes the table of node B
 	Drain   time.Duration // how long a stopping node may take to finish its work
+	// Progress is how often the node tells Stderr how far it is; 0: never.
+	Progress time.Duration
 	// Stderr hears, in plain words, what an operator must act on; nil: nobody.
 	Stderr io.Writer
 }
@@ -79,6 +81,7 @@ func (c Config) Validate() error {
 	check(c.Threshold > 0, "threshold must be positive, got %v", c.Threshold)
 	check(c.Batch > 0 && c.Batch <= maxBatch, "batch must be from 1 to %d, got %d", maxBatch, c.Batch)
 	check(c.Symbols > 0 && c.Symbols <= maxSymbols, "symbols must be from 1 to %d, got %d", maxSymbols, c.Symbols)
+	check(c.Progress >= 0, "progress must not be negative, got %s", c.Progress)
 	check(c.Drain > 0, "drain must be positive, got %s", c.Drain)
 	check(c.Peer != "", "peer must not be empty")
 	check(c.Listen != "", "listen must not be empty")

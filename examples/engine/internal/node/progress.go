@@ -1,0 +1,25 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// progress prints how far the node is, every cfg.Progress, until ctx ends: wall clock, events read and CPU time
+// used so far, for whoever measures the node from outside.
+func (a *app) progress(ctx context.Context, read func() int64) {
+	tick := time.NewTicker(a.cfg.Progress)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			fmt.Fprintf(a.cfg.Stderr, "progress at_ns=%d events=%d cpu_ns=%d\n", now.UnixNano(), read(), cpuTime().Nanoseconds())
+		}
+	}
+}
