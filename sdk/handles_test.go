@@ -5,6 +5,7 @@ package telemetry_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,15 +69,16 @@ func TestBelowDetailTheDearMetricsAreNil(t *testing.T) {
 	sink := start(t, c, telemetry.ProtocolGRPC, telemetry.Config{}).App("orders").Sink("Out", "log")
 	assert.Nil(t, sink.QueueDepth())
 	assert.Nil(t, sink.BatchSize())
-	require.NotNil(t, sink.EventsSent())
-	assert.Same(t, sink.EventsSent(), sink.EventsSent(), "an instrument is bound once")
+	first, again := sink.EventsSent(), sink.EventsSent()
+	require.NotNil(t, first)
+	assert.Same(t, first, again, "an instrument is bound once")
 	sink.QueueDepth().Add(1)
 	sink.BatchSize().Observe(1)
 }
 
 func TestANilHandleGivesOutNilInstruments(t *testing.T) {
 	var app *telemetry.App
-	assert.Greater(t, touch(t, reflect.ValueOf(app)), 0)
+	assert.Positive(t, touch(t, reflect.ValueOf(app)))
 	var query *telemetry.Query
 	assert.Greater(t, touch(t, reflect.ValueOf(query)), 40)
 }
@@ -87,12 +89,7 @@ func servedElsewhere(name string) bool {
 			return true
 		}
 	}
-	for _, served := range servedByFunc {
-		if served == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(servedByFunc, name)
 }
 
 // touch calls every method of a handle that takes words and gives out a handle or an instrument, records something
@@ -113,7 +110,7 @@ func touch(t *testing.T, handle reflect.Value) (instruments int) {
 			continue
 		}
 		instruments += touch(t, made)
-		if closer, ok := made.Interface().(interface{ Close() }); ok && made.IsNil() {
+		if closer, ok := reflect.TypeAssert[interface{ Close() }](made); ok && made.IsNil() {
 			closer.Close()
 		}
 	}

@@ -88,7 +88,7 @@ func read(t *testing.T, address string) scrape.Snapshot {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Get("http://" + address + "/metrics")
 	require.NoError(t, err)
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	require.Equal(t, http.StatusOK, answer.StatusCode)
 	page, err := scrape.Parse(answer.Body)
 	require.NoError(t, err)

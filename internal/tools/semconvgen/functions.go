@@ -116,7 +116,7 @@ func comment(indent int, text string) string {
 	width := 120 - 4*indent - 3
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if line != "" && len(line)+1+len(word) > width {
 			lines = append(lines, prefix+line)
 			line = word
