@@ -17,7 +17,18 @@ import (
 // unsampled starts an SDK that exports nowhere and starts no traces.
 func unsampled(tb testing.TB) *SDK {
 	tb.Helper()
-	sdk, err := Start(context.Background(), Config{Traces: Traces{PerQuery: -1}},
+	return local(tb, Config{Traces: Traces{PerQuery: -1}})
+}
+
+// sampled starts an SDK that exports nowhere and traces as much as it is asked to.
+func sampled(tb testing.TB) *SDK {
+	tb.Helper()
+	return local(tb, Config{Traces: Traces{PerQuery: 1e9, Total: 1e9}})
+}
+
+func local(tb testing.TB, cfg Config) *SDK {
+	tb.Helper()
+	sdk, err := Start(context.Background(), cfg,
 		WithEndpoint("http://127.0.0.1:1"), WithMetricInterval(time.Hour), WithLogWriter(io.Discard), WithErrorHandler(func(error) {}),
 		WithExporters(Exporters{Spans: discardSpans{}}))
 	if err != nil {
@@ -67,6 +78,34 @@ func TestAnUnsampledBatchAllocatesNothing(t *testing.T) {
 	}
 	if got, want := in.total.Load(), int64(1001*64); got != want {
 		t.Errorf("processed = %d, want %d", got, want)
+	}
+}
+
+func TestWhatAnUnsampledBatchOffersAllocatesNothing(t *testing.T) {
+	app := unsampled(t).App("orders")
+	w, next := app.Query("q1").Worker(), app.Query("q2").Worker()
+	host, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	links := make([]Link, 3)
+	for name, f := range map[string]func(){
+		"worker context":        func() { w.Begin(w.Context(), Arrival{Count: 1}).End() },
+		"links to nothing":      func() { w.Begin(host, Arrival{Count: 1, Links: links}).End() },
+		"a context of the host": func() { b := w.Begin(host, Arrival{Count: 1}); _ = b.Context(); b.End() },
+		"a context of another query": func() {
+			b := w.Begin(host, Arrival{Count: 1})
+			c := next.Begin(b.Context(), Arrival{Count: 1})
+			_ = c.Context()
+			c.End()
+			b.End()
+		},
+		"a slow batch that gets no token": func() {
+			w.Begin(host, Arrival{Count: 1, SendStart: time.Now().Add(-time.Hour)}).End()
+		},
+	} {
+		f()
+		if n := testing.AllocsPerRun(1000, f); n != 0 {
+			t.Errorf("%s: allocated %v times", name, n)
+		}
 	}
 }
 

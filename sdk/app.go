@@ -13,10 +13,10 @@ type App struct {
 	own  bindings
 }
 
-// App returns a handle for the application called name. It is nil, and everything bound through it a no-op, if
-// the SDK is off.
+// App returns a handle for the application called name. If the SDK is off, it and everything bound through it
+// record nothing, except for the loggers, which write to the local log. It is nil if there is no log either.
 func (s *SDK) App(name string) *App {
-	if s == nil || s.registry == nil {
+	if s == nil || s.silent {
 		return nil
 	}
 	return &App{sdk: s, name: name}

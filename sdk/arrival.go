@@ -13,6 +13,11 @@ type Arrival struct {
 
 	ReadStart, ReadEnd time.Time // reading from the source
 	SendStart, SendEnd time.Time // handing over through the junction; SendStart is where query.latency begins
+
+	// Links are the batches this one was merged from, if they were several. It is then traced as a root of its own
+	// that is linked to them and to the span in Begin's context, if any of them was traced. The newest
+	// Traces.MaxLinks are kept.
+	Links []Link
 }
 
 // begins returns the earliest known time of the arrival, or now.

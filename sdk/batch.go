@@ -5,20 +5,20 @@ package telemetry
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/cells"
 )
 
 // Batch is one batch going through a query, from Worker.Begin to End. It is a value and belongs to the worker's
-// goroutine. The zero Batch, and a Batch after its End, ignore everything.
+// goroutine: using it from another one is a data race. The zero Batch, and a Batch after its End, ignore
+// everything.
 type Batch struct {
 	worker   *Worker
-	sequence uint64
+	sequence uint64          // 0 if nothing is recorded
 	ctx      context.Context //nolint:containedctx // a Batch is a call frame: it lives as long as its context
 }
 
@@ -30,13 +30,17 @@ func (b Batch) live() *Worker {
 	return b.worker
 }
 
-// Context returns the context to work, log and propagate with: the one given to Begin, with the root span in it
-// if the batch is traced.
+// Context returns the context to work, log and propagate with: the one given to Begin, with the root span in it if
+// the batch is traced. Records made with it carry query.id and stream.name, like those of Worker.Context. In an
+// engine that begins its batches with contexts of few goroutines it allocates nothing.
 func (b Batch) Context() context.Context {
 	if b.ctx == nil {
 		return context.Background()
 	}
-	return b.ctx
+	if b.worker == nil {
+		return b.ctx
+	}
+	return b.worker.in(b.ctx)
 }
 
 // Sampled reports whether the batch is traced.
@@ -47,6 +51,12 @@ func (b Batch) Sampled() bool {
 
 // Processed counts n events taken in from in. It is a plain addition; call it once or for every event.
 func (b Batch) Processed(in *Input, n int) {
+	if b.sequence != 0 {
+		b.processed(in, n)
+	}
+}
+
+func (b Batch) processed(in *Input, n int) {
 	w := b.live()
 	if w == nil || in == nil {
 		return
@@ -66,6 +76,12 @@ func (b Batch) Processed(in *Input, n int) {
 
 // Emitted counts n events put out to out. It is a plain addition; call it once or for every event.
 func (b Batch) Emitted(out *Output, n int) {
+	if b.sequence != 0 {
+		b.emitted(out, n)
+	}
+}
+
+func (b Batch) emitted(out *Output, n int) {
 	w := b.live()
 	if w == nil || out == nil {
 		return
@@ -80,34 +96,50 @@ func (b Batch) Emitted(out *Output, n int) {
 	w.emitted[out.index].Add(int64(n))
 }
 
-// Error counts an error in query.execution.errors{query.id, error.type} and marks the root span failed. A type
-// that Query.Errors did not declare is counted as "_OTHER". err may be nil.
+// Error counts an error in query.execution.errors{query.id, error.type} and marks the root span failed, with the
+// first errorType of the batch as its error.type. A batch that is not traced becomes one span at End instead, if
+// a token bucket of its own allows it. A type that Query.Errors did not declare is counted as "_OTHER". err may be
+// nil; its text goes into the trace.
 func (b Batch) Error(errorType string, err error) {
 	w := b.live()
 	if w == nil {
 		return
 	}
 	w.query.errors.count(errorType)
-	if w.root == nil {
-		return
+	first := !w.failure.seen
+	if first {
+		w.failure = failure{errorType: errorType, err: err, seen: true}
+		w.limit = always
 	}
-	w.root.SetAttributes(keyErrorType.String(errorType))
-	if err == nil {
-		w.root.SetStatus(codes.Error, errorType)
-		return
+	switch {
+	case w.root == nil:
+	case first:
+		w.failure.mark(w.root)
+	case err != nil:
+		recordException(w.root, err)
 	}
-	markFailed(w.root, err)
 }
 
 // Span begins a span for one stage, a child of the batch's root. Attributes given here win over the stage's
-// standard ones. Unless the batch is traced it returns the zero Span and allocates nothing. Leaf stages are
-// recorded at level Detail only.
+// standard ones. Unless the batch is traced it returns a Span that is not recorded and allocates nothing. Leaf
+// stages are recorded at level Detail only.
 func (b Batch) Span(stage Stage, attrs ...attribute.KeyValue) Span {
-	w := b.live()
-	if w == nil || w.root == nil {
+	if b.worker == nil || !b.worker.spans {
 		return Span{}
 	}
-	return Span{near: w.root, query: w.query, count: w.count}.begin(stage, slices.Clone(attrs))
+	return b.span(stage, attrs)
+}
+
+func (b Batch) span(stage Stage, attrs []attribute.KeyValue) Span {
+	w := b.live()
+	if w == nil {
+		return Span{}
+	}
+	top := Span{label: w.topLabel()}
+	if w.root != nil {
+		top.in = &tracing{near: w.root, query: w.query, count: w.count}
+	}
+	return top.begin(stage, attrs)
 }
 
 // Link returns a reference to the batch's root span for a window that keeps its events. It is zero unless the
@@ -120,28 +152,41 @@ func (b Batch) Link() Link {
 	return LinkTo(w.root.SpanContext())
 }
 
-// End closes the batch: it publishes the counts, observes query.latency{query.id} and ends the root span. Ending
+// End closes the batch: it publishes the counts, observes query.latency{query.id} and ends the root span. A batch
+// that was not traced but took Traces.Slow or longer, or failed, or logged an ERROR, becomes one span now. Ending
 // twice is fine.
 func (b Batch) End() {
+	if b.sequence != 0 {
+		b.end()
+	}
+}
+
+func (b Batch) end() {
 	w := b.live()
 	if w == nil {
 		return
 	}
-	latency := time.Since(w.started)
-	if w.root == nil {
+	latency := time.Since(w.epoch) - w.started
+	if sc := w.speaker.span.Swap(nil); sc == untraced && latency < w.limit {
 		w.query.latency.Observe(int64(latency))
 	} else {
-		w.observeTraced(latency)
+		w.endTraced(latency, sc)
 	}
 	w.finish()
 }
 
-// observeTraced observes the latency of a traced batch, so that the histogram points to the trace.
-func (w *Worker) observeTraced(latency time.Duration) {
-	sc := w.root.SpanContext()
-	e := cells.Exemplar{Value: int64(latency), Time: time.Now(), TraceID: sc.TraceID(), SpanID: sc.SpanID()}
-	w.query.latency.ObserveExemplar(e)
-	if w.timer {
+// endTraced observes the latency of a batch that is or should be traced, so that the histogram points to the
+// trace.
+func (w *Worker) endTraced(latency time.Duration, sc *trace.SpanContext) {
+	if w.root == nil {
+		if sc = w.promote(latency, sc); sc == nil {
+			w.query.latency.Observe(int64(latency))
+			return
+		}
+	} else if w.timer {
 		w.root.SetAttributes(keyEventCount.Int(w.count))
 	}
+	w.query.latency.ObserveExemplar(cells.Exemplar{
+		Value: int64(latency), Time: time.Now(), TraceID: sc.TraceID(), SpanID: sc.SpanID(),
+	})
 }

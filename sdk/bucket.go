@@ -4,6 +4,7 @@
 package telemetry
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 )
@@ -31,6 +32,15 @@ func (b *bucket) setRate(perSecond float64) {
 // stop makes the bucket refuse from now on.
 func (b *bucket) stop() {
 	b.interval.Store(0)
+}
+
+// next returns a time before which take is sure to refuse.
+func (b *bucket) next() int64 {
+	interval := b.interval.Load()
+	if interval == 0 {
+		return math.MaxInt64
+	}
+	return b.fullAt.Load() + interval - b.depth
 }
 
 // take reports whether there was a token, and removes it. now is a reading of any steady clock in nanoseconds.

@@ -5,6 +5,7 @@ package telemetry_test
 
 import (
 	"context"
+	"encoding/hex"
 	"io"
 	"net"
 	"net/http"
@@ -229,4 +230,36 @@ func flush(t *testing.T, sdk *telemetry.SDK) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	require.NoError(t, sdk.ForceFlush(ctx))
+}
+
+// countSpans returns how many spans of this name were received.
+func (c *collector) countSpans(name string) (n int) {
+	c.eachSpan(func(s *tracepb.Span) {
+		if s.Name == name {
+			n++
+		}
+	})
+	return n
+}
+
+// spanOf returns a span of the trace, or nil.
+func (c *collector) spanOf(traceID string) (found *tracepb.Span) {
+	c.eachSpan(func(s *tracepb.Span) {
+		if hex.EncodeToString(s.TraceId) == traceID {
+			found = s
+		}
+	})
+	return found
+}
+
+func (c *collector) eachSpan(f func(*tracepb.Span)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, resource := range c.spans {
+		for _, scope := range resource.ScopeSpans {
+			for _, s := range scope.Spans {
+				f(s)
+			}
+		}
+	}
 }

@@ -23,6 +23,9 @@ type Config struct {
 	Traces  Traces
 	Logging Logging
 	Level   Level // how much is recorded; default Basic
+
+	// Profiling puts the pprof labels query.id and processor.type on goroutines while they work on a batch.
+	Profiling bool
 }
 
 // Service says who is speaking. It becomes the resource of all three signals.
@@ -58,12 +61,14 @@ type Metrics struct {
 	MaxSeriesPerMetric int           // series of one metric; default 2000
 }
 
-// Traces bounds how many batches are traced. A batch whose context is already traced is always recorded and
-// does not count.
+// Traces bounds how many batches are traced. The rates hold twice: once for traces started at Begin, and once for
+// slow and failed batches that are traced after the fact. A batch whose context is already traced joins that
+// trace and counts for neither; ten times Total may do so per second, a thousand if Total is negative.
 type Traces struct {
-	PerQuery float64 // traces started per second and query; default 10, negative for none
-	Total    float64 // traces started per second in this process; default 100, negative for none
-	MaxLinks int     // links kept on the span of a timer-driven window; default 32
+	PerQuery float64       // traces started per second and query; default 10, negative for none
+	Total    float64       // traces started per second in this process; default 100, negative for none
+	MaxLinks int           // links kept on one span; default 32
+	Slow     time.Duration // latency from which a batch is traced after the fact; default 100ms, negative for none
 }
 
 // Logging configures the local log. Records that pass Level also go out over OTLP.
@@ -81,7 +86,8 @@ const (
 	defaultTotal       = 100
 	defaultMaxLinks    = 32
 	defaultMaxSeries   = 20_000
-	defaultPerMetric   = 2000 // as OpenTelemetry's cardinality limit
+	defaultPerMetric   = 2000                   // as OpenTelemetry's cardinality limit
+	defaultSlow        = 100 * time.Millisecond // the threshold of the alert HighQueryLatency
 )
 
 // DefaultConfig returns the configuration that the zero Config stands for, with every default spelled out.
@@ -101,6 +107,7 @@ func (c Config) withDefaults() Config {
 	c.Traces.PerQuery = or(c.Traces.PerQuery, defaultPerQuery)
 	c.Traces.Total = or(c.Traces.Total, defaultTotal)
 	c.Traces.MaxLinks = or(c.Traces.MaxLinks, defaultMaxLinks)
+	c.Traces.Slow = or(c.Traces.Slow, defaultSlow)
 	c.Logging.Level = or(c.Logging.Level, "info")
 	c.Logging.Format = or(c.Logging.Format, "json")
 	c.Logging.Output = or(c.Logging.Output, "stdout")

@@ -116,7 +116,7 @@ func TestSDKDisabledExportsNothing(t *testing.T) {
 	t.Setenv("OTEL_SDK_DISABLED", "TRUE")
 	c := newCollector(t, telemetry.ProtocolGRPC)
 	sdk := start(t, c, telemetry.ProtocolGRPC, telemetry.Config{})
-	assert.Nil(t, sdk.App("orders"))
+	assert.False(t, sdk.App("orders").Query("q1").Worker().Begin(t.Context(), telemetry.Arrival{Count: 1}).Sampled())
 	sdk.Logger().Info("started")
 	flush(t, sdk)
 	require.NoError(t, sdk.Shutdown(t.Context()))
@@ -133,7 +133,7 @@ func TestABadConfigStillGivesAWorkingSDK(t *testing.T) {
 	}
 	require.NotNil(t, sdk)
 	sdk.Logger().Error("could not start telemetry", "error", err)
-	assert.Nil(t, sdk.App("orders"))
+	sdk.App("orders").Query("q1").Worker().Begin(t.Context(), telemetry.Arrival{Count: 1}).End()
 	require.NoError(t, sdk.Shutdown(t.Context()))
 }
 
@@ -183,6 +183,8 @@ traces_total = 50
 max_links = 8
 max_series = 100
 max_series_per_metric = 10
+slow_batch = "250ms"
+profile_labels = true
 
 [logging]
 level = "debug"
@@ -200,9 +202,11 @@ threads = 4
 			Headers: map[string]string{"tenant": "a"}, Timeout: 3 * time.Second, Compression: "gzip",
 		},
 		Metrics: telemetry.Metrics{Interval: time.Second, MaxSeries: 100, MaxSeriesPerMetric: 10},
-		Traces:  telemetry.Traces{PerQuery: 2.5, Total: 50, MaxLinks: 8},
+		Traces:  telemetry.Traces{PerQuery: 2.5, Total: 50, MaxLinks: 8, Slow: 250 * time.Millisecond},
 		Logging: telemetry.Logging{Level: "debug", Format: "pretty", Output: "stderr"},
 		Level:   telemetry.Detail,
+
+		Profiling: true,
 	}, cfg)
 }
 

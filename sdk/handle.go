@@ -57,7 +57,7 @@ func (q *Query) open(h *handle, identity ...attribute.KeyValue) {
 // instrument returns the handle's instrument for m and the further attributes: the one that is there, or a new
 // one. It returns nil if the SDK does not record at the metric's level.
 func instrument[I any](h *handle, m semconv.Metric, more []attribute.KeyValue, bind func(attrs []attribute.KeyValue) *I) *I {
-	if !h.sdk.records(m) {
+	if !h.sdk.measures(m) {
 		return nil
 	}
 	key := slot{metric: m}

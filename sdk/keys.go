@@ -20,6 +20,12 @@ const (
 	keySourceType   = attribute.Key("eventflux.source.type")
 	keyStreamName   = attribute.Key("stream.name")
 	keyWindowType   = attribute.Key("window.type")
+
+	keyDecision       = attribute.Key("eventflux.sampling.decision")
+	keyRetryCount     = attribute.Key("eventflux.retry.count")
+	keyWindowDuration = attribute.Key("eventflux.window.duration")
+	keyCheckpointType = attribute.Key("eventflux.checkpoint.type")
+	keyMessageType    = attribute.Key("eventflux.message.type")
 )
 
 // otherError counts error types that nobody declared, which keeps the set of series closed.

@@ -6,7 +6,7 @@ package telemetry
 import "go.opentelemetry.io/otel/trace"
 
 // Link refers to the trace of an earlier batch. The zero Link refers to nothing and is ignored wherever links are
-// taken. A Link is a value: keep as many as a window holds batches, Trigger caps them.
+// taken. A Link is a value: keep as many as a window holds batches; Trigger and Begin cap them.
 type Link struct {
 	context trace.SpanContext
 }
@@ -37,4 +37,13 @@ func spanLinks(links []Link, limit int) []trace.Link {
 		out = append(out, trace.Link{SpanContext: sc})
 	}
 	return out
+}
+
+func anyValid(links []Link) bool {
+	for _, l := range links {
+		if l.Valid() {
+			return true
+		}
+	}
+	return false
 }

@@ -32,7 +32,7 @@ func family(m semconv.Metric) *export.Family {
 	return &families()[m]
 }
 
-// records reports whether the SDK exports m.
-func (s *SDK) records(m semconv.Metric) bool {
+// measures reports whether the SDK exports m.
+func (s *SDK) measures(m semconv.Metric) bool {
 	return s.registry != nil && (s.level == Detail || m.Level() == semconv.LevelBasic)
 }

@@ -86,7 +86,7 @@ func newMeterProvider(s settings, res *resource.Resource, producer sdkmetric.Pro
 // newTracerProvider leaves the sampler to OTEL_TRACES_SAMPLER; without it every span that passes the token
 // buckets is recorded.
 func newTracerProvider(res *resource.Resource, p sdktrace.SpanProcessor) *sdktrace.TracerProvider {
-	return sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(p), sdktrace.WithResource(res))
+	return sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(p), sdktrace.WithResource(res), sdktrace.WithIDGenerator(idGenerator{}))
 }
 
 func newLoggerProvider(res *resource.Resource, p sdklog.Processor) *sdklog.LoggerProvider {

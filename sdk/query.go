@@ -23,7 +23,9 @@ type Query struct {
 	app      *App
 	id       string
 	rootName string
-	bucket   bucket
+	bucket   bucket // traces started
+	late     bucket // batches traced after the fact
+	labels   *labels
 	latency  *cells.Histogram
 	batches  *cells.Counter
 	busy     *cells.Counter // nanoseconds, like blocked
@@ -50,6 +52,10 @@ func (a *App) Query(id string) *Query {
 	key := semconv.QueryID(id)
 	held := a.open(&q.handle, key)
 	q.bucket.setRate(a.sdk.perQuery)
+	q.late.setRate(a.sdk.perQuery)
+	if a.sdk.profiling {
+		q.labels = newLabels(id)
+	}
 
 	active, release := a.sdk.registry.Counter(family(semconv.QueryActiveCount))
 	active.Add(1)
@@ -66,7 +72,7 @@ func (a *App) Query(id string) *Query {
 	q.own.release(q.buffer.close)
 	q.own.release(q.held.close)
 	q.own.release(q.state.close)
-	if held {
+	if held && q.sdk.cpu != nil {
 		q.shareCPU()
 	}
 	return q
@@ -203,13 +209,4 @@ func (q *Query) firstOutput() string {
 		return ""
 	}
 	return q.outputs[0].stream
-}
-
-func (q *Query) firstWindow() string {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if len(q.windows) == 0 {
-		return ""
-	}
-	return q.windows[0].windowType
 }

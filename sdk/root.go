@@ -5,6 +5,7 @@ package telemetry
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -13,15 +14,17 @@ import (
 
 // startRoot begins "query.execute" and records the ingestion, whose times are known already. It returns ctx with
 // the root in it, or ctx as it is if the tracer refuses.
-func (w *Worker) startRoot(ctx context.Context, a Arrival, now time.Time, joins bool) context.Context {
-	if a.Stream == "" {
-		a.Stream = w.query.firstInput()
-	}
+func (w *Worker) startRoot(ctx context.Context, a Arrival, joins bool) context.Context {
+	a.Stream = w.streamName()
 	opts := []trace.SpanStartOption{
-		trace.WithTimestamp(a.begins(now)),
-		trace.WithAttributes(w.rootAttributes(a.Stream, keyEventCount.Int(a.Count))...),
+		trace.WithTimestamp(a.begins(time.Now())),
+		trace.WithAttributes(w.rootAttributes(keyEventCount.Int(a.Count))...),
 	}
-	if !joins {
+	switch {
+	case anyValid(a.Links):
+		links := append(slices.Clip(a.Links), LinkTo(trace.SpanContextFromContext(ctx)))
+		opts = append(opts, trace.WithNewRoot(), w.links(links))
+	case !joins:
 		opts = append(opts, trace.WithNewRoot())
 	}
 	traced, ok := w.start(ctx, opts)
@@ -34,20 +37,13 @@ func (w *Worker) startRoot(ctx context.Context, a Arrival, now time.Time, joins 
 // startTriggerRoot begins "query.execute" for a window that a timer closed.
 func (w *Worker) startTriggerRoot(ctx context.Context, links []Link) context.Context {
 	traced, _ := w.start(ctx, []trace.SpanStartOption{
-		trace.WithNewRoot(),
-		trace.WithTimestamp(w.started),
-		trace.WithLinks(spanLinks(links, w.query.app.sdk.maxLinks)...),
-		trace.WithAttributes(w.rootAttributes(w.query.firstInput())...),
+		trace.WithNewRoot(), w.links(links), trace.WithAttributes(w.rootAttributes()...),
 	})
 	return traced
 }
 
 func (w *Worker) start(ctx context.Context, opts []trace.SpanStartOption) (context.Context, bool) {
-	sdk := w.query.app.sdk
-	if sdk.tracer == nil {
-		return ctx, false
-	}
-	traced, span := sdk.tracer.Start(ctx, w.query.rootName, opts...)
+	traced, span := w.query.app.sdk.tracer.Start(w.in(ctx), w.query.rootName, opts...)
 	if !span.IsRecording() {
 		return ctx, false
 	}
@@ -55,8 +51,20 @@ func (w *Worker) start(ctx context.Context, opts []trace.SpanStartOption) (conte
 	return traced, true
 }
 
-func (w *Worker) rootAttributes(stream string, more ...attribute.KeyValue) []attribute.KeyValue {
-	attrs := append(more, keyQueryID.String(w.query.id), keyStreamName.String(stream))
+func (w *Worker) links(links []Link) trace.SpanStartOption {
+	return trace.WithLinks(spanLinks(links, w.query.app.sdk.maxLinks)...)
+}
+
+// streamName returns the stream the open batch came from.
+func (w *Worker) streamName() string {
+	if w.stream != "" {
+		return w.stream
+	}
+	return w.query.firstInput()
+}
+
+func (w *Worker) rootAttributes(more ...attribute.KeyValue) []attribute.KeyValue {
+	attrs := append(more, keyQueryID.String(w.query.id), keyStreamName.String(w.streamName()))
 	if name := w.query.app.name; name != "" {
 		attrs = append(attrs, keyAppName.String(name))
 	}

@@ -34,7 +34,7 @@ func (s *SDK) bindRuntime() {
 }
 
 func (s *SDK) readFunc(m semconv.Metric, read func() float64, attrs ...attribute.KeyValue) {
-	if s.records(m) {
+	if s.measures(m) {
 		s.runtime.release(s.registry.Func(family(m), read, attrs...))
 	}
 }

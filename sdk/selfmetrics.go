@@ -26,7 +26,7 @@ func (s *SDK) bindSelf() {
 
 // each computes a whole metric at every collection.
 func (s *SDK) each(m semconv.Metric, compute func(emit func(float64, ...attribute.KeyValue))) {
-	if s.records(m) {
+	if s.measures(m) {
 		s.runtime.release(s.registry.Each(family(m), compute))
 	}
 }

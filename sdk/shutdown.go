@@ -58,7 +58,7 @@ func (s *SDK) Shutdown(ctx context.Context) error {
 }
 
 func (s *SDK) stop(ctx context.Context) error {
-	s.bucket.stop()
+	s.gates.stop()
 	var err error
 	if s.registry != nil {
 		mark := s.errors.mark()

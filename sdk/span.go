@@ -5,83 +5,104 @@ package telemetry
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Span is one stage of a traced batch. It is a value; the zero Span is not recorded and costs nothing. A Span
-// belongs to the goroutine that began it, but may end after its batch.
+// Span is one stage of a batch. It is a value; the zero Span is not recorded and costs nothing. A Span belongs to
+// the goroutine that began it, but may end after its batch.
 type Span struct {
-	own   trace.Span // nil if this span is not recorded itself
-	near  trace.Span // own, or the nearest recorded ancestor; nil if the batch is not traced
-	query *Query
-	count int
+	in    *tracing // nil if nothing around it is recorded
+	label label
+}
+
+// tracing is what a Span needs to know about its trace.
+type tracing struct {
+	near     trace.Span // this span or the nearest ancestor that is recorded
+	recorded bool       // near is this span
+	query    *Query     // nil if the span is not part of a batch
+	count    int
+	result   bool // reports its success in the attribute result
 }
 
 // Span begins a child. Attributes given here win over the stage's standard ones. Leaf stages are recorded at
 // level Detail only; below that the result passes on its ancestor's context.
 func (s Span) Span(stage Stage, attrs ...attribute.KeyValue) Span {
-	if s.near == nil {
+	if s.in == nil && s.label.worker == nil {
 		return Span{}
 	}
-	return s.begin(stage, slices.Clone(attrs))
+	return s.begin(stage, attrs)
 }
 
-func (s Span) begin(stage Stage, given []attribute.KeyValue) Span {
-	shape := stage.shape()
-	child := Span{near: s.near, query: s.query, count: s.count}
-	if shape.leaf && s.query.app.sdk.level != Detail {
+func (s Span) begin(stage Stage, attrs []attribute.KeyValue) Span {
+	child := Span{in: s.in, label: s.label.inside(stage)}
+	if s.in != nil && s.in.query != nil {
+		child.in = s.in.child(stage, slices.Clone(attrs))
+	}
+	return child
+}
+
+// child begins a span in the trace. If its level is not recorded, the result passes on the ancestor.
+func (t *tracing) child(stage Stage, given []attribute.KeyValue) *tracing {
+	child := &tracing{near: t.near, query: t.query, count: t.count}
+	shape, sdk := stage.shape(), t.query.app.sdk
+	if shape.leaf && sdk.level != Detail {
 		return child
 	}
-	attrs := shape.attributes(s.query, s.count, given)
-	ctx := trace.ContextWithSpan(context.Background(), s.near)
-	_, child.own = s.query.app.sdk.tracer.Start(ctx, shape.spanName(attrs),
+	attrs := shape.attributes(t.query, t.count, given)
+	ctx := trace.ContextWithSpan(context.Background(), t.near)
+	_, child.near = sdk.tracer.Start(ctx, shape.spanName(attrs),
 		trace.WithSpanKind(or(shape.kind, trace.SpanKindInternal)), trace.WithAttributes(attrs...))
-	child.near = child.own
+	child.recorded = true
 	return child
 }
 
 // Set adds attributes, such as a count that is known only at the end.
 func (s Span) Set(attrs ...attribute.KeyValue) {
-	if s.own != nil {
-		s.own.SetAttributes(slices.Clone(attrs)...)
+	if s.in != nil && s.in.recorded {
+		s.in.near.SetAttributes(slices.Clone(attrs)...)
 	}
 }
 
 // Context returns ctx with this span in it, or with the nearest ancestor that is recorded. Use it for logging
 // and for propagation to other nodes. If the batch is not traced it returns ctx itself.
 func (s Span) Context(ctx context.Context) context.Context {
-	if s.near == nil {
+	if s.in == nil {
 		return ctx
 	}
-	return trace.ContextWithSpan(ctx, s.near)
+	return trace.ContextWithSpan(ctx, s.in.near)
 }
 
-// Fail marks the span as failed because of err. A nil err does nothing.
+// Fail marks the span as failed because of err: status, error.type and an exception event. error.type is what an
+// ErrorType method in err's chain returns, else the Go type of its innermost error. A nil err does nothing.
 func (s Span) Fail(err error) {
-	if s.own != nil && err != nil {
-		markFailed(s.own, err)
+	if s.in == nil || !s.in.recorded || err == nil {
+		return
+	}
+	failure{errorType: typeOf(err), err: err}.mark(s.in.near)
+	if s.in.result {
+		s.in.near.SetAttributes(resultFailure)
 	}
 }
 
 // End ends the span. Ending twice is fine.
 func (s Span) End() {
-	if s.own != nil {
-		s.own.End()
+	if s.in != nil || s.label.worker != nil {
+		s.end()
 	}
 }
 
-// markFailed records err on span. Error methods are the host's code, so a panic in one is survived.
-func markFailed(span trace.Span, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			span.SetStatus(codes.Error, fmt.Sprintf("the error's text is not available: %v", p))
-		}
-	}()
-	span.RecordError(err)
-	span.SetStatus(codes.Error, err.Error())
+func (s Span) end() {
+	if s.in != nil && s.in.recorded {
+		s.in.near.End()
+	}
+	s.label.restore()
+}
+
+// Retries returns the attribute that says how often an operation was repeated before it succeeded or was given
+// up, for Span.Set and for the beginning of a span.
+func Retries(n int) attribute.KeyValue {
+	return keyRetryCount.Int(n)
 }

@@ -25,6 +25,7 @@ const (
 	StageOutput                       // output.emit {output.stream}
 	StageFormat                       // sink.format, leaf of output
 	StageSend                         // sink.send {eventflux.sink.type}, leaf of output
+	StagePattern                      // pattern.match
 )
 
 // String returns the stage's span name without the part that varies.
@@ -38,10 +39,11 @@ type shape struct {
 	nameKey   attribute.Key // whose value is appended to the name
 	kind      trace.SpanKind
 	leaf      bool
-	processor string // processor.type, empty if the stage has none
+	processor string // processor.type, empty if the span has none
+	work      string // processor.type in profiles, where the span has none
 	query     bool   // carries query.id
 	count     bool   // carries event.count
-	window    bool   // carries window.type
+	window    bool   // carries window.type and, if known, eventflux.window.duration
 	output    bool   // carries output.stream
 	stream    bool   // carries stream.name, the stream a sink consumes
 }
@@ -50,15 +52,16 @@ var shapes = [...]shape{
 	StageFilter:      {name: "filter.process", processor: "filter", query: true, count: true},
 	StageExpression:  {name: "expression.evaluate", processor: "expression", query: true, leaf: true},
 	StageWindow:      {name: "window.process", processor: "window", query: true, count: true, window: true},
-	StageAccumulate:  {name: "window.accumulate", query: true, count: true, window: true, leaf: true},
-	StageTrigger:     {name: "window.trigger", query: true, count: true, window: true, leaf: true},
+	StageAccumulate:  {name: "window.accumulate", work: "window", query: true, count: true, window: true, leaf: true},
+	StageTrigger:     {name: "window.trigger", work: "window", query: true, count: true, window: true, leaf: true},
 	StageAggregation: {name: "aggregation.process", processor: "aggregation", query: true, count: true},
-	StageStateUpdate: {name: "aggregation.state.update", query: true, count: true, leaf: true},
-	StageCompute:     {name: "aggregation.compute", query: true, leaf: true},
+	StageStateUpdate: {name: "aggregation.state.update", work: "aggregation", query: true, count: true, leaf: true},
+	StageCompute:     {name: "aggregation.compute", work: "aggregation", query: true, leaf: true},
 	StageJoin:        {name: "join.process", processor: "join", query: true, count: true},
-	StageOutput:      {name: "output.emit", nameKey: keyOutputStream, query: true, count: true, output: true},
-	StageFormat:      {name: "sink.format", count: true, stream: true, leaf: true},
-	StageSend:        {name: "sink.send", nameKey: keySinkType, kind: trace.SpanKindProducer, count: true, stream: true, leaf: true},
+	StageOutput:      {name: "output.emit", work: "output", nameKey: keyOutputStream, query: true, count: true, output: true},
+	StageFormat:      {name: "sink.format", work: "output", count: true, stream: true, leaf: true},
+	StageSend:        {name: "sink.send", work: "output", nameKey: keySinkType, kind: trace.SpanKindProducer, count: true, stream: true, leaf: true},
+	StagePattern:     {name: "pattern.match", processor: "pattern", query: true, count: true},
 }
 
 // shape returns what is known about s; an undefined stage gets a name of its own instead of a panic.
@@ -71,7 +74,7 @@ func (s Stage) shape() shape {
 
 // attributes returns the stage's standard attributes and then given, which wins where both name a key.
 func (s shape) attributes(q *Query, count int, given []attribute.KeyValue) []attribute.KeyValue {
-	set := make([]attribute.KeyValue, 0, 5+len(given))
+	set := make([]attribute.KeyValue, 0, 6+len(given))
 	add := func(carries bool, kv attribute.KeyValue) {
 		if carries && !has(given, kv.Key) {
 			set = append(set, kv)
@@ -81,8 +84,9 @@ func (s shape) attributes(q *Query, count int, given []attribute.KeyValue) []att
 	add(s.count, keyEventCount.Int(count))
 	add(s.processor != "", keyProcessor.String(s.processor))
 	if s.window {
-		windowType := q.firstWindow()
+		windowType, duration := q.window(given)
 		add(windowType != "", keyWindowType.String(windowType))
+		add(duration > 0, keyWindowDuration.Float64(duration.Seconds()))
 	}
 	if s.output || s.stream {
 		stream := q.firstOutput()

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
@@ -29,13 +30,17 @@ type SDK struct {
 	perQuery  float64
 	maxLinks  int
 	maxSeries int
+	slow      time.Duration // latency from which a batch is traced after the fact
+	profiling bool
+	silent    bool // does not even log
 	started   time.Time
 
-	registry *export.Registry // nil: nothing is exported
-	tracer   trace.Tracer     // nil: nothing is traced
-	bucket   bucket           // traces per second over all queries
-	cpu      *cpushare.Ledger
-	custom   customMetrics
+	registry  *export.Registry // nil: nothing is exported
+	tracer    trace.Tracer     // nil: nothing is traced
+	gates     gates
+	decisions decisions
+	cpu       *cpushare.Ledger
+	custom    customMetrics
 
 	handler   slog.Handler
 	logger    *slog.Logger
@@ -48,7 +53,7 @@ type SDK struct {
 
 // Noop returns an SDK that does nothing: no export, no log output.
 func Noop() *SDK {
-	return &SDK{level: Off, handler: slog.DiscardHandler, logger: slog.New(slog.DiscardHandler), started: time.Now()}
+	return &SDK{level: Off, silent: true, handler: slog.DiscardHandler, logger: slog.New(slog.DiscardHandler), started: time.Now()}
 }
 
 // Start builds the telemetry of this process from cfg, the OTEL_* environment and opts; later ones win. It does
@@ -65,6 +70,7 @@ func Start(ctx context.Context, cfg Config, opts ...Option) (*SDK, error) {
 	if err == nil && s.cfg.Level != Off && !s.disabled {
 		err = sdk.startExport(ctx, s)
 	}
+	sdk.setHandler(newBatchHandler(sdk.handler))
 	if err != nil {
 		return sdk, fmt.Errorf("could not start telemetry, nothing is exported: %w", err)
 	}
@@ -73,10 +79,16 @@ func Start(ctx context.Context, cfg Config, opts ...Option) (*SDK, error) {
 
 func newSDK(s settings) *SDK {
 	sdk := Noop()
+	sdk.silent = false
 	sdk.level = s.cfg.Level
 	sdk.perQuery = s.cfg.Traces.PerQuery
 	sdk.maxLinks = s.cfg.Traces.MaxLinks
 	sdk.maxSeries = s.cfg.Metrics.MaxSeries
+	sdk.slow = s.cfg.Traces.Slow
+	if sdk.slow < 0 {
+		sdk.slow = math.MaxInt64
+	}
+	sdk.profiling = s.cfg.Profiling
 	sdk.errors = newErrorSink(s.onError)
 	for _, err := range s.problems {
 		sdk.errors.report(err)
@@ -94,7 +106,7 @@ func (s *SDK) startExport(ctx context.Context, set settings) error {
 	providers := newProviders(ctx, set, e, registry, s.errors)
 	s.providers, s.registry = providers, registry
 	s.tracer = providers.traces.Tracer(scopeName, trace.WithInstrumentationVersion(Version))
-	s.bucket.setRate(set.cfg.Traces.Total)
+	s.gates.open(set.cfg.Traces.Total)
 	s.teeLogs(providers.logs)
 	s.bindRuntime()
 	if set.globals {

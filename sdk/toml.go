@@ -46,6 +46,8 @@ type telemetryTable struct {
 	MaxLinks       uint16            `toml:"max_links"`
 	MaxSeries      uint32            `toml:"max_series"`
 	MaxPerMetric   uint32            `toml:"max_series_per_metric"`
+	SlowBatch      limitText         `toml:"slow_batch"`
+	ProfileLabels  bool              `toml:"profile_labels"`
 }
 
 type loggingTable struct {
@@ -86,9 +88,11 @@ func (f file) config() Config {
 			Timeout: t.Timeout.value, Compression: t.Compression.value,
 		},
 		Metrics: Metrics{Interval: t.MetricInterval.value, MaxSeries: int(t.MaxSeries), MaxSeriesPerMetric: int(t.MaxPerMetric)},
-		Traces:  Traces{PerQuery: t.TracesPerQuery, Total: t.TracesTotal, MaxLinks: int(t.MaxLinks)},
+		Traces:  Traces{PerQuery: t.TracesPerQuery, Total: t.TracesTotal, MaxLinks: int(t.MaxLinks), Slow: t.SlowBatch.value},
 		Logging: Logging{Level: f.Logging.Level.value, Format: f.Logging.Format.value, Output: f.Logging.Output},
 		Level:   t.Level,
+
+		Profiling: t.ProfileLabels,
 	}
 }
 

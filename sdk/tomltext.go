@@ -19,6 +19,7 @@ type (
 	logLevelText    struct{ value string }
 	logFormatText   struct{ value string }
 	durationText    struct{ value time.Duration }
+	limitText       struct{ value time.Duration } // below zero for none
 )
 
 // UnmarshalText implements encoding.TextUnmarshaler, like its siblings below.
@@ -53,6 +54,15 @@ func (t *durationText) UnmarshalText(b []byte) error {
 	d, err := time.ParseDuration(string(b))
 	if err != nil || d <= 0 {
 		return fmt.Errorf("want a duration above 0 like \"5s\", got %q", b)
+	}
+	t.value = d
+	return nil
+}
+
+func (t *limitText) UnmarshalText(b []byte) error {
+	d, err := time.ParseDuration(string(b))
+	if err != nil || d == 0 {
+		return fmt.Errorf("want a duration like \"100ms\", or a negative one for none, got %q", b)
 	}
 	t.value = d
 	return nil

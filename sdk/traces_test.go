@@ -22,7 +22,7 @@ func runBatch(t *testing.T, app *telemetry.App) {
 	t.Helper()
 	q := app.Query("q1")
 	in, out := q.Input("In"), q.Output("Out")
-	q.Window("sliding")
+	q.Window("sliding").SetDuration(1500 * time.Millisecond)
 	w := q.Worker()
 	now := time.Now()
 	b := w.Begin(t.Context(), telemetry.Arrival{
@@ -37,7 +37,7 @@ func runBatch(t *testing.T, app *telemetry.App) {
 	nested := func(stage telemetry.Stage, leaves ...telemetry.Stage) {
 		s := b.Span(stage)
 		for _, leaf := range leaves {
-			s.Span(leaf, attribute.String("eventflux.sink.type", "file")).End()
+			s.Span(leaf).End()
 		}
 		s.End()
 	}
@@ -48,7 +48,13 @@ func runBatch(t *testing.T, app *telemetry.App) {
 	join.Set(attribute.String("eventflux.join.type", "inner"))
 	join.Fail(errors.New("no partner"))
 	join.End()
-	nested(telemetry.StageOutput, telemetry.StageFormat, telemetry.StageSend)
+	nested(telemetry.StagePattern)
+	output := b.Span(telemetry.StageOutput)
+	output.Span(telemetry.StageFormat).End()
+	send := output.Span(telemetry.StageSend, attribute.String("eventflux.sink.type", "file"))
+	send.Set(telemetry.Retries(2))
+	send.End()
+	output.End()
 	b.Emitted(out, 3)
 	b.Error("parse", errors.New("no number"))
 }
@@ -68,6 +74,7 @@ var tree = map[string]string{
 	"aggregation.state.update": "aggregation.process",
 	"aggregation.compute":      "aggregation.process",
 	"join.process":             "query.execute q1",
+	"pattern.match":            "query.execute q1",
 	"output.emit Out":          "query.execute q1",
 	"sink.format":              "output.emit Out",
 	"sink.send file":           "output.emit Out",
@@ -100,13 +107,19 @@ func TestSpanTreeAtDetailIsThatOfTheRequirements(t *testing.T) {
 	assert.Equal(t, tracepb.Span_SPAN_KIND_CONSUMER, spans["source.read csv"].Kind)
 	assert.Equal(t, tracepb.Span_SPAN_KIND_PRODUCER, spans["sink.send file"].Kind)
 	assert.Equal(t, tracepb.Span_SPAN_KIND_INTERNAL, root.Kind)
-	assert.Equal(t, map[string]any{"query.id": "q1", "event.count": int64(64), "window.type": "sliding", "processor.type": "window"},
+	assert.Equal(t, map[string]any{"query.id": "q1", "event.count": int64(64), "window.type": "sliding", "processor.type": "window", "eventflux.window.duration": 1.5},
 		attributes(spans["window.process"].Attributes))
-	assert.Equal(t, map[string]any{"query.id": "q1", "event.count": int64(9), "processor.type": "join", "eventflux.join.type": "inner"},
+	assert.Equal(t, map[string]any{"query.id": "q1", "event.count": int64(64), "window.type": "sliding", "eventflux.window.duration": 1.5},
+		attributes(spans["window.trigger"].Attributes))
+	assert.Equal(t, map[string]any{"query.id": "q1", "event.count": int64(64), "processor.type": "pattern"}, attributes(spans["pattern.match"].Attributes))
+	assert.Equal(t, map[string]any{"query.id": "q1", "event.count": int64(9), "processor.type": "join", "eventflux.join.type": "inner", "error.type": "*errors.errorString"},
 		attributes(spans["join.process"].Attributes), "attributes of the caller win")
-	assert.Equal(t, map[string]any{"stream.name": "Out", "event.count": int64(64), "eventflux.sink.type": "file"},
+	assert.Equal(t, map[string]any{"stream.name": "Out", "event.count": int64(64), "eventflux.sink.type": "file", "eventflux.retry.count": int64(2)},
 		attributes(spans["sink.send file"].Attributes))
 	assert.Equal(t, tracepb.Status_STATUS_CODE_ERROR, spans["join.process"].Status.Code)
+	require.Len(t, spans["join.process"].Events, 1)
+	assert.Equal(t, map[string]any{"exception.type": "*errors.errorString", "exception.message": "no partner"},
+		attributes(spans["join.process"].Events[0].Attributes))
 }
 
 func TestBasicKeepsRootAndStages(t *testing.T) {
@@ -119,7 +132,8 @@ func TestBasicKeepsRootAndStages(t *testing.T) {
 		names = append(names, name)
 	}
 	assert.ElementsMatch(t, []string{
-		"query.execute q1", "event.ingest In", "filter.process", "window.process", "aggregation.process", "join.process", "output.emit Out",
+		"query.execute q1", "event.ingest In", "filter.process", "window.process", "aggregation.process", "join.process", "pattern.match",
+		"output.emit Out",
 	}, names)
 }
 
@@ -145,7 +159,7 @@ func TestASampledContextForcesRecordingAndJoinsItsTrace(t *testing.T) {
 
 	unsampled := first.Begin(t.Context(), telemetry.Arrival{Count: 1})
 	assert.False(t, unsampled.Sampled())
-	assert.Equal(t, t.Context(), unsampled.Context(), "an unsampled batch hands back the context it was given")
+	assert.Equal(t, t.Context().Done(), unsampled.Context().Done(), "an unsampled batch keeps the context it was given")
 	assert.False(t, unsampled.Link().Valid())
 	unsampled.End()
 
@@ -212,4 +226,85 @@ func TestLatencyPointsToTheTrace(t *testing.T) {
 	assert.Equal(t, root.TraceId, point.Exemplars[0].TraceId)
 	assert.Equal(t, root.SpanId, point.Exemplars[0].SpanId)
 	assert.GreaterOrEqual(t, point.GetSum(), 0.020, "latency begins with the junction hand-over")
+}
+
+// traced returns the span context of a sampled remote span.
+func traced(id byte) trace.SpanContext {
+	return trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{id}, SpanID: trace.SpanID{id}, TraceFlags: trace.FlagsSampled, Remote: true,
+	})
+}
+
+func TestABatchMergedFromSeveralTracesLinksToThem(t *testing.T) {
+	c := newCollector(t, telemetry.ProtocolGRPC)
+	sdk := start(t, c, telemetry.ProtocolGRPC, telemetry.Config{Traces: telemetry.Traces{PerQuery: -1}})
+	w := sdk.App("orders").Query("q1").Worker()
+	links := []telemetry.Link{telemetry.LinkTo(traced(1)), {}, telemetry.LinkTo(traced(2)), telemetry.LinkTo(traced(1))}
+	assert.False(t, w.Begin(t.Context(), telemetry.Arrival{Count: 1, Links: []telemetry.Link{{}}}).Sampled(), "a zero link is none")
+	b := w.Begin(trace.ContextWithRemoteSpanContext(t.Context(), traced(3)), telemetry.Arrival{Count: 2, Links: links})
+	require.True(t, b.Sampled())
+	b.End()
+	flush(t, sdk)
+
+	root := c.allSpans()["query.execute q1"]
+	require.NotNil(t, root)
+	assert.Empty(t, root.ParentSpanId, "none of them is the parent")
+	var linked []byte
+	for _, l := range root.Links {
+		linked = append(linked, l.TraceId[0])
+	}
+	assert.Equal(t, []byte{3, 1, 2}, linked)
+	assert.NotContains(t, []byte{1, 2, 3}, root.TraceId[0])
+	assert.Len(t, links, 4, "the caller's slice is as it was")
+}
+
+func TestLinksAreCappedAtThirtyTwo(t *testing.T) {
+	c := newCollector(t, telemetry.ProtocolGRPC)
+	sdk := start(t, c, telemetry.ProtocolGRPC, telemetry.Config{})
+	var links []telemetry.Link
+	for id := range byte(100) {
+		links = append(links, telemetry.LinkTo(traced(id+1)))
+	}
+	sdk.App("orders").Query("q1").Worker().Begin(t.Context(), telemetry.Arrival{Links: links}).End()
+	flush(t, sdk)
+	assert.Len(t, c.allSpans()["query.execute q1"].Links, 32)
+}
+
+func TestAFloodOfSampledParentsIsLimited(t *testing.T) {
+	c := newCollector(t, telemetry.ProtocolGRPC)
+	sdk := start(t, c, telemetry.ProtocolGRPC, telemetry.Config{Traces: telemetry.Traces{Total: 0.5}})
+	w := sdk.App("orders").Query("q1").Worker()
+	ctx, joined := trace.ContextWithRemoteSpanContext(t.Context(), traced(1)), 0
+	for range 1000 {
+		b := w.Begin(ctx, telemetry.Arrival{Count: 1})
+		if b.Sampled() {
+			joined++
+		}
+		b.End()
+	}
+	assert.InDelta(t, 5, joined, 1, "ten times Total per second")
+}
+
+func TestSpansAndBatchesIgnoreWhatComesAfterTheirEnd(t *testing.T) {
+	c := newCollector(t, telemetry.ProtocolGRPC)
+	sdk := start(t, c, telemetry.ProtocolGRPC, telemetry.Config{})
+	b := sdk.App("orders").Query("q1").Worker().Begin(t.Context(), telemetry.Arrival{Count: 1})
+	s := b.Span(telemetry.StageFilter)
+	s.End()
+	s.Set(attribute.Bool("late", true))
+	s.Fail(errors.New("late"))
+	s.End()
+	late := b.Span(telemetry.StageWindow)
+	b.End()
+	b.Error("late", errors.New("late"))
+	b.Span(telemetry.StageJoin).End()
+	b.End()
+	late.End()
+	flush(t, sdk)
+	spans := c.allSpans()
+	assert.Len(t, spans, 3)
+	assert.NotContains(t, attributes(spans["filter.process"].Attributes), "late")
+	assert.Empty(t, spans["filter.process"].Events)
+	assert.Empty(t, spans["query.execute q1"].Events)
+	assert.Contains(t, spans, "window.process", "a span may end after its batch")
 }

@@ -3,7 +3,14 @@
 
 package telemetry
 
-import "github.com/eventflux-io/eventflux-otel/sdk/semconv"
+import (
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
+)
 
 // Window is one window of a query. All methods are safe for concurrent use and legal on a nil Window.
 type Window struct {
@@ -12,6 +19,7 @@ type Window struct {
 	query      *Query
 	windowType string
 	size       reading
+	duration   atomic.Int64 // nanoseconds
 }
 
 // Window binds a window of the given type ("tumbling", "sliding", ...). Windows of one type in one query share a
@@ -28,6 +36,33 @@ func (q *Query) Window(windowType string) *Window {
 	defer q.mu.Unlock()
 	q.windows = append(q.windows, w)
 	return w
+}
+
+// SetDuration says how long the window is, for the attribute eventflux.window.duration of its spans. It returns w.
+// A window that is bounded otherwise has none.
+func (w *Window) SetDuration(d time.Duration) *Window {
+	if w != nil {
+		w.duration.Store(int64(d))
+	}
+	return w
+}
+
+// window returns type and duration of the window that given is about: the first one of the type it names, or the
+// first one.
+func (q *Query) window(given []attribute.KeyValue) (windowType string, duration time.Duration) {
+	for _, kv := range given {
+		if kv.Key == keyWindowType {
+			windowType = kv.Value.AsString()
+		}
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, w := range q.windows {
+		if windowType == "" || windowType == w.windowType {
+			return w.windowType, time.Duration(w.duration.Load())
+		}
+	}
+	return windowType, 0
 }
 
 // SizeFunc reports query.window.size{query.id, window.type}. f returns the bytes the window holds; it is called

@@ -5,6 +5,7 @@ package telemetry
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -13,21 +14,42 @@ import (
 )
 
 // Worker records the batches of one query on one goroutine, at most one batch at a time. It is not safe for
-// concurrent use: that is what makes recording free of atomics and locks. A nil Worker is legal and records
-// nothing.
+// concurrent use: that is what makes recording free of atomics and locks. The exceptions are Logger and Context,
+// whose results may be handed to other goroutines. A nil Worker is legal and records nothing.
 type Worker struct {
 	query     *Query
 	processed []cells.Cell // by Input.index
 	emitted   []cells.Cell // by Output.index
-	local     local
+	shares    shares
+	gate      gate
+	speaker   *speaker
+	ctx       *workerContext
+	last      *workerContext // the newest one made for a context of the host
+	logger    *slog.Logger
+	labels    *labels   // nil: work is not labelled for profiles
+	epoch     time.Time // where the durations below begin
+	off       bool      // telemetry is off: only the logger and the context work
 
 	// The open batch.
 	open     bool
-	sequence uint64 // tells a Batch value of an earlier Begin from the open one
-	started  time.Time
-	count    int
-	root     trace.Span // nil if the batch is not traced
 	timer    bool       // begun by Trigger: event.count is known only at the end
+	spans    bool       // Span has something to do: the batch is traced or labelled
+	sequence uint64     // tells a Batch value of an earlier Begin from the open one
+	root     trace.Span // nil if the batch is not traced
+	started  time.Duration
+	limit    time.Duration // a latency from here on needs more than an observation
+	count    int
+	stream   string // Arrival.Stream
+	failure  failure
+	stage    Stage           // whose label the goroutine carries
+	outer    context.Context //nolint:containedctx // its labels are restored at the end; set only with labels
+}
+
+// failure is the first error of a batch.
+type failure struct {
+	errorType string
+	err       error
+	seen      bool
 }
 
 // Worker returns a worker for one goroutine. Bind inputs and outputs first where possible.
@@ -35,9 +57,39 @@ func (q *Query) Worker() *Worker {
 	if q == nil {
 		return nil
 	}
-	w := &Worker{query: q}
-	w.grow()
+	sdk := q.app.sdk
+	s := &speaker{query: q}
+	w := &Worker{query: q, speaker: s, epoch: sdk.started, off: sdk.registry == nil}
+	w.ctx = &workerContext{Context: context.Background(), speaker: s, plain: true}
+	w.logger = s.logger()
+	if !w.off {
+		w.labels = q.labels
+		w.grow()
+	}
 	return w
+}
+
+// Logger returns a logger with target "eventflux::query" whose records carry query.id and stream.name, the
+// query's first Input, and the trace of the batch that is open when they are made. An ERROR record in a batch
+// that is not traced has it traced after all, as one span at its End, if a token bucket of its own allows it; the
+// record then carries the trace.
+//
+// The logger costs a batch nothing and may be used from any goroutine.
+func (w *Worker) Logger() *slog.Logger {
+	if w == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return w.logger
+}
+
+// Context returns a context that does for records of every logger of this SDK what Logger does for its own,
+// except for the target. It has no deadline and no trace; begin batches with it where there is no other context.
+// It may be used from any goroutine.
+func (w *Worker) Context() context.Context {
+	if w == nil {
+		return context.Background()
+	}
+	return w.ctx
 }
 
 // grow makes room for the inputs and outputs that are bound by now.
@@ -53,54 +105,100 @@ func (w *Worker) grow() {
 }
 
 // Begin opens a batch that arrived as a says. ctx carries the trace context of whoever sent the batch, a query or
-// another node: if that is sampled, the batch joins its trace, otherwise the token buckets decide whether the
-// batch starts a trace of its own. Unless the batch is traced, Begin reads the clock once and allocates nothing.
+// another node: if that is sampled, or one of a.Links is valid, the batch is traced as far as the limit on joins
+// (ten times Traces.Total) allows. Otherwise the token buckets decide whether the batch starts a trace of its own.
+// Unless the batch is traced, Begin reads the clock once and allocates nothing.
 //
 // A batch that is still open is closed first, without an observation of its latency.
 func (w *Worker) Begin(ctx context.Context, a Arrival) Batch {
-	b := w.begin(ctx)
-	if w == nil {
-		return b
+	if w == nil || w.off {
+		return Batch{worker: w, ctx: ctx}
 	}
-	now := w.started
-	w.count = a.Count
-	if !a.SendStart.IsZero() && a.SendStart.Before(now) {
-		w.started = a.SendStart
+	return w.arrive(ctx, a)
+}
+
+func (w *Worker) arrive(ctx context.Context, a Arrival) Batch {
+	b := w.begin(ctx, a.SendStart)
+	w.count, w.stream = a.Count, a.Stream
+	switch {
+	case len(a.Links) > 0 && anyValid(a.Links), sampledIn(b.ctx):
+		if w.join() {
+			b.ctx = w.startRoot(b.ctx, a, true)
+		}
+	case w.admit():
+		b.ctx = w.startRoot(b.ctx, a, false)
 	}
-	sampled := trace.SpanContextFromContext(b.ctx).IsSampled()
-	if sampled || w.query.admit(now) {
-		b.ctx = w.startRoot(b.ctx, a, now, sampled)
-	}
+	w.enter()
 	return b
 }
 
 // Trigger opens a batch for a window that a timer closed. It is traced as a root of its own, linked to the
 // batches that filled the window, of which the newest Traces.MaxLinks are kept. It is recorded if one of links is
-// valid, otherwise the token buckets decide.
+// valid, within the limit on joins; otherwise the token buckets decide.
 func (w *Worker) Trigger(ctx context.Context, links ...Link) Batch {
-	b := w.begin(ctx)
-	if w == nil {
-		return b
+	if w == nil || w.off {
+		return Batch{worker: w, ctx: ctx}
 	}
-	w.timer = true
-	if anyValid(links) || w.query.admit(w.started) {
+	b := w.begin(ctx, time.Time{})
+	w.timer, w.count, w.stream = true, 0, ""
+	switch {
+	case anyValid(links):
+		if w.join() {
+			b.ctx = w.startTriggerRoot(b.ctx, links)
+		}
+	case w.admit():
 		b.ctx = w.startTriggerRoot(b.ctx, links)
 	}
+	w.enter()
 	return b
 }
 
 // begin opens a batch that is not traced yet.
-func (w *Worker) begin(ctx context.Context) Batch {
+func (w *Worker) begin(ctx context.Context, sendStart time.Time) Batch {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	if w == nil {
-		return Batch{ctx: ctx}
+	if w.open {
+		w.abandon()
+	}
+	if w.sequence%publishEvery == 0 {
+		w.gate.publish(&w.query.app.sdk.decisions, w.sequence)
+	}
+	w.open, w.timer, w.gate.refused = true, false, false
+	w.sequence++
+	if sendStart.IsZero() {
+		w.gate.now = time.Since(w.epoch)
+		w.started = w.gate.now
+	} else {
+		now := time.Now()
+		w.gate.now = now.Sub(w.epoch)
+		w.started = w.gate.now - max(now.Sub(sendStart), 0)
+	}
+	if w.labels != nil {
+		w.enterLabel(ctx)
+	}
+	return Batch{worker: w, sequence: w.sequence, ctx: ctx}
+}
+
+// enter lets log records see the batch.
+func (w *Worker) enter() {
+	w.spans = w.root != nil || w.labels != nil
+	if w.root == nil {
+		w.limit = w.query.app.sdk.slow
+		w.speaker.span.Store(untraced)
+		return
+	}
+	w.limit = always
+	sc := w.root.SpanContext()
+	w.speaker.span.Store(&sc)
+}
+
+// abandon closes a batch that nobody ended. What a log record promised is kept.
+func (w *Worker) abandon() {
+	if sc := w.speaker.span.Swap(nil); w.root == nil && sc != untraced && sc != nil {
+		w.promote(time.Since(w.epoch)-w.started, sc)
 	}
 	w.finish()
-	w.open, w.timer, w.count, w.started = true, false, 0, time.Now()
-	w.sequence++
-	return Batch{worker: w, sequence: w.sequence, ctx: ctx}
 }
 
 // finish publishes the cells and ends the root span, if any.
@@ -111,33 +209,27 @@ func (w *Worker) finish() {
 	for i := range w.emitted {
 		w.emitted[i].Flush()
 	}
-	w.local.flush()
-	w.open = false
+	w.shares.flush()
+	w.open, w.spans = false, false
+	if w.failure.seen {
+		w.failure = failure{}
+	}
 	if w.root != nil {
 		w.root.End()
 		w.root = nil
+	}
+	if w.labels != nil {
+		w.leaveLabel()
 	}
 }
 
 // Close closes the open batch, if any, and publishes what was counted. The worker may not be used afterwards.
 func (w *Worker) Close() {
-	if w != nil {
-		w.finish()
+	if w == nil || w.off {
+		return
 	}
-}
-
-// admit reports whether a batch may start a trace now.
-func (q *Query) admit(now time.Time) bool {
-	sdk := q.app.sdk
-	since := int64(now.Sub(sdk.started))
-	return sdk.tracer != nil && q.bucket.take(since) && sdk.bucket.take(since)
-}
-
-func anyValid(links []Link) bool {
-	for _, l := range links {
-		if l.Valid() {
-			return true
-		}
+	if w.open {
+		w.abandon()
 	}
-	return false
+	w.gate.publish(&w.query.app.sdk.decisions, w.sequence)
 }

@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package propagate carries trace context between nodes of an engine: W3C Trace Context and Baggage, through the
-// header map of a message or through gRPC metadata.
+// header map of a message or through gRPC metadata, and the span context alone as 26 bytes, for frames that have no
+// room for headers.
 //
 // On bidirectional gRPC streams metadata travels only once, when the stream opens; put the context of each message
 // into the message's own header map there.
 //
-// Extract functions never fail: a malformed or missing header leaves the context as it was.
+// Extract functions never fail: a malformed or missing header leaves the context as it was. What they accept is
+// bounded: at most 64 members and 8 KiB of baggage, more is left out whole; at most 32 members of tracestate.
 package propagate
 
 import (

@@ -5,9 +5,11 @@ package propagate_test
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/metadata"
@@ -79,6 +81,39 @@ func TestNilCarriersAreLegal(t *testing.T) {
 		if trace.SpanContextFromContext(got).IsValid() {
 			t.Error("a span context came out of nothing")
 		}
+	}
+}
+
+func TestHostileHeadersAreBounded(t *testing.T) {
+	parent := "00-01020300000000000000000000000000-0405000000000000-01"
+	var many []string
+	for i := range 10_000 {
+		many = append(many, "baggage", "k"+strconv.Itoa(i)+"=v")
+	}
+	for name, md := range map[string]metadata.MD{
+		"huge value":     metadata.Pairs("baggage", "k="+strings.Repeat("v", 10<<20)),
+		"huge list":      metadata.Pairs("baggage", strings.Repeat("k=v,", 1<<20)),
+		"many headers":   metadata.Pairs(many...),
+		"many members":   metadata.Pairs("baggage", strings.Join(strings.Fields(strings.Repeat("a=b ", 500)), ",")),
+		"bad escapes":    metadata.Pairs("baggage", strings.Repeat("k=%zz,", 1000)),
+		"huge state":     metadata.Pairs("traceparent", parent, "tracestate", strings.Repeat("a=b,", 1<<20)),
+		"huge parent":    metadata.Pairs("traceparent", strings.Repeat("0", 1<<20)),
+		"several parent": metadata.Pairs("traceparent", "x", "traceparent", parent),
+	} {
+		t.Run(name, func(t *testing.T) {
+			headers := map[string]string{}
+			for key, values := range md {
+				headers[key] = values[0]
+			}
+			for _, ctx := range []context.Context{
+				propagate.ExtractMetadata(context.Background(), md), propagate.ExtractMap(context.Background(), headers),
+			} {
+				bag := baggage.FromContext(ctx)
+				assert.LessOrEqual(t, bag.Len(), 64)
+				assert.LessOrEqual(t, len(bag.String()), 8192)
+				assert.LessOrEqual(t, trace.SpanContextFromContext(ctx).TraceState().Len(), 32)
+			}
+		})
 	}
 }
 

@@ -29,7 +29,7 @@ type Options struct {
 }
 
 // Registry holds the series of families. Binding and releasing lock it; recording does not. All methods are safe
-// for concurrent use.
+// for concurrent use. A nil Registry binds nothing: it returns nil cells, which are legal and record nothing.
 //
 // Memory is bounded by the limits: past them a binding gets the family's overflow series, which carries the one
 // attribute otel.metric.overflow=true and takes part in every export like any other. Functions are not called past
@@ -73,12 +73,18 @@ func NewRegistry(opts Options) *Registry {
 // Counter binds the series of f with attrs and returns its total and a function that releases it. The series is
 // exported from now on, starting at zero. Two bindings of one attribute set share one total.
 func (r *Registry) Counter(f *Family, attrs ...attribute.KeyValue) (*cells.Counter, func()) {
+	if r == nil {
+		return nil, func() {}
+	}
 	s := r.bind(f, attrs, nil)
 	return &s.total, r.releaser(s, nil)
 }
 
 // Histogram is Counter for a family of kind Histogram.
 func (r *Registry) Histogram(f *Family, attrs ...attribute.KeyValue) (*cells.Histogram, func()) {
+	if r == nil {
+		return nil, func() {}
+	}
 	s := r.bind(f, attrs, nil)
 	return s.histogram, r.releaser(s, nil)
 }
@@ -86,6 +92,9 @@ func (r *Registry) Histogram(f *Family, attrs ...attribute.KeyValue) (*cells.His
 // Func binds a function that is called at every collection, on the collecting goroutine, under recover. No call
 // begins after the returned release function has returned. What read returns is in the family's unit.
 func (r *Registry) Func(f *Family, read func() float64, attrs ...attribute.KeyValue) func() {
+	if r == nil {
+		return func() {}
+	}
 	rd := &reader{read: read}
 	s := r.bind(f, attrs, rd)
 	return r.releaser(s, rd)

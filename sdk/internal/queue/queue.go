@@ -121,25 +121,33 @@ func (q *Queue[T]) run() {
 	defer close(q.done)
 	ticker := time.NewTicker(q.opts.Interval)
 	defer ticker.Stop()
-	for {
+	for !q.stopping() {
 		select {
 		case <-ticker.C:
-			q.exportAll(context.Background())
+			q.exportAll()
 		case <-q.wake:
 			q.exportFull()
 		case flushed := <-q.flush:
-			q.exportAll(context.Background())
+			q.exportAll()
 			close(flushed)
 		case <-q.stop:
-			q.exportAll(*q.drain.Load())
-			q.dropped.Add(uint64(len(q.take(q.opts.Size))))
+		}
+	}
+	q.exportRest(*q.drain.Load())
+}
+
+// exportAll exports until nothing is waiting.
+func (q *Queue[T]) exportAll() {
+	for batch := q.take(q.opts.Batch); len(batch) > 0; batch = q.take(q.opts.Batch) {
+		q.send(context.Background(), batch)
+		if q.stopping() {
 			return
 		}
 	}
 }
 
-// exportAll exports until nothing is waiting or ctx ends.
-func (q *Queue[T]) exportAll(ctx context.Context) {
+// exportRest exports until nothing is waiting or ctx ends, and counts what is left.
+func (q *Queue[T]) exportRest(ctx context.Context) {
 	for ctx.Err() == nil {
 		batch := q.take(q.opts.Batch)
 		if len(batch) == 0 {
@@ -147,6 +155,7 @@ func (q *Queue[T]) exportAll(ctx context.Context) {
 		}
 		q.send(ctx, batch)
 	}
+	q.dropped.Add(uint64(len(q.take(q.opts.Size))))
 }
 
 // exportFull exports while there is a whole batch, so that a wake does not tear the rest apart.

@@ -19,7 +19,7 @@ func (w *Worker) Cell(c *Counter) *Cell {
 		return nil
 	}
 	cell := cells.NewCell((*cells.Counter)(c))
-	w.local.cells = append(w.local.cells, &cell)
+	w.shares.cells = append(w.shares.cells, &cell)
 	return (*Cell)(&cell)
 }
 
@@ -47,7 +47,7 @@ func (w *Worker) Histogram(h *Histogram) *LocalHistogram {
 		return nil
 	}
 	local := cells.NewLocalHistogram((*cells.Histogram)(h))
-	w.local.histograms = append(w.local.histograms, local)
+	w.shares.histograms = append(w.shares.histograms, local)
 	return (*LocalHistogram)(local)
 }
 
@@ -58,17 +58,17 @@ func (h *LocalHistogram) Observe(d time.Duration) {
 	}
 }
 
-// local is what a worker publishes at the end of a batch besides its inputs and outputs.
-type local struct {
+// shares is what a worker publishes at the end of a batch besides its inputs and outputs.
+type shares struct {
 	cells      []*cells.Cell
 	histograms []*cells.LocalHistogram
 }
 
-func (l *local) flush() {
-	for _, c := range l.cells {
+func (s *shares) flush() {
+	for _, c := range s.cells {
 		c.Flush()
 	}
-	for _, h := range l.histograms {
+	for _, h := range s.histograms {
 		h.Flush()
 	}
 }

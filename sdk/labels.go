@@ -1,0 +1,93 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package telemetry
+
+import (
+	"context"
+	"runtime/pprof"
+)
+
+// labels are the pprof labels of one query, as contexts made once: putting one on a goroutine allocates nothing.
+type labels struct {
+	query  context.Context //nolint:containedctx // a context is how the runtime takes labels
+	stages [len(shapes)]context.Context
+}
+
+func newLabels(query string) *labels {
+	l := &labels{query: pprof.WithLabels(context.Background(), pprof.Labels(string(keyQueryID), query))}
+	l.stages[0] = l.query
+	for stage := 1; stage < len(shapes); stage++ {
+		l.stages[stage] = l.query
+		if processor := or(shapes[stage].processor, shapes[stage].work); processor != "" {
+			l.stages[stage] = pprof.WithLabels(l.query, pprof.Labels(string(keyProcessor), processor))
+		}
+	}
+	return l
+}
+
+// of returns the labels of a stage; stage 0 is the batch outside of any.
+func (l *labels) of(stage Stage) context.Context {
+	if int(stage) >= len(l.stages) {
+		return l.query
+	}
+	return l.stages[stage]
+}
+
+// enterLabel puts the query's label on this goroutine. outer is where the labels to return to are.
+func (w *Worker) enterLabel(outer context.Context) {
+	w.outer, w.stage = outer, 0
+	pprof.SetGoroutineLabels(w.labels.query)
+}
+
+// leaveLabel puts the labels of before the batch on this goroutine.
+func (w *Worker) leaveLabel() {
+	if w.outer == nil {
+		return
+	}
+	pprof.SetGoroutineLabels(w.outer)
+	w.outer = nil
+}
+
+// label is the part of a Span that profiles see. The zero label does nothing.
+type label struct {
+	worker *Worker
+	batch  uint64 // the worker's batch, and in the low bytes the stage and the one around it
+}
+
+// stageBits is how many bits of label.batch a stage takes.
+const stageBits = 8
+
+// topLabel returns the label of the open batch outside of any stage.
+func (w *Worker) topLabel() label {
+	if w.labels == nil {
+		return label{}
+	}
+	return label{worker: w, batch: w.sequence << (2 * stageBits)}
+}
+
+// inside puts the label of a stage on the goroutine and returns it.
+func (l label) inside(stage Stage) label {
+	if l.worker == nil {
+		return l
+	}
+	outer := l.batch >> stageBits & (1<<stageBits - 1)
+	inner := label{l.worker, l.batch>>(2*stageBits)<<(2*stageBits) | uint64(stage)<<stageBits | outer}
+	inner.put(stage)
+	return inner
+}
+
+// restore returns to the label of the stage around this one, if this one is still the one that runs.
+func (l label) restore() {
+	if l.worker != nil && l.worker.stage == Stage(l.batch>>stageBits) {
+		l.put(Stage(l.batch))
+	}
+}
+
+// put puts the label of a stage of l's batch on the goroutine, unless the batch has ended.
+func (l label) put(stage Stage) {
+	if w := l.worker; w.open && w.sequence<<(2*stageBits) == l.batch>>(2*stageBits)<<(2*stageBits) {
+		w.stage = stage
+		pprof.SetGoroutineLabels(w.labels.of(stage))
+	}
+}

@@ -1,0 +1,116 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// The values of eventflux.sampling.decision on a root that was made after the fact.
+const (
+	lateSlow  = "late_slow"  // took Traces.Slow or longer
+	lateError = "late_error" // Batch.Error was called
+	lateLog   = "late_log"   // logged an ERROR, no more
+)
+
+// admitLate reports whether a batch may be traced after the fact now, in time since the SDK's start.
+func (q *Query) admitLate(now time.Duration) bool {
+	return q.late.take(int64(now)) && q.app.sdk.gates.late.take(int64(now))
+}
+
+// promote traces the open batch after the fact, as one root span. sc is untraced, or what a log record reserved.
+// It returns the root's span context, or nil if the buckets or the tracer refuse.
+func (w *Worker) promote(latency time.Duration, sc *trace.SpanContext) *trace.SpanContext {
+	sdk := w.query.app.sdk
+	reserved := sc != untraced
+	if !reserved && !w.query.admitLate(w.started+latency) {
+		return nil
+	}
+	ctx := context.Background()
+	if reserved {
+		ctx = context.WithValue(ctx, reservedKey{}, sc)
+	}
+	end := time.Now()
+	_, span := sdk.tracer.Start(ctx, w.query.rootName, trace.WithNewRoot(), trace.WithTimestamp(end.Add(-latency)),
+		trace.WithAttributes(w.rootAttributes(keyEventCount.Int(w.count), keyDecision.String(w.reason(latency)))...))
+	if !span.IsRecording() {
+		return nil
+	}
+	if w.failure.seen {
+		w.failure.mark(span)
+	}
+	span.End(trace.WithTimestamp(end))
+	w.gate.promoted(&sdk.decisions)
+	made := span.SpanContext()
+	return &made
+}
+
+// reason says why the open batch is traced after the fact.
+func (w *Worker) reason(latency time.Duration) string {
+	switch {
+	case w.failure.seen:
+		return lateError
+	case latency >= w.query.app.sdk.slow:
+		return lateSlow
+	default:
+		return lateLog
+	}
+}
+
+// mark puts the failure on span: status, error.type and, if there is an error, an exception event.
+func (f failure) mark(span trace.Span) {
+	if f.errorType != "" {
+		span.SetAttributes(keyErrorType.String(f.errorType))
+	}
+	if f.err == nil {
+		span.SetStatus(codes.Error, f.errorType)
+		return
+	}
+	if text, ok := recordException(span, f.err); ok {
+		span.SetStatus(codes.Error, text)
+	} else {
+		span.SetStatus(codes.Error, "the error's text is not available: "+text)
+	}
+}
+
+// recordException adds the exception event and returns err's text. Error methods are the host's code, so a panic
+// in one is survived; ok is false then, and text says what it was.
+func recordException(span trace.Span, err error) (text string, ok bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			text, ok = fmt.Sprint(p), false
+		}
+	}()
+	text = err.Error()
+	span.RecordError(err)
+	return text, true
+}
+
+// typeOf returns the value of error.type for err.
+func typeOf(err error) (name string) {
+	defer func() {
+		if p := recover(); p != nil {
+			name = otherError
+		}
+	}()
+	if named, ok := errors.AsType[interface {
+		error
+		ErrorType() string
+	}](err); ok {
+		return named.ErrorType()
+	}
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return fmt.Sprintf("%T", err)
+		}
+		err = inner
+	}
+}
