@@ -72,3 +72,10 @@ func (c *Connections) Error(errorType string) {
 		c.errors.count(errorType)
 	}
 }
+
+// Close ends the series after one more export; closing the app does so too. Closing twice is fine.
+func (c *Connections) Close() {
+	if c != nil {
+		c.own.close()
+	}
+}

@@ -49,16 +49,9 @@ func (a *App) open(h *handle, identity ...attribute.KeyValue) bool {
 }
 
 // open is the same for a handle of q, whose query.id it carries.
-func (q *Query) open(h *handle, identity ...attribute.KeyValue) bool {
+func (q *Query) open(h *handle, identity ...attribute.KeyValue) {
 	h.sdk, h.attrs = q.sdk, append(slices.Clone(q.attrs), identity...)
-	return q.own.adopt(&h.own, q.sdk.maxSeries)
-}
-
-// Close ends the handle: its series are exported once more and then end. Closing twice, or a nil handle, is fine.
-func (h *handle) Close() {
-	if h != nil {
-		h.own.close()
-	}
+	q.own.adopt(&h.own, q.sdk.maxSeries)
 }
 
 // instrument returns the handle's instrument for m and the further attributes: the one that is there, or a new

@@ -73,3 +73,10 @@ func (w *Window) SizeFunc(f func() int64) {
 		w.size.set(w.sdk.registry, asFloat(f))
 	}
 }
+
+// Close ends the window's series after one more export; closing its query does so too. Closing twice is fine.
+func (w *Window) Close() {
+	if w != nil {
+		w.own.close()
+	}
+}

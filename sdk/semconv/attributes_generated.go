@@ -9,13 +9,6 @@ import "go.opentelemetry.io/otel/attribute"
 
 // Keys of the attributes.
 const (
-	ErrorTypeKey              = attribute.Key("error.type")
-	ServerAddressKey          = attribute.Key("server.address")
-	CPUModeKey                = attribute.Key("cpu.mode")
-	ServiceNameKey            = attribute.Key("service.name")
-	ServiceVersionKey         = attribute.Key("service.version")
-	ServiceInstanceIDKey      = attribute.Key("service.instance.id")
-	DeploymentEnvironmentKey  = attribute.Key("deployment.environment")
 	QueryIDKey                = attribute.Key("query.id")
 	StreamNameKey             = attribute.Key("stream.name")
 	OutputStreamKey           = attribute.Key("output.stream")
@@ -80,53 +73,14 @@ const (
 	WindowDurationKey         = attribute.Key("eventflux.window.duration")
 	RetryCountKey             = attribute.Key("eventflux.retry.count")
 	TrendWindowKey            = attribute.Key("eventflux.trend.window")
+	ErrorTypeKey              = attribute.Key("error.type")
+	ServerAddressKey          = attribute.Key("server.address")
+	CPUModeKey                = attribute.Key("cpu.mode")
+	ServiceNameKey            = attribute.Key("service.name")
+	ServiceVersionKey         = attribute.Key("service.version")
+	ServiceInstanceIDKey      = attribute.Key("service.instance.id")
+	DeploymentEnvironmentKey  = attribute.Key("deployment.environment")
 )
-
-// ErrorType returns the attribute error.type. Class of the error that ended an operation: a short, closed set of words
-// per query or connector.
-func ErrorType(v string) attribute.KeyValue {
-	return ErrorTypeKey.String(v)
-}
-
-// ServerAddress returns the attribute server.address. Host name or address of the target.
-func ServerAddress(v string) attribute.KeyValue {
-	return ServerAddressKey.String(v)
-}
-
-// CPUModeValue is a value of cpu.mode.
-type CPUModeValue string
-
-// Values of cpu.mode.
-const (
-	CPUModeUser   CPUModeValue = "user"
-	CPUModeSystem CPUModeValue = "system"
-)
-
-// CPUMode returns the attribute cpu.mode. Mode the CPU was in.
-func CPUMode(v CPUModeValue) attribute.KeyValue {
-	return CPUModeKey.String(string(v))
-}
-
-// ServiceName returns the attribute service.name. Name of the engine service, the label `job` in Prometheus.
-func ServiceName(v string) attribute.KeyValue {
-	return ServiceNameKey.String(v)
-}
-
-// ServiceVersion returns the attribute service.version. Version of the engine.
-func ServiceVersion(v string) attribute.KeyValue {
-	return ServiceVersionKey.String(v)
-}
-
-// ServiceInstanceID returns the attribute service.instance.id. Identifier of the running engine, the label `instance`
-// in Prometheus.
-func ServiceInstanceID(v string) attribute.KeyValue {
-	return ServiceInstanceIDKey.String(v)
-}
-
-// DeploymentEnvironment returns the attribute deployment.environment. Where the engine is deployed.
-func DeploymentEnvironment(v string) attribute.KeyValue {
-	return DeploymentEnvironmentKey.String(v)
-}
 
 // QueryID returns the attribute query.id. Identifier of a query, chosen when it is deployed and never taken from event
 // data.
@@ -838,4 +792,50 @@ const (
 // TrendWindow returns the attribute eventflux.trend.window. Time that a trend is averaged over.
 func TrendWindow(v TrendWindowValue) attribute.KeyValue {
 	return TrendWindowKey.String(string(v))
+}
+
+// ErrorType returns the attribute error.type. Class of the error that ended an operation: a short, closed set of words
+// per query or connector.
+func ErrorType(v string) attribute.KeyValue {
+	return ErrorTypeKey.String(v)
+}
+
+// ServerAddress returns the attribute server.address. Host name or address of the target.
+func ServerAddress(v string) attribute.KeyValue {
+	return ServerAddressKey.String(v)
+}
+
+// CPUModeValue is a value of cpu.mode.
+type CPUModeValue string
+
+// Values of cpu.mode.
+const (
+	CPUModeUser   CPUModeValue = "user"
+	CPUModeSystem CPUModeValue = "system"
+)
+
+// CPUMode returns the attribute cpu.mode. Mode the CPU was in.
+func CPUMode(v CPUModeValue) attribute.KeyValue {
+	return CPUModeKey.String(string(v))
+}
+
+// ServiceName returns the attribute service.name. Name of the engine service, the label `job` in Prometheus.
+func ServiceName(v string) attribute.KeyValue {
+	return ServiceNameKey.String(v)
+}
+
+// ServiceVersion returns the attribute service.version. Version of the engine.
+func ServiceVersion(v string) attribute.KeyValue {
+	return ServiceVersionKey.String(v)
+}
+
+// ServiceInstanceID returns the attribute service.instance.id. Identifier of the running engine, the label `instance`
+// in Prometheus.
+func ServiceInstanceID(v string) attribute.KeyValue {
+	return ServiceInstanceIDKey.String(v)
+}
+
+// DeploymentEnvironment returns the attribute deployment.environment. Where the engine is deployed.
+func DeploymentEnvironment(v string) attribute.KeyValue {
+	return DeploymentEnvironmentKey.String(v)
 }

@@ -14,3 +14,4 @@
 package semconv
 
 //go:generate go run -C ../../internal/tools ./semconvgen -registry ../../sdk/semconv -target sdk -out ../../sdk/semconv
+//go:generate go run -C ../../internal/tools ./semconvgen -registry ../../sdk/semconv -target handles -out ../../sdk

@@ -1871,6 +1871,7 @@ var metrics = [MetricCount]metric{
 		name: "eventflux.telemetry.series.active", unit: "{series}", prometheus: "eventflux_telemetry_series_active",
 		description: "Series the SDK keeps.",
 		instrument:  UpDownCounter, level: LevelBasic,
+		attributes: []attribute.Key{MetricNameKey},
 	},
 	TelemetrySeriesOverflowed: {
 		name: "eventflux.telemetry.series.overflowed", unit: "{series}", prometheus: "eventflux_telemetry_series_overflowed_total",

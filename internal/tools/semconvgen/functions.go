@@ -6,6 +6,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -16,17 +17,95 @@ import (
 
 // functions are what templates call beside the methods of the registry.
 var functions = template.FuncMap{
-	"goName":     ident.Exported,
-	"comment":    comment,
-	"instrument": func(name string) string { return instruments[name] },
-	"float":      func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) },
-	"title":      func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },
-	"goType":     func(a *registry.Attribute) string { return goTypes[a.Type] },
+	"lower":           func(s string) string { return strings.ToLower(s[:1]) + s[1:] },
+	"parameter":       func(u registry.Use) string { return ident.Parameter(u.Key) },
+	"parameters":      parameters,
+	"method":          method,
+	"methodComment":   methodComment,
+	"openComment":     openComment,
+	"kind":            kind,
+	"receiver":        func(h *registry.Handle) string { return strings.ToLower(h.Go[:1]) },
+	"owner":           func(h *registry.Handle) string { return strings.ToLower(h.Owner[:1]) },
+	"goName":          ident.Exported,
+	"comment":         comment,
+	"instrument":      func(name string) string { return instruments[name] },
+	"float":           func(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) },
+	"title":           func(s string) string { return strings.ToUpper(s[:1]) + s[1:] },
+	"anchor":          func(title string) string { return strings.ReplaceAll(strings.ToLower(title), " ", "-") },
+	"instrumentWords": func(name string) string { return strings.Replace(name, "updown", "up-down ", 1) },
+	"goType":          func(a *registry.Attribute) string { return goTypes[a.Type] },
 }
 
 // instruments are the Go names of instruments.
 var instruments = map[string]string{
 	"counter": "Counter", "updowncounter": "UpDownCounter", "gauge": "Gauge", "histogram": "Histogram",
+}
+
+// parameters declares what a constructor or a method takes: a parameter per attribute.
+func parameters(uses []registry.Use) string {
+	var all []string
+	last := ""
+	for _, u := range slices.Backward(uses) {
+		kind := " " + goTypes[u.Type]
+		if u.Type == "enum" {
+			kind = " semconv." + ident.Exported(u.Key) + "Value"
+		}
+		declared := ident.Parameter(u.Key)
+		if kind != last { // a type stands once, after the last of its parameters
+			declared += kind
+			last = kind
+		}
+		all = append(all, declared)
+	}
+	slices.Reverse(all)
+	return strings.Join(all, ", ")
+}
+
+// method is the name of a handle's method for a metric.
+func method(m *registry.Metric) string {
+	if m.Method != "" {
+		return m.Method
+	}
+	return ident.Under(m.Handle.Prefix, m.Name)
+}
+
+// keys lists the attributes of a handle in words.
+func keys(uses []registry.Use) string {
+	var all []string
+	for _, u := range uses {
+		all = append(all, u.Key)
+	}
+	return strings.Join(all, ", ")
+}
+
+// methodComment says what a method gives out, and when it gives out nothing.
+func methodComment(m *registry.Metric) string {
+	text := method(m) + " returns " + m.Name + ". " + m.Brief
+	if m.Level == "detail" {
+		text += " It is nil below level Detail."
+	}
+	return comment(0, text)
+}
+
+// openComment says what a constructor binds.
+func openComment(h *registry.Handle) string {
+	text := h.Go + " binds one for the " + strings.ToLower(h.Owner) + ", which closes it with itself."
+	if len(h.Attributes) > 0 {
+		text += " All its series carry " + keys(h.Attributes) + "."
+	}
+	return comment(0, text+" Two with the same attributes share their series.")
+}
+
+// kind is the Go type of the instrument that a handle gives out: time has types of its own.
+func kind(m *registry.Metric) string {
+	switch {
+	case m.Instrument == "counter" && m.Unit == "s":
+		return "TimeCounter"
+	case m.Instrument == "histogram" && m.Unit != "s":
+		return "SizeHistogram"
+	default:
+		return instruments[m.Instrument]
+	}
 }
 
 var goTypes = map[string]string{"string": "string", "int": "int", "double": "float64"}
@@ -37,7 +116,7 @@ func comment(indent int, text string) string {
 	width := 120 - 4*indent - 3
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if line != "" && len(line)+1+len(word) > width {
 			lines = append(lines, prefix+line)
 			line = word
@@ -83,6 +162,12 @@ func checkIdentifiers(r *registry.Registry) error {
 	}
 	for _, e := range r.Events {
 		take("Event"+ident.Exported(e.Name), e.Place, "event "+e.Name)
+	}
+	for _, h := range r.Handles {
+		take("type "+h.Go, h.Place, "handle "+h.Go)
+		for _, m := range h.Metrics {
+			take("method "+h.Go+"."+method(m), m.Place, "metric "+m.Name)
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -37,6 +37,12 @@ func Under(prefix, name string) string {
 	return Exported(strings.Join(rest, "."))
 }
 
+// Parameter returns the identifier of a name as a parameter: "eventflux.dlq.stream" is dlqStream.
+func Parameter(name string) string {
+	all := words(name)
+	return all[0] + Exported(strings.Join(all[1:], "."))
+}
+
 func words(name string) []string {
 	name = strings.TrimPrefix(name, "eventflux.")
 	return strings.FieldsFunc(name, func(c rune) bool { return c == '.' || c == '_' || c == '-' })

@@ -27,3 +27,9 @@ func TestTheNameOfTheHandleIsLeftOut(t *testing.T) {
 	assert.Equal(t, "Sink", Under("sink", "eventflux.sink"), "something must remain")
 	assert.Equal(t, "AppStarts", Under("eventflux", "eventflux.app.starts"))
 }
+
+func TestParametersBeginInLowerCase(t *testing.T) {
+	assert.Equal(t, "dlqStream", Parameter("eventflux.dlq.stream"))
+	assert.Equal(t, "result", Parameter("result"))
+	assert.Equal(t, "operatorID", Parameter("eventflux.operator.id"))
+}

@@ -125,6 +125,9 @@ func (r *resolver) checkUses(m *Metric) {
 		if !u.Required() {
 			r.fault(m.Place, "%s is not required, but the label set of a metric is always the same", u.Key)
 		}
+		if u.Type == "int" || u.Type == "double" {
+			r.fault(m.Place, "%s is a number, and a series per number is a series too many", u.Key)
+		}
 		if slices.ContainsFunc(m.Handle.Attributes, func(h Use) bool { return h.Attribute == u.Attribute }) {
 			r.fault(m.Place, "%s belongs to %s already", u.Key, m.Handle.ID)
 		}

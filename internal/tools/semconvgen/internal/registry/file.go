@@ -52,10 +52,13 @@ type annotation struct {
 	Fixed          bool
 	Buckets        string
 	Method         string
-	Handle         *struct{ Go, Owner, Prefix string }
-	Name           string
-	Parent         string
-	Severity       string
+	Handle         *struct {
+		Go, Owner, Prefix string
+		Written           bool
+	}
+	Name     string
+	Parent   string
+	Severity string
 }
 
 // attribute declares an attribute by id or uses one by ref.

@@ -61,17 +61,20 @@ func resolve(set settings, files []file) (*Registry, error) {
 		r.errs = append(r.errs, err)
 		byFile[f.name] = groups
 	}
-	for i := range set.Imports {
-		r.declare(Place{"settings.yaml", "imports"}, &set.Imports[i], true)
-	}
 	ordered := r.ordered(set, files, byFile)
-	for _, pass := range []func(*group){r.declarations, r.handle, r.signal} {
+	each := func(visit func(*group)) {
 		for _, f := range ordered {
 			for _, g := range byFile[f] {
-				pass(g)
+				visit(g)
 			}
 		}
 	}
+	each(r.declarations)
+	for i := range set.Imports {
+		r.declare(Place{"settings.yaml", "imports"}, &set.Imports[i], true)
+	}
+	each(r.handle)
+	each(r.signal)
 	for _, f := range set.Families {
 		family := &Family{Title: f.Title}
 		for _, m := range r.registry.Metrics {
@@ -122,7 +125,7 @@ func (r *resolver) fault(at Place, format string, args ...any) {
 	r.errs = append(r.errs, fmt.Errorf("%s: "+format, append([]any{at}, args...)...))
 }
 
-// unique records a name and reports whether it is the first of its kind.
+// unique records a name, which must be the first of its kind.
 func (r *resolver) unique(at Place, kind, name string) {
 	key := kind + " " + name
 	if first, ok := r.seen[key]; ok {
@@ -185,7 +188,10 @@ func (r *resolver) handle(g *group) {
 		r.fault(g.place(), "an attribute_group is either named registry.* or has annotations.eventflux.handle")
 		return
 	}
-	made := &Handle{Place: g.place(), Go: h.Go, Owner: h.Owner, Prefix: h.Prefix, Brief: g.Brief, Attributes: r.uses(g)}
+	made := &Handle{
+		Place: g.place(),
+		Go:    h.Go, Owner: h.Owner, Prefix: h.Prefix, Written: h.Written, Brief: g.Brief, Attributes: r.uses(g),
+	}
 	r.handles[g.ID] = made
 	r.registry.Handles = append(r.registry.Handles, made)
 }

@@ -38,7 +38,7 @@ type Metric struct {
 	Level, Prometheus string
 	Fixed             bool
 	Buckets           string // key of Registry.Buckets, histograms only
-	Method            string // of the handle; "-" if hand-written code serves the metric
+	Method            string // of the handle, if not the derived one; "-" if hand-written code serves the metric
 	Handle            *Handle
 	Further           []Use // attributes beyond those of the handle
 }
@@ -52,7 +52,17 @@ func (m *Metric) Attributes() []Use {
 type Handle struct {
 	Place
 	Go, Owner, Prefix, Brief string
+	Written                  bool // the type and its constructor are hand-written, only methods are generated
 	Attributes               []Use
+	Metrics                  []*Metric // those it has a generated method for
+}
+
+// Own returns the attributes that the handle has beyond those of the query that owns it.
+func (h *Handle) Own() []Use {
+	if h.Owner == "Query" {
+		return h.Attributes[1:]
+	}
+	return h.Attributes
 }
 
 // Span is one kind of span. NameKey is the attribute whose value follows Name in a span's name, or nil.

@@ -86,7 +86,7 @@ func TestTheRegistryIsResolved(t *testing.T) {
 	assert.Equal(t, m, r.Families[0].Metrics[0])
 	assert.Equal(t, "query.id", r.Spans[0].NameKey.Key)
 	assert.False(t, r.Events[0].Attributes[0].Required())
-	assert.True(t, r.Attributes[0].Imported)
+	assert.True(t, r.Attributes[2].Imported, "imports come last")
 }
 
 func TestEveryFaultIsNamedWithFileAndID(t *testing.T) {
@@ -105,7 +105,7 @@ func TestEveryFaultIsNamedWithFileAndID(t *testing.T) {
 		"no brief":             {"brief: The latency.", "", "all.yaml: metric.query.latency: has no brief"},
 		"unknown attribute":    {"{ref: result", "{ref: reslt", `all.yaml: metric.query.latency: refers to the attribute "reslt"`},
 		"attribute twice":      {"id: result", "id: query.id", "all.yaml: registry.all: the attribute query.id exists already in all.yaml: registry.all"},
-		"attribute of OTel":    {"id: result", "id: error.type", "the attribute error.type exists already in settings.yaml: imports"},
+		"attribute of OTel":    {"id: result", "id: error.type", "settings.yaml: imports: the attribute error.type exists already in all.yaml: registry.all"},
 		"no examples":          {"examples: [\"q\"]", "", "all.yaml: registry.all: query.id has no examples"},
 		"id twice":             {"id: span.query", "id: metric.query.latency", "all.yaml: metric.query.latency: the id metric.query.latency exists already"},
 		"instrument":           {"instrument: histogram", "instrument: summary", `all.yaml: metric.query.latency: instrument is "summary"`},
@@ -118,6 +118,7 @@ func TestEveryFaultIsNamedWithFileAndID(t *testing.T) {
 		"owner":                {"owner: App", "owner: Host", `all.yaml: handle.query: the owner of a handle is "Host"`},
 		"attribute of handle":  {"{ref: result", "{ref: query.id", "query.id belongs to handle.query already"},
 		"optional label":       {"[{ref: result, requirement_level: required}", "[{ref: result, requirement_level: opt_in}", "result is not required"},
+		"number as a label":    {"type: {members: [{id: success, value: success, stability: development}]}", "type: int\n        examples: [1]", "result is a number"},
 		"requirement":          {"{ref: result, requirement_level: required}", "{ref: result}", `result has requirement_level ""`},
 		"fixed without code":   {"buckets: latency", "buckets: latency, fixed: true", `want method "-"`},
 		"SDK without code":     {"owner: App", "owner: SDK", "the SDK serves the metrics of Query itself"},

@@ -34,11 +34,15 @@ func (r *resolver) metric(g *group) {
 		return
 	}
 	a := g.Annotations.Eventflux
-	r.registry.Metrics = append(r.registry.Metrics, &Metric{
+	made := &Metric{
 		Place: g.place(), Name: g.MetricName, Brief: g.Brief, Note: g.Note,
 		Instrument: g.Instrument, Unit: g.Unit, Level: a.Level, Prometheus: a.PrometheusName,
 		Fixed: a.Fixed, Buckets: a.Buckets, Method: a.Method, Handle: handle, Further: r.uses(g),
-	})
+	}
+	r.registry.Metrics = append(r.registry.Metrics, made)
+	if made.Method != "-" {
+		handle.Metrics = append(handle.Metrics, made)
+	}
 }
 
 func (r *resolver) span(g *group) {

@@ -1,0 +1,124 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package semconv
+
+import (
+	"iter"
+	"slices"
+)
+
+// Instrument is the kind of instrument that records a metric.
+type Instrument uint8
+
+// The kinds of instruments. The zero Instrument belongs to the zero Metric.
+const (
+	Counter       Instrument = iota + 1 // a monotonic sum
+	UpDownCounter                       // a sum that is not monotonic
+	Gauge
+	Histogram
+)
+
+// String returns the spelling of the registry, such as "updowncounter".
+func (i Instrument) String() string {
+	switch i {
+	case Counter:
+		return "counter"
+	case UpDownCounter:
+		return "updowncounter"
+	case Gauge:
+		return "gauge"
+	case Histogram:
+		return "histogram"
+	default:
+		return "none"
+	}
+}
+
+// Level is the level of telemetry from which on something is sent. The zero Level is Basic.
+type Level uint8
+
+// The levels.
+const (
+	Basic Level = iota
+	Detail
+)
+
+// String returns "basic" or "detail".
+func (l Level) String() string {
+	if l == Detail {
+		return "detail"
+	}
+	return "basic"
+}
+
+// Metric is one metric of the conventions. The zero Metric is none and has an empty name.
+type Metric struct{ m *metric }
+
+type metric struct {
+	name, unit, prometheus string
+	instrument             Instrument
+	level                  Level
+	fixed                  bool
+	uses                   []Use
+}
+
+var metricsByName = index(metrics, func(m *metric) string { return m.name })
+
+// index maps names to the entries of a table.
+func index[T any](table []T, name func(*T) string) map[string]*T {
+	byName := make(map[string]*T, len(table))
+	for i := range table {
+		byName[name(&table[i])] = &table[i]
+	}
+	return byName
+}
+
+// LookupMetric returns the metric with an OpenTelemetry name, and whether there is one.
+func LookupMetric(name string) (Metric, bool) {
+	m, ok := metricsByName[name]
+	return Metric{m}, ok
+}
+
+// Metrics returns all metrics in the order of the registry.
+func Metrics() iter.Seq[Metric] {
+	return func(yield func(Metric) bool) {
+		for i := range metrics {
+			if !yield(Metric{&metrics[i]}) {
+				return
+			}
+		}
+	}
+}
+
+func (m Metric) get() metric {
+	if m.m == nil {
+		return metric{}
+	}
+	return *m.m
+}
+
+// Name returns the OpenTelemetry name, such as "query.latency".
+func (m Metric) Name() string { return m.get().name }
+
+// Unit returns the unit, such as "s", "By" or "{event}".
+func (m Metric) Unit() string { return m.get().unit }
+
+// Instrument returns the kind of instrument that records the metric.
+func (m Metric) Instrument() Instrument { return m.get().instrument }
+
+// Level returns the level from which on an engine sends the metric.
+func (m Metric) Level() Level { return m.get().level }
+
+// Fixed says whether the metric is one of the twenty that dashboards and alerts have relied on from the start.
+func (m Metric) Fixed() bool { return m.get().fixed }
+
+// PrometheusName returns the name under which the collector exposes the metric. The series of a histogram have this
+// name with _bucket, _sum and _count.
+func (m Metric) PrometheusName() string { return m.get().prometheus }
+
+// Attributes returns the attributes of every data point: first those that identify what the metric is about.
+func (m Metric) Attributes() iter.Seq[Use] { return slices.Values(m.get().uses) }
+
+// Attribute returns the attribute with a key, and whether the metric has it.
+func (m Metric) Attribute(key string) (Use, bool) { return find(m.get().uses, key) }
