@@ -15,7 +15,7 @@ type labels [len(shapes)]context.Context
 func newLabels(query string) *labels {
 	l := new(labels)
 	for stage := range l {
-		l[stage] = stageLabels(query, shapes[stage])
+		l[stage] = stageLabels(query, shapes[stage]) //nolint:fatcontext // separate contexts, none inside another
 	}
 	return l
 }
