@@ -84,8 +84,7 @@ func TestAnUnsampledBatchAllocatesNothing(t *testing.T) {
 func TestWhatAnUnsampledBatchOffersAllocatesNothing(t *testing.T) {
 	app := unsampled(t).App("orders")
 	w, next := app.Query("q1").Worker(), app.Query("q2").Worker()
-	host, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	host := t.Context()
 	links := make([]Link, 3)
 	for name, f := range map[string]func(){
 		"worker context":        func() { w.Begin(w.Context(), Arrival{Count: 1}).End() },

@@ -5,12 +5,30 @@ package telemetry
 
 import "sync/atomic"
 
-// decisions counts what became of batches, each of them once. Workers count the first two locally and publish
-// them every 64 batches, whenever a bucket is asked, and when they close.
-type decisions struct {
-	skipped  atomic.Int64 // not traced: the token buckets had nothing left
-	limited  atomic.Int64 // not traced: too many batches join traces
-	recorded atomic.Int64 // started a trace
-	forced   atomic.Int64 // joined a trace
-	promoted atomic.Int64 // traced after the fact, because slow or failed
+// decision is what became of a batch, the value of eventflux.sampling.decision.
+type decision uint8
+
+const (
+	skipped      decision = iota // not traced: the token buckets had nothing left
+	rateLimited                  // not traced: too many batches join traces
+	recorded                     // started a trace
+	parentForced                 // joined a trace
+	lateSlow                     // traced after the fact: took Traces.Slow or longer
+	lateError                    // traced after the fact: Batch.Error was called
+	lateLog                      // traced after the fact: logged an ERROR, no more
+	decisionKinds
+)
+
+var decisionNames = [decisionKinds]string{
+	skipped: "skipped", rateLimited: "rate_limited", recorded: "recorded", parentForced: "parent_forced",
+	lateSlow: "late_slow", lateError: "late_error", lateLog: "late_log",
 }
+
+// String returns the value of the attribute.
+func (d decision) String() string {
+	return decisionNames[d]
+}
+
+// decisions counts batches by what became of them, each batch once. Workers count skipped and rateLimited locally;
+// they publish them every 64 batches, whenever a bucket is asked, and when they close. Safe for concurrent use.
+type decisions [decisionKinds]atomic.Int64

@@ -28,15 +28,11 @@ func TestEveryBatchIsOneDecision(t *testing.T) {
 	}
 	w.Trigger(context.Background()).End()
 	w.Close()
-	d := &sdk.decisions
-	got := map[string]int64{
-		"skipped": d.skipped.Load(), "limited": d.limited.Load(), "recorded": d.recorded.Load(),
-		"forced": d.forced.Load(), "promoted": d.promoted.Load(),
-	}
-	want := map[string]int64{"skipped": 99 + 6 + 1, "limited": 48, "recorded": 1, "forced": 2, "promoted": 1}
-	for name, n := range want {
-		if got[name] != n {
-			t.Errorf("%s = %d, want %d (all: %v)", name, got[name], n, got)
+	for d, want := range map[decision]int64{
+		skipped: 99 + 6 + 1, rateLimited: 48, recorded: 1, parentForced: 2, lateError: 1, lateSlow: 0, lateLog: 0,
+	} {
+		if got := sdk.decisions[d].Load(); got != want {
+			t.Errorf("%s = %d, want %d", d, got, want)
 		}
 	}
 }
@@ -47,7 +43,7 @@ func TestDecisionsArePublishedEverySoOften(t *testing.T) {
 	for range publishEvery + 1 {
 		w.Begin(context.Background(), Arrival{Count: 1}).End()
 	}
-	if got := sdk.decisions.skipped.Load(); got != publishEvery {
+	if got := sdk.decisions[skipped].Load(); got != publishEvery {
 		t.Errorf("skipped = %d, want %d", got, publishEvery)
 	}
 }

@@ -10,8 +10,14 @@
 // # Cost
 //
 // Recording happens per batch, into memory that belongs to the goroutine, and allocates nothing unless the batch
-// is traced. Which batches are traced is decided by token buckets before any tracing code runs. Collection and
-// export happen on goroutines of their own, behind bounded queues that drop rather than block.
+// is traced. Which batches are traced is decided by token buckets before any tracing code runs; slow and failed
+// ones are traced after the fact, as one span. Collection and export happen on goroutines of their own, behind
+// bounded queues that drop rather than block.
+//
+// # Profiles
+//
+// With Config.Profiling the work on a batch carries the pprof labels query.id and processor.type. Profiles leave the
+// engine through its own pprof; the OTLP signal for profiles is not there.
 //
 // # Safety
 //

@@ -4,9 +4,14 @@
 package telemetry_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
+
+	"go.opentelemetry.io/otel/attribute"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 	"github.com/eventflux-io/eventflux-otel/sdk/health"
@@ -95,4 +100,43 @@ func ExampleLoadTOML() {
 	// Output:
 	// orders 5s json
 	// testdata/typo.toml:2: unknown key logging.levl, keys of [logging] are level, format, output
+}
+
+// A worker's logger and context name its query; an ERROR record also leads to the trace of its batch.
+func ExampleWorker_Logger() {
+	ctx := context.Background()
+	var log bytes.Buffer
+	sdk, err := telemetry.Start(ctx, telemetry.Config{Level: telemetry.Off}, telemetry.WithLogWriter(&log))
+	if err != nil {
+		fmt.Println(err)
+	}
+	defer sdk.Shutdown(ctx)
+	query := sdk.App("orders").Query("totals")
+	query.Input("Orders")
+	worker := query.Worker()
+
+	batch := worker.Begin(worker.Context(), telemetry.Arrival{Count: 3})
+	worker.Logger().Error("bad row", "row", 2)
+	sdk.Logger().InfoContext(batch.Context(), "went on")
+	batch.End()
+
+	for line := range strings.Lines(log.String()) {
+		_, fields, _ := strings.Cut(line, `"target"`)
+		fmt.Print(fields)
+	}
+	// Output:
+	// :"eventflux::query","message":"bad row","fields":{"query.id":"totals","stream.name":"Orders","row":2}}
+	// :"eventflux","message":"went on","fields":{"query.id":"totals","stream.name":"Orders"}}
+}
+
+// A checkpoint and its parts are one trace, whatever is sampled.
+func ExampleSDK_Operation() {
+	sdk := telemetry.Noop()
+	ctx, checkpoint := sdk.Operation(context.Background(), telemetry.OperationCheckpoint,
+		attribute.String("eventflux.checkpoint.type", "full"))
+	_, window := sdk.Operation(ctx, telemetry.OperationComponent, attribute.String("eventflux.state.component", "window"))
+	window.End()
+	checkpoint.Fail(errors.New("disk full"))
+	checkpoint.End()
+	// Output:
 }

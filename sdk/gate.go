@@ -74,7 +74,7 @@ func (w *Worker) ask() bool {
 		}
 	}
 	g.others++
-	sdk.decisions.recorded.Add(1)
+	sdk.decisions[recorded].Add(1)
 	return true
 }
 
@@ -87,27 +87,27 @@ func (w *Worker) join() bool {
 		w.gate.limited++
 		return false
 	}
-	sdk.decisions.forced.Add(1)
+	sdk.decisions[parentForced].Add(1)
 	return true
 }
 
-// promoted moves the open batch from those not recorded to those recorded late.
-func (g *gate) promoted(d *decisions) {
+// promoted moves the open batch from those not recorded to those recorded late, for the given reason.
+func (g *gate) promoted(d *decisions, reason decision) {
 	if g.refused {
 		g.limited--
 	} else {
 		g.others++
 	}
-	d.promoted.Add(1)
+	d[reason].Add(1)
 }
 
 // publish adds to d what is not in it yet of the first batches of the worker.
 func (g *gate) publish(d *decisions, batches uint64) {
-	if skipped := batches - g.published - g.others; skipped > 0 {
-		d.skipped.Add(int64(skipped))
+	if n := batches - g.published - g.others; n > 0 {
+		d[skipped].Add(int64(n))
 	}
 	if g.limited > 0 {
-		d.limited.Add(g.limited)
+		d[rateLimited].Add(g.limited)
 	}
 	g.published, g.others, g.limited = batches, 0, 0
 }

@@ -8,36 +8,38 @@ import (
 	"runtime/pprof"
 )
 
-// labels are the pprof labels of one query, as contexts made once: putting one on a goroutine allocates nothing.
-type labels struct {
-	query  context.Context //nolint:containedctx // a context is how the runtime takes labels
-	stages [len(shapes)]context.Context
-}
+// labels are the pprof labels of one query's stages, as contexts made once: putting one on a goroutine allocates
+// nothing. Stage 0 is the batch outside of any.
+type labels [len(shapes)]context.Context
 
 func newLabels(query string) *labels {
-	l := &labels{query: pprof.WithLabels(context.Background(), pprof.Labels(string(keyQueryID), query))}
-	l.stages[0] = l.query
-	for stage := 1; stage < len(shapes); stage++ {
-		l.stages[stage] = l.query
-		if processor := or(shapes[stage].processor, shapes[stage].work); processor != "" {
-			l.stages[stage] = pprof.WithLabels(l.query, pprof.Labels(string(keyProcessor), processor))
-		}
+	l := new(labels)
+	for stage := range l {
+		l[stage] = stageLabels(query, shapes[stage]) //nolint:fatcontext // separate contexts, none inside another
 	}
 	return l
 }
 
-// of returns the labels of a stage; stage 0 is the batch outside of any.
-func (l *labels) of(stage Stage) context.Context {
-	if int(stage) >= len(l.stages) {
-		return l.query
+func stageLabels(query string, s shape) context.Context {
+	pairs := []string{string(keyQueryID), query}
+	if processor := or(s.processor, s.work); processor != "" {
+		pairs = append(pairs, string(keyProcessor), processor)
 	}
-	return l.stages[stage]
+	return pprof.WithLabels(context.Background(), pprof.Labels(pairs...))
+}
+
+// of returns the labels of a stage.
+func (l *labels) of(stage Stage) context.Context {
+	if int(stage) >= len(l) {
+		stage = 0
+	}
+	return l[stage]
 }
 
 // enterLabel puts the query's label on this goroutine. outer is where the labels to return to are.
 func (w *Worker) enterLabel(outer context.Context) {
 	w.outer, w.stage = outer, 0
-	pprof.SetGoroutineLabels(w.labels.query)
+	pprof.SetGoroutineLabels(w.labels.of(0))
 }
 
 // leaveLabel puts the labels of before the batch on this goroutine.

@@ -13,13 +13,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// The values of eventflux.sampling.decision on a root that was made after the fact.
-const (
-	lateSlow  = "late_slow"  // took Traces.Slow or longer
-	lateError = "late_error" // Batch.Error was called
-	lateLog   = "late_log"   // logged an ERROR, no more
-)
-
 // admitLate reports whether a batch may be traced after the fact now, in time since the SDK's start.
 func (q *Query) admitLate(now time.Duration) bool {
 	return q.late.take(int64(now)) && q.app.sdk.gates.late.take(int64(now))
@@ -37,9 +30,9 @@ func (w *Worker) promote(latency time.Duration, sc *trace.SpanContext) *trace.Sp
 	if reserved {
 		ctx = context.WithValue(ctx, reservedKey{}, sc)
 	}
-	end := time.Now()
+	end, reason := time.Now(), w.reason(latency)
 	_, span := sdk.tracer.Start(ctx, w.query.rootName, trace.WithNewRoot(), trace.WithTimestamp(end.Add(-latency)),
-		trace.WithAttributes(w.rootAttributes(keyEventCount.Int(w.count), keyDecision.String(w.reason(latency)))...))
+		trace.WithAttributes(w.rootAttributes(keyEventCount.Int(w.count), keyDecision.String(reason.String()))...))
 	if !span.IsRecording() {
 		return nil
 	}
@@ -47,17 +40,17 @@ func (w *Worker) promote(latency time.Duration, sc *trace.SpanContext) *trace.Sp
 		w.failure.mark(span)
 	}
 	span.End(trace.WithTimestamp(end))
-	w.gate.promoted(&sdk.decisions)
+	w.gate.promoted(&sdk.decisions, reason)
 	made := span.SpanContext()
 	return &made
 }
 
 // reason says why the open batch is traced after the fact.
-func (w *Worker) reason(latency time.Duration) string {
+func (w *Worker) reason(latency time.Duration) decision {
 	switch {
 	case w.failure.seen:
 		return lateError
-	case latency >= w.query.app.sdk.slow:
+	case latency >= w.slow:
 		return lateSlow
 	default:
 		return lateLog

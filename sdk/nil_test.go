@@ -20,13 +20,13 @@ func TestEveryMethodIsLegalWithoutTelemetry(t *testing.T) {
 	for name, sdk := range map[string]*telemetry.SDK{"nil": nil, "noop": telemetry.Noop()} {
 		t.Run(name, func(t *testing.T) {
 			app := sdk.App("orders")
-			assert.Nil(t, app)
+			assert.Nil(t, app, "there is not even a log to write to")
 			app.MemoryFunc("windows", func() int64 { return 1 })
 			q := app.Query("q1")
 			in, out := q.Input("In"), q.Output("Out")
 			q.Errors("parse")
 			q.BufferFunc(func() float64 { return 1 })
-			q.Window("sliding").SizeFunc(func() int64 { return 1 })
+			q.Window("sliding").SetDuration(time.Second).SizeFunc(func() int64 { return 1 })
 			q.Logger().Info("nothing")
 			w := q.Worker()
 			for _, b := range []telemetry.Batch{w.Begin(t.Context(), telemetry.Arrival{Count: 1}), w.Trigger(t.Context()), {}} {
@@ -44,6 +44,8 @@ func TestEveryMethodIsLegalWithoutTelemetry(t *testing.T) {
 				assert.False(t, b.Link().Valid())
 				b.End()
 			}
+			w.Logger().Error("nothing")
+			sdk.Logger().ErrorContext(w.Context(), "nothing")
 			w.Close()
 			s := app.Stream("In")
 			s.Received(1)

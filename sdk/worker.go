@@ -26,9 +26,10 @@ type Worker struct {
 	ctx       *workerContext
 	last      *workerContext // the newest one made for a context of the host
 	logger    *slog.Logger
-	labels    *labels   // nil: work is not labelled for profiles
-	epoch     time.Time // where the durations below begin
-	off       bool      // telemetry is off: only the logger and the context work
+	labels    *labels       // nil: work is not labelled for profiles
+	epoch     time.Time     // where the durations below begin
+	slow      time.Duration // SDK.slow
+	off       bool          // telemetry is off: only the logger and the context work
 
 	// The open batch.
 	open     bool
@@ -59,7 +60,7 @@ func (q *Query) Worker() *Worker {
 	}
 	sdk := q.app.sdk
 	s := &speaker{query: q}
-	w := &Worker{query: q, speaker: s, epoch: sdk.started, off: sdk.registry == nil}
+	w := &Worker{query: q, speaker: s, epoch: sdk.started, slow: sdk.slow, off: sdk.registry == nil}
 	w.ctx = &workerContext{Context: context.Background(), speaker: s, plain: true}
 	w.logger = s.logger()
 	if !w.off {
@@ -117,21 +118,6 @@ func (w *Worker) Begin(ctx context.Context, a Arrival) Batch {
 	return w.arrive(ctx, a)
 }
 
-func (w *Worker) arrive(ctx context.Context, a Arrival) Batch {
-	b := w.begin(ctx, a.SendStart)
-	w.count, w.stream = a.Count, a.Stream
-	switch {
-	case len(a.Links) > 0 && anyValid(a.Links), sampledIn(b.ctx):
-		if w.join() {
-			b.ctx = w.startRoot(b.ctx, a, true)
-		}
-	case w.admit():
-		b.ctx = w.startRoot(b.ctx, a, false)
-	}
-	w.enter()
-	return b
-}
-
 // Trigger opens a batch for a window that a timer closed. It is traced as a root of its own, linked to the
 // batches that filled the window, of which the newest Traces.MaxLinks are kept. It is recorded if one of links is
 // valid, within the limit on joins; otherwise the token buckets decide.
@@ -153,76 +139,6 @@ func (w *Worker) Trigger(ctx context.Context, links ...Link) Batch {
 	return b
 }
 
-// begin opens a batch that is not traced yet.
-func (w *Worker) begin(ctx context.Context, sendStart time.Time) Batch {
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	if w.open {
-		w.abandon()
-	}
-	if w.sequence%publishEvery == 0 {
-		w.gate.publish(&w.query.app.sdk.decisions, w.sequence)
-	}
-	w.open, w.timer, w.gate.refused = true, false, false
-	w.sequence++
-	if sendStart.IsZero() {
-		w.gate.now = time.Since(w.epoch)
-		w.started = w.gate.now
-	} else {
-		now := time.Now()
-		w.gate.now = now.Sub(w.epoch)
-		w.started = w.gate.now - max(now.Sub(sendStart), 0)
-	}
-	if w.labels != nil {
-		w.enterLabel(ctx)
-	}
-	return Batch{worker: w, sequence: w.sequence, ctx: ctx}
-}
-
-// enter lets log records see the batch.
-func (w *Worker) enter() {
-	w.spans = w.root != nil || w.labels != nil
-	if w.root == nil {
-		w.limit = w.query.app.sdk.slow
-		w.speaker.span.Store(untraced)
-		return
-	}
-	w.limit = always
-	sc := w.root.SpanContext()
-	w.speaker.span.Store(&sc)
-}
-
-// abandon closes a batch that nobody ended. What a log record promised is kept.
-func (w *Worker) abandon() {
-	if sc := w.speaker.span.Swap(nil); w.root == nil && sc != untraced && sc != nil {
-		w.promote(time.Since(w.epoch)-w.started, sc)
-	}
-	w.finish()
-}
-
-// finish publishes the cells and ends the root span, if any.
-func (w *Worker) finish() {
-	for i := range w.processed {
-		w.processed[i].Flush()
-	}
-	for i := range w.emitted {
-		w.emitted[i].Flush()
-	}
-	w.shares.flush()
-	w.open, w.spans = false, false
-	if w.failure.seen {
-		w.failure = failure{}
-	}
-	if w.root != nil {
-		w.root.End()
-		w.root = nil
-	}
-	if w.labels != nil {
-		w.leaveLabel()
-	}
-}
-
 // Close closes the open batch, if any, and publishes what was counted. The worker may not be used afterwards.
 func (w *Worker) Close() {
 	if w == nil || w.off {
@@ -231,5 +147,6 @@ func (w *Worker) Close() {
 	if w.open {
 		w.abandon()
 	}
+	w.last = nil
 	w.gate.publish(&w.query.app.sdk.decisions, w.sequence)
 }
