@@ -3,26 +3,26 @@
 
 package redact
 
-// What a byte can begin, or be the middle of.
+// What a byte can be, as bits.
 const (
-	plain  = iota
-	letter // begins a word: a token with a known prefix, or an authentication scheme
-	digit  // begins a number: a payment card
-	mark   // ':', '=', '-', '>' or '@'
+	inWord uint8 = 1 << iota // a letter or digit: what follows it does not begin a word
+	first                    // begins a token with a known prefix, or an authentication scheme, if a word begins here
+	digit                    // begins the number of a payment card, if a word begins here
+	mark                     // one of ':', '=', '-', '>', '@'
 )
 
-// kinds says for each byte what to look for there. Letters that no known prefix begins with are plain.
+// kinds says what each byte can be.
 var kinds = func() (t [256]uint8) {
 	for c := range t {
-		switch {
-		case len(prefixes[c]) > 0:
-			t[c] = letter
-		case c >= '0' && c <= '9':
-			t[c] = digit
+		if isWord(byte(c)) {
+			t[c] |= inWord
 		}
-	}
-	for _, c := range "bB" {
-		t[c] = letter // bearer, basic
+		if seconds[c] != 0 {
+			t[c] |= first
+		}
+		if isDigit(byte(c)) {
+			t[c] |= digit
+		}
 	}
 	for _, c := range ":=->@" {
 		t[c] = mark
@@ -30,32 +30,59 @@ var kinds = func() (t [256]uint8) {
 	return t
 }()
 
+// seconds has a bit for each byte that can follow the first one of a known prefix.
+var seconds = func() (bits [256]uint32) {
+	for c, list := range prefixes {
+		for _, p := range list {
+			bits[c] |= 1 << (p.text[1] & 31)
+		}
+	}
+	for _, c := range "bB" { // bearer, basic
+		bits[c] |= 1<<('e'&31) | 1<<('a'&31)
+	}
+	return bits
+}()
+
 // find returns the first secret of s that begins at from or later.
 func find(s string, from int) (cut, bool) {
+	before := uint8(0)
+	if from > 0 {
+		before = kinds[s[from-1]]
+	}
 	for i := from; i < len(s); i++ {
 		kind := kinds[s[i]]
-		if kind == plain {
+		if kind <= inWord {
+			before = kind
 			continue
 		}
-		var c cut
-		var ok bool
-		switch {
-		case kind == mark:
-			c, ok = findMark(s, i)
-		case i > 0 && isWord(s[i-1]):
-			continue // inside a word
-		case kind == letter:
-			if c, ok = findToken(s, i); !ok {
-				c, ok = findScheme(s, i)
-			}
-		default:
-			if c, ok = findCard(s, i); !ok {
-				i = skipDigits(s, i) - 1
-			}
+		beginsWord := before&inWord == 0
+		before = kind
+		if kind != mark && !beginsWord {
+			continue
 		}
+		c, ok := findAt(s, i, kind)
 		if ok && c.from >= from && s[c.from:c.to] != Mark {
 			return c, true
 		}
+	}
+	return cut{}, false
+}
+
+// findAt looks for a secret that the byte at i, of the given kind, gives away.
+func findAt(s string, i int, kind uint8) (cut, bool) {
+	if kind == mark {
+		return findMark(s, i)
+	}
+	if kind&first != 0 && i+1 < len(s) && seconds[s[i]]&(1<<(s[i+1]&31)) != 0 {
+		if c, ok := findToken(s, i); ok {
+			return c, true
+		}
+		if s[i]|0x20 == 'b' {
+			return findScheme(s, i)
+		}
+	}
+	if kind&digit != 0 {
+		return findCard(s, i)
 	}
 	return cut{}, false
 }

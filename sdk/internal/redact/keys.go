@@ -7,23 +7,37 @@ import "strings"
 
 // A key is read as words: "dbPassword", "db_password", "DB-PASSWORD" and "db.password" are all "db", "password".
 
-// nouns are the words that make a key secret wherever they stand in it.
-var nouns = set("password", "passwords", "passwd", "pwd", "passphrase", "passcode", "secret", "secrets", "token",
-	"authorization", "cookie", "cookies", "credential", "credentials", "creds", "dsn", "jwt", "cvv", "cvc", "ssn",
-	"otp", "apikey", "apikeys", "accesskey", "accountkey", "privatekey", "secretkey", "signingkey", "encryptionkey",
-	"masterkey", "connectionstring", "connstring", "connstr", "sessionid", "sessid", "jsessionid", "phpsessid", "pgpass")
+// isNoun says whether word makes a key secret wherever it stands in it.
+func isNoun(word []byte) bool {
+	switch string(word) {
+	case "password", "passwords", "passwd", "pwd", "passphrase", "passcode", "pgpass", "secret", "secrets", "token",
+		"authorization", "cookie", "cookies", "credential", "credentials", "creds", "jwt", "cvv", "cvc", "ssn", "otp",
+		"apikey", "apikeys", "accesskey", "accountkey", "privatekey", "secretkey", "signingkey", "encryptionkey", "masterkey",
+		"dsn", "connectionstring", "connstring", "connstr", "sessionid", "sessid", "jsessionid", "phpsessid":
+		return true
+	}
+	return false
+}
 
 // endings make a word secret that ends in them, as in "authtoken" and "dbpassword".
 var endings = []string{"password", "passwd", "passphrase", "secret", "token", "apikey", "accesskey", "privatekey", "credentials"}
 
-// pairs are two neighbouring words that are secret together only.
-var pairs = map[string]map[string]bool{
-	"key":       set("api", "access", "private", "account", "secret", "signing", "encryption", "master", "license", "storage"),
-	"keys":      set("api", "access", "private", "secret", "signing", "encryption"),
-	"string":    set("connection", "conn"),
-	"str":       set("connection", "conn"),
-	"id":        set("session"),
-	"signature": set("amz", "goog", "access"),
+// isPair says whether two neighbouring words are secret together.
+func isPair(first, second []byte) bool {
+	switch string(second) {
+	case "key", "keys":
+		switch string(first) {
+		case "api", "access", "private", "account", "secret", "signing", "encryption", "master", "license", "storage":
+			return true
+		}
+	case "string", "str":
+		return string(first) == "connection" || string(first) == "conn"
+	case "id":
+		return string(first) == "session"
+	case "signature":
+		return string(first) == "amz" || string(first) == "goog" || string(first) == "access"
+	}
+	return false
 }
 
 // aspects are words about a secret rather than the secret: "token_bucket", "password.length".
@@ -96,8 +110,10 @@ func telling(k string, i int) bool {
 		return before(2) == 'k'
 	case 'p': // otp, pgpass; not http, output
 		return before(1) != 't' || before(2) == 'o'
-	default:
-		return true
+	case 'n': // connection, dsn, ssn, signature; not channel
+		return before(1) != 'n' || before(2) == 'o'
+	default: // a dot shares its place in bigrams with a letter
+		return isWord(k[i]) && !isDigit(k[i])
 	}
 }
 
@@ -123,7 +139,7 @@ func judge(prefix, k string) bool {
 		switch {
 		case secret && aspects[string(word)]:
 			return false
-		case nouns[string(word)] || pairs[string(word)][string(previous)] || hasEnding(word):
+		case isNoun(word) || isPair(previous, word) || hasEnding(word):
 			secret = true
 		}
 		previous = word
