@@ -66,7 +66,11 @@ type Traces struct {
 type Logging struct {
 	Level  string // "error", "warn", "info" (default), "debug" or "trace"
 	Format string // "json" (default) or "pretty"
-	Output string // "stdout" (default), "stderr" or the path of a file to append to
+	Output string // "stdout" (default), "stderr" or the path of a file to append to, reopened on SIGHUP
+
+	// PerSite is how many records per second one line of code may write at one level, and as many at once;
+	// default 100, negative for no limit. The next record it may write says how many were "suppressed".
+	PerSite float64
 }
 
 const (
@@ -76,6 +80,7 @@ const (
 	defaultPerQuery    = 10
 	defaultTotal       = 100
 	defaultMaxLinks    = 32
+	defaultPerSite     = 100
 )
 
 // DefaultConfig returns the configuration that the zero Config stands for, with every default spelled out.
@@ -96,6 +101,7 @@ func (c Config) withDefaults() Config {
 	c.Logging.Level = or(c.Logging.Level, "info")
 	c.Logging.Format = or(c.Logging.Format, "json")
 	c.Logging.Output = or(c.Logging.Output, "stdout")
+	c.Logging.PerSite = or(c.Logging.PerSite, defaultPerSite)
 	return c
 }
 

@@ -185,6 +185,7 @@ max_links = 8
 level = "debug"
 format = "pretty"
 output = "stderr"
+per_site = 7.5
 
 [engine]
 threads = 4
@@ -198,7 +199,7 @@ threads = 4
 		},
 		Metrics: telemetry.Metrics{Interval: time.Second},
 		Traces:  telemetry.Traces{PerQuery: 2.5, Total: 50, MaxLinks: 8},
-		Logging: telemetry.Logging{Level: "debug", Format: "pretty", Output: "stderr"},
+		Logging: telemetry.Logging{Level: "debug", Format: "pretty", Output: "stderr", PerSite: 7.5},
 		Level:   telemetry.Detail,
 	}, cfg)
 }

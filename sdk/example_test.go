@@ -63,5 +63,5 @@ func ExampleLoadTOML() {
 	fmt.Println(err)
 	// Output:
 	// orders 5s json
-	// testdata/typo.toml:2: unknown key logging.levl, keys of [logging] are level, format, output
+	// testdata/typo.toml:2: unknown key logging.levl, keys of [logging] are level, format, output, per_site
 }

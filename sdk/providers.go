@@ -29,10 +29,10 @@ type providers struct {
 	abandon    context.CancelFunc // ends exporter calls that are still running
 }
 
-func newProviders(ctx context.Context, s settings, producer sdkmetric.Producer, sink *errorSink) (providers, error) {
+func newProviders(ctx context.Context, s settings, producer sdkmetric.Producer, sink *errorSink, lost *losses) (providers, error) {
 	service := s.cfg.Service
 	service.InstanceID = or(service.InstanceID, newInstanceID())
-	res, err := newResource(ctx, service, s.attributes)
+	res, err := newResource(ctx, service, s.attributes, lost)
 	if err != nil {
 		sink.report(fmt.Errorf("could not detect all resource attributes: %w", err))
 	}
@@ -41,7 +41,7 @@ func newProviders(ctx context.Context, s settings, producer sdkmetric.Producer, 
 		return providers{}, err
 	}
 	stopped, abandon := context.WithCancel(context.WithoutCancel(ctx))
-	g := guard{errors: sink, stopped: stopped}
+	g := guard{errors: sink, losses: lost, stopped: stopped}
 	return providers{
 		metrics:    newMeterProvider(s, res, producer, metricGuard{e.Metrics, g}),
 		traces:     newTracerProvider(res, spanGuard{e.Spans, g}),

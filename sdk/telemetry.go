@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/export"
+	"github.com/eventflux-io/eventflux-otel/sdk/internal/redact"
 	"github.com/eventflux-io/eventflux-otel/sdk/propagate"
 )
 
@@ -32,7 +32,8 @@ type SDK struct {
 
 	handler   slog.Handler
 	logger    *slog.Logger
-	output    io.Closer // the log file, if there is one
+	local     localLog
+	losses    losses
 	errors    *errorSink
 	providers providers
 	runtime   bindings
@@ -59,7 +60,8 @@ func Start(ctx context.Context, cfg Config, opts ...Option) (*SDK, error) {
 		err = sdk.startExport(ctx, s)
 	}
 	if err != nil {
-		return sdk, fmt.Errorf("could not start telemetry, nothing is exported: %w", err)
+		err, _ = redact.Error(fmt.Errorf("could not start telemetry, nothing is exported: %w", err))
+		return sdk, err
 	}
 	return sdk, nil
 }
@@ -82,14 +84,15 @@ func (s *SDK) startExport(ctx context.Context, set settings) error {
 		s.errors.report(fmt.Errorf("could not read metric %s: its function panicked: %v", metric, p))
 	}
 	registry := export.NewRegistry(instrumentation.Scope{Name: scopeName, Version: Version}, onPanic, families()...)
-	providers, err := newProviders(ctx, set, registry, s.errors)
+	registry.Rewrite = s.losses.metricAttribute
+	providers, err := newProviders(ctx, set, registry, s.errors, &s.losses)
 	if err != nil {
 		return err
 	}
 	s.providers, s.registry = providers, registry
 	s.tracer = providers.traces.Tracer(scopeName, trace.WithInstrumentationVersion(Version))
 	s.bucket.setRate(set.cfg.Traces.Total)
-	s.teeLogs(providers.logs)
+	s.teeLogs(providers.logs, set.cfg.Logging)
 	s.bindRuntime()
 	if set.globals {
 		providers.setGlobals(s.errors)

@@ -12,7 +12,7 @@ import (
 )
 
 // Secret is a text that no logger, formatter or encoder shows: all of them get "***". Only Reveal and a conversion
-// to string give it away. The zero Secret is legal, and hidden like any other.
+// to string give it away, and encoding/json does if it is the key of a map. The zero Secret is legal, and hidden like any other.
 type Secret string
 
 // Reveal returns the secret itself.

@@ -17,6 +17,9 @@ import (
 // Registry holds the series of a fixed list of families. Binding and releasing lock it; recording does not.
 // All methods are safe for concurrent use.
 type Registry struct {
+	// Rewrite is applied to every attribute that is bound, if it is not nil. Set it before the first binding.
+	Rewrite func(attribute.KeyValue) attribute.KeyValue
+
 	scope    instrumentation.Scope
 	families []*Family
 	onPanic  func(metric string, recovered any)
@@ -62,6 +65,12 @@ func (r *Registry) Func(f *Family, read func() float64, attrs ...attribute.KeyVa
 }
 
 func (r *Registry) bind(f *Family, attrs []attribute.KeyValue, rd *reader) *series {
+	if r.Rewrite != nil {
+		attrs = slices.Clone(attrs)
+		for i, kv := range attrs {
+			attrs[i] = r.Rewrite(kv)
+		}
+	}
 	set := attribute.NewSet(attrs...)
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 )
 
 // JSON is String for a JSON document, which stays one: the value of a secret key becomes the string Mark, other
-// strings pass String, also those that are base64 of text. prefix is as in KeyIn. Everything else stays as it is
+// strings and keys pass String, also strings that are base64 of text. prefix is as in KeyIn. Everything else stays as it is
 // written. It returns doc itself if nothing is to be hidden.
 func JSON(prefix string, doc []byte) ([]byte, int) {
 	w := walker{in: doc, out: make([]byte, 0, len(doc))}
@@ -35,12 +35,17 @@ func (w *walker) value(prefix string) {
 	switch w.peek() {
 	case '{':
 		w.members('}', func() {
-			key := w.text()
-			w.keep(w.at + len(key))
+			raw := w.text()
+			key := unquote(raw)
+			if clean, n := String(key); n > 0 {
+				w.replace(len(raw), clean, n)
+			} else {
+				w.keep(w.at + len(raw))
+			}
 			w.space()
 			w.keep(w.at + 1) // ':'
 			w.space()
-			w.member(prefix, unquote(key))
+			w.member(prefix, key)
 		})
 	case '[':
 		w.members(']', func() { w.value(prefix) })
@@ -64,14 +69,14 @@ func (w *walker) member(prefix, key string) {
 	}
 	start, out, n := w.at, len(w.out), w.n
 	w.value("") // to find its end
-	if value := w.in[start:min(w.at, len(w.in))]; Revealing(value) {
+	if value := w.in[start:min(w.at, len(w.in))]; revealingJSON(value) {
 		w.out, w.n = append(w.out[:out], '"'), n+1
 		w.out = append(append(w.out, Mark...), '"')
 	}
 }
 
-// Revealing says whether a JSON value can hold a secret: whether it is something and not only a yes or no.
-func Revealing(value []byte) bool {
+// revealingJSON says whether a value can be a secret: whether it is something and not only a yes or no.
+func revealingJSON(value []byte) bool {
 	switch string(value) {
 	case "null", "true", "false", "\"\"", "[]", "{}", "\"" + Mark + "\"":
 		return false
