@@ -32,8 +32,10 @@ func findAssigned(s string, i int) (cut, bool) {
 	if !ok {
 		return cut{}, false
 	}
-	if s[i] == ':' && spaced > from && !quoted && v.from == spaced && prose(s, begin, key) && !random(s[v.from:v.to]) {
-		return cut{}, false // "could not read secret: permission denied"
+	if s[i] == ':' && spaced > from && !quoted && v.from == spaced && prose(s, begin, key) {
+		// "could not read secret: permission denied", as opposed to a header or something random
+		value := s[v.from:v.to]
+		return v, strings.Contains(value, " ") || random(value)
 	}
 	return v, true
 }

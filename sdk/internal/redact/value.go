@@ -80,7 +80,7 @@ func headerEnd(s string, i int, key string) int {
 			return wordEnd(s, next)
 		}
 	case isOneOf(scheme, "digest", "aws4-hmac-sha256"):
-		if length := strings.IndexAny(s[end:], "\r\n\"]"); length >= 0 {
+		if length := strings.IndexAny(s[end:], "\r\n"); length >= 0 {
 			return end + length
 		}
 		return len(s)

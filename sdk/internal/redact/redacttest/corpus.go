@@ -118,7 +118,7 @@ func Samples() []Sample {
 		one("password in a sentence", "wrong password: ", "hunter22", ""),
 		one("numeric password", "password=", "123456", " n=7"),
 		one("passphrase", "ssl.passphrase=", "correct-horse", " n=7"),
-		one("API key in a sentence", "API key: ", "abc-def", ""),
+		one("API key in a sentence", "API key: ", "abc1-def2", ""),
 		one("API key header", "X-Api-Key: ", "abcdef", "\nAccept: text"),
 		one("secrets in brackets", "credentials={", "user:ada pass:hunter22", "} n=7").but([]string{"n=7"}),
 		one("connection string", "connection_string=", "Server=db;Database=orders;User=ada;X=hunter22", ""),
