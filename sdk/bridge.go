@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/contrib/bridges/otelslog"
 	"go.opentelemetry.io/otel/log"
 
+	"github.com/eventflux-io/eventflux-otel/sdk/internal/redact"
 	"github.com/eventflux-io/eventflux-otel/sdk/logs"
 )
 
@@ -39,11 +40,30 @@ func (b *bridge) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle implements slog.Handler.
 func (b *bridge) Handle(ctx context.Context, r slog.Record) error {
+	rendered := false
+	r.Attrs(func(a slog.Attr) bool {
+		rendered = isRendered(a)
+		return !rendered
+	})
+	if rendered {
+		out := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+		r.Attrs(func(a slog.Attr) bool {
+			out.AddAttrs(structured(a))
+			return true
+		})
+		r = out
+	}
 	return b.next.Handle(ctx, r)
 }
 
 // WithAttrs implements slog.Handler.
 func (b *bridge) WithAttrs(attrs []slog.Attr) slog.Handler {
+	if slices.ContainsFunc(attrs, isRendered) {
+		attrs = slices.Clone(attrs)
+		for i, a := range attrs {
+			attrs[i] = structured(a)
+		}
+	}
 	if b.grouped {
 		return b.with(func(h slog.Handler) slog.Handler { return h.WithAttrs(attrs) })
 	}
@@ -82,4 +102,34 @@ func (b *bridge) retarget(target string) *bridge {
 		next.next = step(next.next)
 	}
 	return &next
+}
+
+// isRendered says whether a holds a value that the local log shows as JSON, or a group that may.
+func isRendered(a slog.Attr) bool {
+	switch a.Value.Kind() {
+	case slog.KindGroup:
+		return slices.ContainsFunc(a.Value.Group(), isRendered)
+	case slog.KindAny:
+		_, ok := a.Value.Any().(redact.Rendered)
+		return ok
+	default:
+		return false
+	}
+}
+
+// structured gives such a value the same shape in OTLP as it has locally: objects become maps, arrays lists.
+func structured(a slog.Attr) slog.Attr {
+	switch a.Value.Kind() {
+	case slog.KindGroup:
+		members := slices.Clone(a.Value.Group())
+		for i, m := range members {
+			members[i] = structured(m)
+		}
+		a.Value = slog.GroupValue(members...)
+	case slog.KindAny:
+		if r, ok := a.Value.Any().(redact.Rendered); ok {
+			a.Value = slog.AnyValue(r.Attribute())
+		}
+	}
+	return a
 }

@@ -75,7 +75,11 @@ type Traces struct {
 type Logging struct {
 	Level  string // "error", "warn", "info" (default), "debug" or "trace"
 	Format string // "json" (default) or "pretty"
-	Output string // "stdout" (default), "stderr" or the path of a file to append to
+	Output string // "stdout" (default), "stderr" or the path of a file to append to, reopened on SIGHUP
+
+	// PerSite is how many records per second one line of code may write at one level, and as many at once;
+	// default 100, negative for no limit. The next record it may write says how many were "suppressed".
+	PerSite float64
 }
 
 const (
@@ -88,6 +92,7 @@ const (
 	defaultMaxSeries   = 20_000
 	defaultPerMetric   = 2000                   // as OpenTelemetry's cardinality limit
 	defaultSlow        = 100 * time.Millisecond // the threshold of the alert HighQueryLatency
+	defaultPerSite     = 100
 )
 
 // DefaultConfig returns the configuration that the zero Config stands for, with every default spelled out.
@@ -111,6 +116,7 @@ func (c Config) withDefaults() Config {
 	c.Logging.Level = or(c.Logging.Level, "info")
 	c.Logging.Format = or(c.Logging.Format, "json")
 	c.Logging.Output = or(c.Logging.Output, "stdout")
+	c.Logging.PerSite = or(c.Logging.PerSite, defaultPerSite)
 	return c
 }
 

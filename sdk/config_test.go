@@ -190,6 +190,7 @@ profile_labels = true
 level = "debug"
 format = "pretty"
 output = "stderr"
+per_site = 7.5
 
 [engine]
 threads = 4
@@ -203,7 +204,7 @@ threads = 4
 		},
 		Metrics: telemetry.Metrics{Interval: time.Second, MaxSeries: 100, MaxSeriesPerMetric: 10},
 		Traces:  telemetry.Traces{PerQuery: 2.5, Total: 50, MaxLinks: 8, Slow: 250 * time.Millisecond},
-		Logging: telemetry.Logging{Level: "debug", Format: "pretty", Output: "stderr"},
+		Logging: telemetry.Logging{Level: "debug", Format: "pretty", Output: "stderr", PerSite: 7.5},
 		Level:   telemetry.Detail,
 
 		Profiling: true,

@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/internal/redact"
 )
 
 // quietPeriod is how long the default error handler stays silent after a line: a dead collector fails every
@@ -30,11 +32,12 @@ func newErrorSink(handle func(error)) *errorSink {
 	return &errorSink{handle: handle}
 }
 
-// report hands err to the handler. A nil sink or error does nothing.
+// report hands err to the handler, without secrets. A nil sink or error does nothing.
 func (e *errorSink) report(err error) {
 	if e == nil || err == nil {
 		return
 	}
+	err, _ = redact.Error(err)
 	e.mu.Lock()
 	e.count++
 	e.last = err

@@ -99,7 +99,7 @@ func ExampleLoadTOML() {
 	fmt.Println(err)
 	// Output:
 	// orders 5s json
-	// testdata/typo.toml:2: unknown key logging.levl, keys of [logging] are level, format, output
+	// testdata/typo.toml:2: unknown key logging.levl, keys of [logging] are level, format, output, per_site
 }
 
 // A worker's logger and context name its query; an ERROR record also leads to the trace of its batch.
@@ -110,7 +110,6 @@ func ExampleWorker_Logger() {
 	if err != nil {
 		fmt.Println(err)
 	}
-	defer sdk.Shutdown(ctx)
 	query := sdk.App("orders").Query("totals")
 	query.Input("Orders")
 	worker := query.Worker()
@@ -119,6 +118,7 @@ func ExampleWorker_Logger() {
 	worker.Logger().Error("bad row", "row", 2)
 	sdk.Logger().InfoContext(batch.Context(), "went on")
 	batch.End()
+	_ = sdk.Shutdown(ctx) // lines are written by a goroutine of the SDK
 
 	for line := range strings.Lines(log.String()) {
 		_, fields, _ := strings.Cut(line, `"target"`)

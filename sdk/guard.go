@@ -16,9 +16,10 @@ import (
 
 // guard stands between the OpenTelemetry SDK and the exporters. It keeps a panic from ending the process; it
 // reports failures to our sink, because returned ones would reach the process-wide OpenTelemetry error handler,
-// which belongs to the host; and it ends calls that outlive Shutdown, so that nothing is left running.
+// which belongs to the host; it takes out secrets; and it ends calls that outlive Shutdown, so that nothing is left running.
 type guard struct {
 	errors  *errorSink
+	losses  *losses
 	stopped context.Context //nolint:containedctx // the lifetime of the exporters, not of a call
 }
 
@@ -48,6 +49,8 @@ type spanGuard struct {
 }
 
 func (g spanGuard) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
+	spans, n := cleanSpans(spans)
+	g.losses.redacted.traces.Add(uint64(n)) //nolint:gosec // a count
 	g.run(ctx, "export traces", func(ctx context.Context) error { return g.SpanExporter.ExportSpans(ctx, spans) })
 	return nil
 }
@@ -91,6 +94,8 @@ type logGuard struct {
 }
 
 func (g logGuard) Export(ctx context.Context, records []sdklog.Record) error {
+	records, n := cleanRecords(records)
+	g.losses.hiddenInLogs(n)
 	g.run(ctx, "export logs", func(ctx context.Context) error { return g.Exporter.Export(ctx, records) })
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/log"
 
 	"github.com/eventflux-io/eventflux-otel/sdk/health"
+	"github.com/eventflux-io/eventflux-otel/sdk/logs"
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
@@ -33,8 +34,7 @@ func (s *SDK) logHealthLine(c health.Change, text string) {
 	if c.Worse() {
 		level = slog.LevelWarn
 	}
-	local := s.localHandler()
-	if !local.Enabled(ctx, level) {
+	if s.local.handler == nil || !s.local.handler.Enabled(ctx, level) {
 		return
 	}
 	line := slog.NewRecord(c.At, level, text, 0)
@@ -43,7 +43,7 @@ func (s *SDK) logHealthLine(c health.Change, text string) {
 		slog.String(string(semconv.HealthStateKey), c.To.String()),
 		slog.String(string(semconv.HealthPreviousStateKey), c.From.String()),
 	)
-	s.errors.guarded("write the local log", func() error { return local.Handle(ctx, line) })
+	s.errors.guarded("write the local log", func() error { return logs.Redact(s.local.handler, s.losses.hiddenInLogs).Handle(ctx, line) })
 }
 
 func (s *SDK) emitHealth(c health.Change, text string) {

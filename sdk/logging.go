@@ -6,9 +6,7 @@ package telemetry
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
 
 	"go.opentelemetry.io/otel/log"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
@@ -28,68 +26,26 @@ func (s *SDK) openLog(set settings) error {
 		opts.Level = level
 		opts.Format, err = logs.ParseFormat(set.cfg.Logging.Format)
 	}
-	out := set.logWriter
-	if out == nil {
-		var closer io.Closer
-		var openErr error
-		if out, closer, openErr = openOutput(set.cfg.Logging.Output); openErr != nil {
-			err = openErr
-		}
-		s.output = closer
+	out, openErr := s.local.open(set, s.errors)
+	if openErr != nil {
+		err = fmt.Errorf("give stdout, stderr or a writable path as log output: %w", openErr)
 	}
-	s.setHandler(logs.NewHandler(logWriter{out, s.errors}, opts))
+	s.local.start(out, opts, &s.losses, s.errors)
+	s.setHandler(s.local.handler, set.cfg.Logging)
 	return err
 }
 
-// openOutput opens "stdout", "stderr" or a file to append to. On error it still returns a writer.
-func openOutput(name string) (io.Writer, io.Closer, error) {
-	switch name {
-	case "stdout":
-		return os.Stdout, nil, nil
-	case "stderr":
-		return os.Stderr, nil, nil
-	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
-	if err != nil {
-		return os.Stdout, nil, fmt.Errorf("could not open the log output, give stdout, stderr or a writable path: %w", err)
-	}
-	return f, f, nil
-}
-
-// logWriter reports failed writes, which slog drops.
-type logWriter struct {
-	io.Writer
-
-	errors *errorSink
-}
-
-// Write never fails and never panics towards the logger: there is nobody there to handle it.
-func (w logWriter) Write(line []byte) (int, error) {
-	w.errors.guarded("write the local log", func() error {
-		_, err := w.Writer.Write(line)
-		return err
-	})
-	return len(line), nil
-}
-
 // teeLogs makes every record that the local log takes also go out over OTLP.
-func (s *SDK) teeLogs(provider log.LoggerProvider) {
-	s.local = s.handler
-	bridge := newBridge(provider, defaultTarget, s.handler)
-	s.setHandler(slog.NewMultiHandler(s.handler, bridge))
+func (s *SDK) teeLogs(provider log.LoggerProvider, cfg Logging) {
+	bridge := newBridge(provider, defaultTarget, s.local.handler)
+	s.setHandler(slog.NewMultiHandler(s.local.handler, bridge), cfg)
 }
 
-// localHandler returns the handler of the local log alone.
-func (s *SDK) localHandler() slog.Handler {
-	if s.local != nil {
-		return s.local
-	}
-	return s.handler
-}
-
-func (s *SDK) setHandler(h slog.Handler) {
-	s.handler = h
-	s.logger = slog.New(h)
+// setHandler makes h what records reach when they know their batch, after the limit and without their secrets: in
+// this order, because what is withheld need not be looked at.
+func (s *SDK) setHandler(h slog.Handler, cfg Logging) {
+	s.handler = newBatchHandler(logs.Limit(logs.Redact(h, s.losses.hiddenInLogs), cfg.PerSite, s.losses.withheld))
+	s.logger = slog.New(s.handler)
 }
 
 // severityText gives OTLP records the level names of the local log: the bridge would write TRACE as "DEBUG-4".

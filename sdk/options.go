@@ -80,7 +80,7 @@ func WithErrorHandler(f func(error)) Option {
 }
 
 // WithLogWriter makes loggers write to w instead of Logging.Output. Each record is one Write; writes do not
-// overlap. The SDK does not close w.
+// overlap. They happen on a goroutine of the SDK; ForceFlush and Shutdown wait for them. The SDK does not close w.
 func WithLogWriter(w io.Writer) Option {
 	return option(func(s settings) settings { s.logWriter = w; return s })
 }

@@ -123,6 +123,7 @@ func TestARecordAboutAnotherQueryGetsNothingOfTheContexts(t *testing.T) {
 	_, sdk, q, local := logging(t, 1)
 	other := sdk.App("orders").Query("q2")
 	other.Logger().InfoContext(q.Worker().Context(), "about q2")
+	flush(t, sdk)
 	assert.Equal(t, map[string]any{"query.id": "q2"}, lines(t, local)[0].Fields)
 }
 
@@ -133,6 +134,7 @@ func TestAWorkerBoundBeforeItsInputNamesTheStreamLater(t *testing.T) {
 	w.Logger().Info("before")
 	q.Input("Late")
 	w.Logger().Info("after")
+	flush(t, sdk)
 	all := lines(t, local)
 	assert.Equal(t, map[string]any{"query.id": "q3"}, all[0].Fields)
 	assert.Equal(t, map[string]any{"query.id": "q3", "stream.name": "Late"}, all[1].Fields)
@@ -152,6 +154,7 @@ func TestTheContextOfOneWorkersBatchSpeaksForTheNextWorker(t *testing.T) {
 		second.End()
 		first.End()
 	}
+	flush(t, sdk)
 	for _, l := range lines(t, local) {
 		assert.Equal(t, map[string]string{"first": "q1", "second": "q2"}[l.Message], l.Fields["query.id"])
 	}
@@ -169,6 +172,7 @@ func TestLoggersWorkWhileTelemetryIsOff(t *testing.T) {
 	w.Logger().Error("worker")
 	sdk.Logger().InfoContext(b.Context(), "batch")
 	b.End()
+	flush(t, sdk)
 	all := lines(t, &local)
 	require.Len(t, all, 3)
 	for _, l := range all {

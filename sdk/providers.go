@@ -31,15 +31,15 @@ type providers struct {
 	abandon    context.CancelFunc // ends exporter calls that are still running
 }
 
-func newProviders(ctx context.Context, s settings, e Exporters, producer sdkmetric.Producer, sink *errorSink) providers {
+func newProviders(ctx context.Context, s settings, e Exporters, producer sdkmetric.Producer, sink *errorSink, lost *losses) providers {
 	service := s.cfg.Service
 	service.InstanceID = or(service.InstanceID, newInstanceID())
-	res, err := newResource(ctx, service, s.attributes)
+	res, err := newResource(ctx, service, s.attributes, lost)
 	if err != nil {
 		sink.report(fmt.Errorf("could not detect all resource attributes: %w", err))
 	}
 	stopped, abandon := context.WithCancel(context.WithoutCancel(ctx))
-	g := guard{errors: sink, stopped: stopped}
+	g := guard{errors: sink, losses: lost, stopped: stopped}
 	p := providers{
 		spans:      newSpanProcessor(s.spanQueue, spanGuard{e.Spans, g}),
 		records:    newLogProcessor(s.logQueue, logGuard{e.Logs, g}),

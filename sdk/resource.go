@@ -22,7 +22,8 @@ const (
 
 // newResource builds the resource that metrics, traces and logs share. A detector that fails costs its attribute,
 // not the start: the error is for reporting only, the resource is always usable.
-func newResource(ctx context.Context, service Service, more []attribute.KeyValue) (*resource.Resource, error) {
+// Secrets in it are hidden.
+func newResource(ctx context.Context, service Service, more []attribute.KeyValue, lost *losses) (*resource.Resource, error) {
 	attrs := append([]attribute.KeyValue(nil), more...)
 	attrs = append(attrs, keyServiceName.String(service.Name), keyInstanceID.String(service.InstanceID))
 	if service.Version != "" {
@@ -38,7 +39,7 @@ func newResource(ctx context.Context, service Service, more []attribute.KeyValue
 		resource.WithTelemetrySDK(),
 		resource.WithHost(),
 		resource.WithProcessPID(),
-		resource.WithAttributes(attrs...),
+		resource.WithAttributes(lost.resourceAttributes(attrs)...),
 	)
 }
 

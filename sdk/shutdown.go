@@ -12,6 +12,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/log"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/internal/redact"
 )
 
 // defaultDeadline bounds Shutdown and ForceFlush for callers that set no deadline.
@@ -23,21 +25,24 @@ type shutdown struct {
 	err  error
 }
 
-// ForceFlush exports what has been recorded so far and reports the failures of doing so. It returns at ctx's
+// ForceFlush exports what has been recorded so far, writes the local log out, and reports the failures of doing so. It returns at ctx's
 // deadline (10s if it has none), even if an exporter hangs.
 func (s *SDK) ForceFlush(ctx context.Context) error {
-	if s == nil || s.registry == nil {
+	if s == nil {
 		return nil
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
+	if s.registry == nil {
+		return s.local.flush(ctx)
+	}
 	mark := s.errors.mark()
 	err := inParallel(ctx,
 		step{"flush metrics", s.providers.metrics.ForceFlush},
 		step{"flush traces", s.providers.traces.ForceFlush},
 		step{"flush logs", s.providers.logs.ForceFlush},
 	)
-	return errors.Join(err, s.errors.since(mark))
+	return errors.Join(err, s.local.flush(ctx), s.errors.since(mark))
 }
 
 // Shutdown makes Health shutting down, stops tracing, ends the health checks, exports what is left, says goodbye and closes the log file. The goodbye is a log event,
@@ -70,9 +75,7 @@ func (s *SDK) stop(ctx context.Context) error {
 		s.runtime.close()
 	}
 	err = errors.Join(err, <-ended)
-	if s.output != nil {
-		err = errors.Join(err, s.output.Close())
-	}
+	err, _ = redact.Error(errors.Join(err, s.local.close(ctx)))
 	return err
 }
 

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"time"
@@ -22,6 +21,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/cpushare"
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/export"
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/process"
+	"github.com/eventflux-io/eventflux-otel/sdk/internal/redact"
 	"github.com/eventflux-io/eventflux-otel/sdk/propagate"
 )
 
@@ -44,9 +44,9 @@ type SDK struct {
 	custom    customMetrics
 
 	handler   slog.Handler
-	local     slog.Handler // the handler without export; nil: handler is it
 	logger    *slog.Logger
-	output    io.Closer // the log file, if there is one
+	local     localLog
+	losses    losses
 	errors    *errorSink
 	providers providers
 	runtime   bindings
@@ -77,9 +77,9 @@ func Start(ctx context.Context, cfg Config, opts ...Option) (*SDK, error) {
 	if err == nil && s.cfg.Level != Off && !s.disabled {
 		err = sdk.startExport(ctx, s)
 	}
-	sdk.setHandler(newBatchHandler(sdk.handler))
 	if err != nil {
-		return sdk, fmt.Errorf("could not start telemetry, nothing is exported: %w", err)
+		err, _ = redact.Error(fmt.Errorf("could not start telemetry, nothing is exported: %w", err))
+		return sdk, err
 	}
 	return sdk, nil
 }
@@ -110,11 +110,11 @@ func (s *SDK) startExport(ctx context.Context, set settings) error {
 		return err
 	}
 	registry := s.newRegistry(set, e.Metrics)
-	providers := newProviders(ctx, set, e, registry, s.errors)
+	providers := newProviders(ctx, set, e, registry, s.errors, &s.losses)
 	s.providers, s.registry = providers, registry
 	s.tracer = providers.traces.Tracer(scopeName, trace.WithInstrumentationVersion(Version))
 	s.gates.open(set.cfg.Traces.Total)
-	s.teeLogs(providers.logs)
+	s.teeLogs(providers.logs, set.cfg.Logging)
 	s.bindRuntime()
 	s.bindHealth()
 	if set.globals {
@@ -133,6 +133,7 @@ func (s *SDK) newRegistry(set settings, e sdkmetric.Exporter) *export.Registry {
 		MaxSeries:          set.cfg.Metrics.MaxSeries,
 		MaxSeriesPerFamily: set.cfg.Metrics.MaxSeriesPerMetric,
 		Delta:              e.Temporality(sdkmetric.InstrumentKindCounter) == metricdata.DeltaTemporality,
+		Attribute:          s.losses.metricAttribute,
 		OnPanic: func(metric string, p any) {
 			s.errors.report(fmt.Errorf("could not read metric %s: its function panicked: %v", metric, p))
 		},

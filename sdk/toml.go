@@ -54,6 +54,8 @@ type loggingTable struct {
 	Level  logLevelText  `toml:"level"`
 	Format logFormatText `toml:"format"`
 	Output string        `toml:"output"`
+
+	PerSite float64 `toml:"per_site"`
 }
 
 // LoadTOML reads a configuration file with the tables [service], [telemetry] and [logging], all optional. What
@@ -89,7 +91,7 @@ func (f file) config() Config {
 		},
 		Metrics: Metrics{Interval: t.MetricInterval.value, MaxSeries: int(t.MaxSeries), MaxSeriesPerMetric: int(t.MaxPerMetric)},
 		Traces:  Traces{PerQuery: t.TracesPerQuery, Total: t.TracesTotal, MaxLinks: int(t.MaxLinks), Slow: t.SlowBatch.value},
-		Logging: Logging{Level: f.Logging.Level.value, Format: f.Logging.Format.value, Output: f.Logging.Output},
+		Logging: Logging{Level: f.Logging.Level.value, Format: f.Logging.Format.value, Output: f.Logging.Output, PerSite: f.Logging.PerSite},
 		Level:   t.Level,
 
 		Profiling: t.ProfileLabels,

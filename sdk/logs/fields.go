@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/internal/redact"
 )
 
 // appendAttr appends one attribute as a flat field, groups as dotted names. Every field ends with its separator:
@@ -84,6 +86,9 @@ func appendAny(buf []byte, v any) (out []byte) {
 			out = appendString(buf[:start], fmt.Sprintf("!PANIC: %v", p))
 		}
 	}()
+	if r, ok := v.(redact.Rendered); ok {
+		return append(buf, r.JSON...)
+	}
 	if err, ok := v.(error); ok {
 		if _, marshals := v.(json.Marshaler); !marshals {
 			return appendString(buf, err.Error())

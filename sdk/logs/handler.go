@@ -59,7 +59,7 @@ func NewHandler(w io.Writer, opts Options) slog.Handler {
 	if opts.Level == nil {
 		opts.Level = slog.LevelInfo
 	}
-	h := &handler{out: &output{w: w}, level: opts.Level, target: opts.Target, render: appendJSON}
+	h := &handler{out: newOutput(w), level: opts.Level, target: opts.Target, render: appendJSON}
 	if opts.Format == Pretty {
 		h.render = appendPretty
 	}
@@ -69,8 +69,23 @@ func NewHandler(w io.Writer, opts Options) slog.Handler {
 
 // output is what derived handlers share.
 type output struct {
-	mu sync.Mutex
-	w  io.Writer
+	mu    sync.Mutex
+	write func(level slog.Level, line []byte) error
+}
+
+// leveled is a writer that wants to know how important a line is.
+type leveled interface {
+	WriteLevel(level slog.Level, line []byte) error
+}
+
+func newOutput(w io.Writer) *output {
+	if l, ok := w.(leveled); ok {
+		return &output{write: l.WriteLevel}
+	}
+	return &output{write: func(_ slog.Level, line []byte) error {
+		_, err := w.Write(line)
+		return err
+	}}
 }
 
 // handler is immutable after construction; With calls return changed copies.
@@ -119,8 +134,7 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 
 	h.out.mu.Lock()
 	defer h.out.mu.Unlock()
-	_, err := h.out.w.Write(buf)
-	return err
+	return h.out.write(r.Level, buf)
 }
 
 // WithAttrs implements slog.Handler. The attributes are rendered here, once.

@@ -1,0 +1,53 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Error returns err if its text holds no secret. Otherwise it returns an error with the redacted text, which
+// errors.Is still recognises, but which cannot be unwrapped: the text would be found inside. Text that cannot be
+// had, because Error panics, is named in its place.
+func Error(err error) (error, int) { //nolint:revive // the error is the value here, not the outcome
+	if err == nil {
+		return nil, 0
+	}
+	text, ok := Text(err)
+	clean, n := String(text)
+	if ok && n == 0 {
+		return err, 0
+	}
+	return hidden{text: clean, cause: err}, n
+}
+
+// Text returns err.Error(). It is false if that panics; the text says so then.
+func Text(err error) (text string, ok bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			text, ok = fmt.Sprintf("!PANIC: %v", p), false
+		}
+	}()
+	return err.Error(), true
+}
+
+// hidden is an error with another text.
+type hidden struct {
+	text  string
+	cause error
+}
+
+func (h hidden) Error() string        { return h.text }
+func (h hidden) String() string       { return h.text }
+func (h hidden) GoString() string     { return h.text }
+func (h hidden) Is(target error) bool { return errors.Is(h.cause, target) }
+
+// ErrorType names the type of the original error for exception.type.
+func (h hidden) ErrorType() string {
+	if typed, ok := h.cause.(interface{ ErrorType() string }); ok { //nolint:errorlint // the outermost type, not any inside
+		return typed.ErrorType()
+	}
+	return fmt.Sprintf("%T", h.cause)
+}
