@@ -137,7 +137,11 @@ func (b Batch) span(stage Stage, attrs []attribute.KeyValue) Span {
 	}
 	top := Span{label: w.topLabel()}
 	if w.root != nil {
-		top.in = &tracing{near: w.root, query: w.query, count: w.count}
+		if w.top == nil {
+			w.top = &tracing{near: w.root, ctx: b.ctx, query: w.query}
+		}
+		w.top.count = w.count
+		top.in = w.top
 	}
 	return top.begin(stage, attrs)
 }

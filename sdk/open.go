@@ -87,7 +87,7 @@ func (w *Worker) finish() {
 	}
 	if w.root != nil {
 		w.root.End()
-		w.root = nil
+		w.root, w.top = nil, nil
 	}
 	if w.labels != nil {
 		w.leaveLabel()

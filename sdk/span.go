@@ -20,9 +20,10 @@ type Span struct {
 
 // tracing is what a Span needs to know about its trace.
 type tracing struct {
-	near     trace.Span // this span or the nearest ancestor that is recorded
-	recorded bool       // near is this span
-	query    *Query     // nil if the span is not part of a batch
+	near     trace.Span      // this span or the nearest ancestor that is recorded
+	ctx      context.Context //nolint:containedctx // where near's children begin; they are begun without one
+	recorded bool            // near is this span
+	query    *Query          // nil if the span is not part of a batch
 	count    int
 	result   bool // reports its success in the attribute result
 }
@@ -39,22 +40,25 @@ func (s Span) Span(stage Stage, attrs ...attribute.KeyValue) Span {
 func (s Span) begin(stage Stage, attrs []attribute.KeyValue) Span {
 	child := Span{in: s.in, label: s.label.inside(stage)}
 	if s.in != nil && s.in.query != nil {
-		child.in = s.in.child(stage, slices.Clone(attrs))
+		child.in = s.in.child(stage, attrs)
 	}
 	return child
 }
 
 // child begins a span in the trace. If its level is not recorded, the result passes on the ancestor.
 func (t *tracing) child(stage Stage, given []attribute.KeyValue) *tracing {
-	child := &tracing{near: t.near, query: t.query, count: t.count}
+	child := &tracing{near: t.near, ctx: t.ctx, query: t.query, count: t.count}
 	shape, sdk := stage.shape(), t.query.app.sdk
 	if shape.leaf && sdk.level != Detail {
 		return child
 	}
 	attrs := shape.attributes(t.query, t.count, given)
-	ctx := trace.ContextWithSpan(context.Background(), t.near)
-	_, child.near = sdk.tracer.Start(ctx, shape.spanName(attrs),
-		trace.WithSpanKind(or(shape.kind, trace.SpanKindInternal)), trace.WithAttributes(attrs...))
+	name, with := shape.spanName(attrs), trace.WithAttributes(attrs...)
+	if shape.kind == trace.SpanKindUnspecified {
+		child.ctx, child.near = sdk.tracer.Start(t.ctx, name, with)
+	} else {
+		child.ctx, child.near = sdk.tracer.Start(t.ctx, name, with, trace.WithSpanKind(shape.kind))
+	}
 	child.recorded = true
 	return child
 }

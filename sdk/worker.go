@@ -37,6 +37,7 @@ type Worker struct {
 	spans    bool       // Span has something to do: the batch is traced or labelled
 	sequence uint64     // tells a Batch value of an earlier Begin from the open one
 	root     trace.Span // nil if the batch is not traced
+	top      *tracing   // of root, once a stage began
 	started  time.Duration
 	limit    time.Duration // a latency from here on needs more than an observation
 	count    int
