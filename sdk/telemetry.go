@@ -40,6 +40,7 @@ type SDK struct {
 	tracer    trace.Tracer     // nil: nothing is traced
 	gates     gates
 	decisions decisions
+	collected openQueries
 	cpu       *cpushare.Ledger
 	custom    customMetrics
 
