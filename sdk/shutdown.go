@@ -71,7 +71,7 @@ func (s *SDK) stop(ctx context.Context) error {
 		s.providers.abandon()
 		s.runtime.close()
 	}
-	err, _ = redact.Error(errors.Join(err, s.local.close(ctx)))
+	_, err = redact.Error(errors.Join(err, s.local.close(ctx)))
 	return err
 }
 

@@ -193,3 +193,25 @@ func BenchmarkProduce1000Series(b *testing.B) {
 		_, _ = r.Produce(context.Background())
 	}
 }
+
+func TestAttributesAreRewrittenWhenTheyAreBound(t *testing.T) {
+	r := newRegistry(nil)
+	r.Rewrite = func(kv attribute.KeyValue) attribute.KeyValue {
+		if kv.Key == "secret" {
+			return kv.Key.String("***")
+		}
+		return kv
+	}
+	attrs := []attribute.KeyValue{attribute.String("secret", "a"), attribute.String("k", "v")}
+	total, _ := r.Counter(requests, attrs...)
+	total.Add(1)
+	same, _ := r.Counter(requests, attribute.String("secret", "b"), attribute.String("k", "v"))
+	same.Add(1)
+	point := sum(t, produce(t, r)["requests"])
+	if got, _ := point.Attributes.Value("secret"); got.AsString() != "***" || point.Value != 2 {
+		t.Errorf("secret = %q, value = %d", got.AsString(), point.Value)
+	}
+	if attrs[0].Value.AsString() != "a" {
+		t.Error("the caller's attributes were written to")
+	}
+}
