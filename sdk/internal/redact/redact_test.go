@@ -164,7 +164,6 @@ func TestAMegabyteTakesNoTime(t *testing.T) {
 		text := strings.Repeat(unit, size/len(unit))
 		began := time.Now()
 		redact.String(text)
-		t.Log(unit, time.Since(began))
 		assert.Less(t, time.Since(began), 5*time.Second, unit)
 	}
 }

@@ -98,8 +98,11 @@ var prefixes = func() (t [256][]prefix) {
 // jwtPrefix is '{"' in base64, with which the header of a JSON web token begins.
 const jwtPrefix = "eyJ"
 
-// decisive is how much of a token is looked at to tell that it is one. It fits the header of a JSON web token.
-const decisive = 1024
+// decisive is how much of a token is looked at to tell that it is one; of a JSON web token it must have the header.
+const (
+	decisive    = 128
+	decisiveJWT = 1024
+)
 
 // findToken looks for a token with a known prefix at i. The prefix goes with it, but not a host name.
 func findToken(s string, i int) (cut, bool) {
@@ -115,7 +118,11 @@ func findToken(s string, i int) (cut, bool) {
 				from = body
 			}
 		}
-		window := s[:min(len(s), body+decisive)]
+		limit := decisive
+		if p.text == jwtPrefix {
+			limit = decisiveJWT
+		}
+		window := s[:min(len(s), body+limit)]
 		end := skip(window, body, in)
 		for end > body && (s[end-1] == '.' || s[end-1] == '-') {
 			end-- // punctuation behind the token
