@@ -79,7 +79,7 @@ func Start(ctx context.Context, cfg Config, opts ...Option) (*SDK, error) {
 		err = sdk.startExport(ctx, s)
 	}
 	if err != nil {
-		err, _ = redact.Error(fmt.Errorf("could not start telemetry, nothing is exported: %w", err))
+		_, err = redact.Error(fmt.Errorf("could not start telemetry, nothing is exported: %w", err))
 		return sdk, err
 	}
 	return sdk, nil
