@@ -65,17 +65,18 @@ type metricGuard struct {
 	guard
 }
 
-// Export reports no failure when the reader itself cancelled the call: it does so to an export that is under way
-// when Shutdown begins, and then exports the same cumulative values once more.
-func (g metricGuard) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
+// Export returns the error of a call that was cancelled, and does not report it: the reader cancels the export that
+// is under way when Shutdown begins, and then makes it again.
+func (g metricGuard) Export(ctx context.Context, rm *metricdata.ResourceMetrics) (interrupted error) {
 	g.run(ctx, "export metrics", func(call context.Context) error {
 		err := g.Exporter.Export(call, rm)
 		if errors.Is(ctx.Err(), context.Canceled) {
+			interrupted = err
 			return nil
 		}
 		return err
 	})
-	return nil
+	return interrupted
 }
 
 func (g metricGuard) ForceFlush(ctx context.Context) error {

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
+	"github.com/eventflux-io/eventflux-otel/sdk/internal/reader"
 	"github.com/eventflux-io/eventflux-otel/sdk/propagate"
 )
 
@@ -46,7 +47,7 @@ func newProviders(ctx context.Context, s settings, e Exporters, producer sdkmetr
 		instanceID: service.InstanceID,
 		abandon:    abandon,
 	}
-	p.metrics = newMeterProvider(s, res, producer, metricGuard{e.Metrics, g})
+	p.metrics = newMeterProvider(s, res, producer, metricGuard{e.Metrics, g}, sink)
 	p.traces = newTracerProvider(res, p.spans)
 	p.logs = newLoggerProvider(res, p.records)
 	return p
@@ -74,13 +75,13 @@ func (s settings) newExporters(ctx context.Context) (e Exporters, err error) {
 	return e, nil
 }
 
-func newMeterProvider(s settings, res *resource.Resource, producer sdkmetric.Producer, e sdkmetric.Exporter) *sdkmetric.MeterProvider {
-	reader := sdkmetric.NewPeriodicReader(e,
-		sdkmetric.WithInterval(s.cfg.Metrics.Interval),
-		sdkmetric.WithProducer(producer),
-		sdkmetric.WithMaxExportBatchSize(maxPointsPerExport),
-	)
-	return sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithResource(res))
+// newMeterProvider reads with a reader of ours: the one of OpenTelemetry reports to the process-wide error handler,
+// which is the host's, does not survive a panic, and does not keep the deadline of Shutdown.
+func newMeterProvider(s settings, res *resource.Resource, producer sdkmetric.Producer, e sdkmetric.Exporter, sink *errorSink) *sdkmetric.MeterProvider {
+	r := reader.New(reader.Options{
+		Interval: s.cfg.Metrics.Interval, Timeout: s.exportTimeout, MaxPoints: maxPointsPerExport, Failed: sink.report,
+	}, producer, e)
+	return sdkmetric.NewMeterProvider(sdkmetric.WithReader(r), sdkmetric.WithResource(res))
 }
 
 // newTracerProvider leaves the sampler to OTEL_TRACES_SAMPLER; without it every span that passes the token
