@@ -49,9 +49,11 @@ type spanGuard struct {
 }
 
 func (g spanGuard) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	spans, n := cleanSpans(spans)
-	g.losses.redacted.traces.Add(uint64(n))
-	g.run(ctx, "export traces", func(ctx context.Context) error { return g.SpanExporter.ExportSpans(ctx, spans) })
+	g.run(ctx, "export traces", func(ctx context.Context) error {
+		clean, n := cleanSpans(spans)
+		g.losses.redacted.traces.Add(uint64(n))
+		return g.SpanExporter.ExportSpans(ctx, clean)
+	})
 	return nil
 }
 
@@ -95,9 +97,11 @@ type logGuard struct {
 }
 
 func (g logGuard) Export(ctx context.Context, records []sdklog.Record) error {
-	records, n := cleanRecords(records)
-	g.losses.hiddenInLogs(n)
-	g.run(ctx, "export logs", func(ctx context.Context) error { return g.Exporter.Export(ctx, records) })
+	g.run(ctx, "export logs", func(ctx context.Context) error {
+		clean, n := cleanRecords(records)
+		g.losses.hiddenInLogs(n)
+		return g.Exporter.Export(ctx, clean)
+	})
 	return nil
 }
 

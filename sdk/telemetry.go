@@ -133,7 +133,7 @@ func (s *SDK) newRegistry(set settings, e sdkmetric.Exporter) *export.Registry {
 		Scope:              instrumentation.Scope{Name: scopeName, Version: Version},
 		MaxSeries:          set.cfg.Metrics.MaxSeries,
 		MaxSeriesPerFamily: set.cfg.Metrics.MaxSeriesPerMetric,
-		Delta:              e.Temporality(sdkmetric.InstrumentKindCounter) == metricdata.DeltaTemporality,
+		Delta:              metricGuard{e, guard{errors: s.errors}}.Temporality(sdkmetric.InstrumentKindCounter) == metricdata.DeltaTemporality,
 		Attribute:          s.losses.metricAttribute,
 		OnPanic: func(metric string, p any) {
 			s.errors.report(fmt.Errorf("could not read metric %s: its function panicked: %v", metric, p))
