@@ -5,6 +5,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.opentelemetry.io/otel"
@@ -28,6 +29,7 @@ type providers struct {
 	logs       *sdklog.LoggerProvider
 	spans      *spanProcessor
 	records    *logProcessor
+	flows      *flows
 	instanceID string
 	abandon    context.CancelFunc // ends exporter calls that are still running
 }
@@ -40,14 +42,16 @@ func newProviders(ctx context.Context, s settings, e Exporters, producer sdkmetr
 		sink.report(fmt.Errorf("could not detect all resource attributes: %w", err))
 	}
 	stopped, abandon := context.WithCancel(context.WithoutCancel(ctx))
-	g := guard{errors: sink, losses: lost, stopped: stopped}
+	f := &flows{}
+	guarding := func(f *flow) guard { return guard{errors: sink, losses: lost, flow: f, stopped: stopped} }
 	p := providers{
-		spans:      newSpanProcessor(s.spanQueue, spanGuard{e.Spans, g}),
-		records:    newLogProcessor(s.logQueue, logGuard{e.Logs, g}),
+		flows:      f,
+		spans:      newSpanProcessor(s.spanQueue, spanGuard{e.Spans, guarding(&f.traces)}),
+		records:    newLogProcessor(s.logQueue, logGuard{e.Logs, guarding(&f.logs)}),
 		instanceID: service.InstanceID,
 		abandon:    abandon,
 	}
-	p.metrics = newMeterProvider(s, res, producer, metricGuard{e.Metrics, g}, sink)
+	p.metrics = newMeterProvider(s, res, producer, metricGuard{e.Metrics, guarding(&f.metrics)}, sink)
 	p.traces = newTracerProvider(res, p.spans)
 	p.logs = newLoggerProvider(res, p.records)
 	return p
@@ -96,6 +100,22 @@ func newLoggerProvider(res *resource.Resource, p sdklog.Processor) *sdklog.Logge
 		sdklog.WithProcessor(p),
 		sdklog.WithResource(res),
 	)
+}
+
+// shutDownTraces ends the traces. When ctx has ended, the provider leaves its processor running: that is ended here.
+func (p providers) shutDownTraces(ctx context.Context) error {
+	if err := p.traces.Shutdown(ctx); err != nil {
+		return errors.Join(err, p.spans.Shutdown(ctx))
+	}
+	return nil
+}
+
+// shutDownLogs is the same for logs.
+func (p providers) shutDownLogs(ctx context.Context) error {
+	if err := p.logs.Shutdown(ctx); err != nil {
+		return errors.Join(err, p.records.Shutdown(ctx))
+	}
+	return nil
 }
 
 // setGlobals installs the providers process-wide.

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/log"
 
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/redact"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // defaultDeadline bounds Shutdown and ForceFlush for callers that set no deadline.
@@ -87,10 +88,10 @@ func (s *SDK) stopProviders(ctx context.Context) error {
 	defer cancel()
 	dataErr := inParallel(first,
 		step{"shut down metrics", s.providers.metrics.Shutdown},
-		step{"shut down traces", s.providers.traces.Shutdown},
+		step{"shut down traces", s.providers.shutDownTraces},
 	)
 	s.goodbye(ctx)
-	logErr := inParallel(ctx, step{"shut down logs", s.providers.logs.Shutdown})
+	logErr := inParallel(ctx, step{"shut down logs", s.providers.shutDownLogs})
 	return errors.Join(dataErr, logErr)
 }
 
@@ -104,7 +105,7 @@ func (s *SDK) goodbye(ctx context.Context) {
 	r.SetSeverity(log.SeverityInfo)
 	r.AddAttributes(
 		attribute.String("entity.type", "service.instance"),
-		attribute.Map("entity.id", keyInstanceID.String(s.providers.instanceID)),
+		attribute.Map("entity.id", semconv.ServiceInstanceIDKey.String(s.providers.instanceID)),
 		attribute.String("entity.delete.reason", "terminated"),
 	)
 	s.providers.logs.Logger(scopeName, log.WithInstrumentationVersion(Version)).Emit(context.WithoutCancel(ctx), r)

@@ -9,6 +9,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // Span is one stage of a batch. It is a value; the zero Span is not recorded and costs nothing. A Span belongs to
@@ -26,6 +28,7 @@ type tracing struct {
 	query    *Query          // nil if the span is not part of a batch
 	count    int
 	result   bool // reports its success in the attribute result
+	errors   *errorSink
 }
 
 // Span begins a child. Attributes given here win over the stage's standard ones. Leaf stages are recorded at
@@ -47,7 +50,7 @@ func (s Span) begin(stage Stage, attrs []attribute.KeyValue) Span {
 
 // child begins a span in the trace. If its level is not recorded, the result passes on the ancestor.
 func (t *tracing) child(stage Stage, given []attribute.KeyValue) *tracing {
-	child := &tracing{near: t.near, ctx: t.ctx, query: t.query, count: t.count}
+	child := &tracing{near: t.near, ctx: t.ctx, query: t.query, count: t.count, errors: t.errors}
 	shape, sdk := stage.shape(), t.query.app.sdk
 	if shape.leaf && sdk.level != Detail {
 		return child
@@ -85,7 +88,7 @@ func (s Span) Fail(err error) {
 	if s.in == nil || !s.in.recorded || err == nil {
 		return
 	}
-	failure{errorType: typeOf(err), err: err}.mark(s.in.near)
+	failure{errorType: typeOf(err), err: err}.mark(s.in.near, s.in.errors)
 	if s.in.result {
 		s.in.near.SetAttributes(resultFailure)
 	}
@@ -108,5 +111,5 @@ func (s Span) end() {
 // Retries returns the attribute that says how often an operation was repeated before it succeeded or was given
 // up, for Span.Set and for the beginning of a span.
 func Retries(n int) attribute.KeyValue {
-	return keyRetryCount.Int(n)
+	return semconv.RetryCountKey.Int(n)
 }

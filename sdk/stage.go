@@ -6,6 +6,8 @@ package telemetry
 import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // Stage is one kind of work inside a query. It decides the name, kind and standard attributes of a span.
@@ -58,9 +60,9 @@ var shapes = [...]shape{
 	StageStateUpdate: {name: "aggregation.state.update", work: "aggregation", query: true, count: true, leaf: true},
 	StageCompute:     {name: "aggregation.compute", work: "aggregation", query: true, leaf: true},
 	StageJoin:        {name: "join.process", processor: "join", query: true, count: true},
-	StageOutput:      {name: "output.emit", work: "output", nameKey: keyOutputStream, query: true, count: true, output: true},
+	StageOutput:      {name: "output.emit", work: "output", nameKey: semconv.OutputStreamKey, query: true, count: true, output: true},
 	StageFormat:      {name: "sink.format", work: "output", count: true, stream: true, leaf: true},
-	StageSend:        {name: "sink.send", work: "output", nameKey: keySinkType, kind: trace.SpanKindProducer, count: true, stream: true, leaf: true},
+	StageSend:        {name: "sink.send", work: "output", nameKey: semconv.SinkTypeKey, kind: trace.SpanKindProducer, count: true, stream: true, leaf: true},
 	StagePattern:     {name: "pattern.match", processor: "pattern", query: true, count: true},
 }
 
@@ -80,18 +82,18 @@ func (s shape) attributes(q *Query, count int, given []attribute.KeyValue) []att
 			set = append(set, kv)
 		}
 	}
-	add(s.query, keyQueryID.String(q.id))
-	add(s.count, keyEventCount.Int(count))
-	add(s.processor != "", keyProcessor.String(s.processor))
+	add(s.query, semconv.QueryIDKey.String(q.id))
+	add(s.count, semconv.EventCountKey.Int(count))
+	add(s.processor != "", semconv.ProcessorTypeKey.String(s.processor))
 	if s.window {
 		windowType, duration := q.window(given)
-		add(windowType != "", keyWindowType.String(windowType))
-		add(duration > 0, keyWindowDuration.Float64(duration.Seconds()))
+		add(windowType != "", semconv.WindowTypeKey.String(windowType))
+		add(duration > 0, semconv.WindowDurationKey.Float64(duration.Seconds()))
 	}
 	if s.output || s.stream {
 		stream := q.firstOutput()
-		add(s.output && stream != "", keyOutputStream.String(stream))
-		add(s.stream && stream != "", keyStreamName.String(stream))
+		add(s.output && stream != "", semconv.OutputStreamKey.String(stream))
+		add(s.stream && stream != "", semconv.StreamNameKey.String(stream))
 	}
 	return append(set, given...)
 }
