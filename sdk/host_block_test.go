@@ -18,35 +18,39 @@ import (
 	"go.uber.org/goleak"
 )
 
-// brokenBackend is something that telemetry is sent to and that does not take it.
+// brokenBackend is something that telemetry is sent to and that does not take it, until it is stopped.
 type brokenBackend struct {
 	name  string
-	begin func(t *testing.T) (endpoint string)
+	begin func(t *testing.T) (endpoint string, stop func())
 }
 
 var brokenBackends = []brokenBackend{
-	{"refuses connections", func(*testing.T) string { return "127.0.0.1:1" }},
-	{"never accepts", func(t *testing.T) string { return listen(t, nil) }},
-	{"accepts and never answers", func(t *testing.T) string {
+	{"refuses connections", func(*testing.T) (string, func()) { return "127.0.0.1:1", func() {} }},
+	{"never accepts", func(t *testing.T) (string, func()) { return listen(t, nil) }},
+	{"accepts and never answers", func(t *testing.T) (string, func()) {
 		return listen(t, func(c net.Conn, _ <-chan struct{}) { _, _ = io.Copy(io.Discard, c) })
 	}},
-	{"accepts and never reads", func(t *testing.T) string {
+	{"accepts and never reads", func(t *testing.T) (string, func()) {
 		return listen(t, func(_ net.Conn, over <-chan struct{}) { <-over })
 	}},
-	{"answers a byte at a time", func(t *testing.T) string { return listen(t, trickle) }},
-	{"has a name that no resolver answers for", func(t *testing.T) string {
-		whole := net.DefaultResolver
-		net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			<-ctx.Done()
-			return nil, ctx.Err()
-		}}
+	{"answers a byte at a time", func(t *testing.T) (string, func()) { return listen(t, trickle) }},
+	{"has a name that no resolver answers for", func(t *testing.T) (string, func()) {
+		whole, over := net.DefaultResolver, make(chan struct{})
 		t.Cleanup(func() { net.DefaultResolver = whole })
-		return "collector.example:4317"
+		net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-over:
+				return nil, net.ErrClosed
+			}
+		}}
+		return "collector.example:4317", func() { close(over) }
 	}},
 }
 
-// listen opens a port and serves its connections until the test is over; without serve nobody accepts them.
-func listen(t *testing.T, serve func(c net.Conn, over <-chan struct{})) string {
+// listen opens a port and serves its connections until it is stopped; without serve nobody accepts them.
+func listen(t *testing.T, serve func(c net.Conn, over <-chan struct{})) (endpoint string, stop func()) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	over := make(chan struct{})
@@ -59,12 +63,11 @@ func listen(t *testing.T, serve func(c net.Conn, over <-chan struct{})) string {
 			}
 		})
 	}
-	t.Cleanup(func() {
+	return listener.Addr().String(), func() {
 		_ = listener.Close()
 		close(over)
 		running.Wait()
-	})
-	return listener.Addr().String()
+	}
 }
 
 // trickle answers HTTP, very slowly.
@@ -143,19 +146,19 @@ func TestABrokenBackendCostsTheEngineNothing(t *testing.T) {
 	for _, backend := range brokenBackends {
 		for _, protocol := range []string{ProtocolGRPC, ProtocolHTTP} {
 			t.Run(protocol+" "+backend.name, func(t *testing.T) {
-				endpoint := backend.begin(t)
 				before := goleak.IgnoreCurrent()
+				endpoint, stop := backend.begin(t)
 				sdk, err := Start(t.Context(), everythingTraced(), WithEndpoint("http://"+endpoint), WithProtocol(protocol),
 					WithMetricInterval(10*time.Millisecond), WithLogWriter(io.Discard), WithErrorHandler(func(error) {}))
 				require.NoError(t, err)
 				assertUnhurt(t, sdk, 300*time.Millisecond)
-
-				spans, logged := sdk.providers.spans.queue, sdk.providers.records.queue
-				assert.LessOrEqual(t, spans.Len(), spans.Cap())
-				assert.LessOrEqual(t, logged.Len(), logged.Cap())
-				assert.Greater(t, spans.Dropped(), uint64(batches), "what does not fit is counted")
-				assert.Greater(t, logged.Dropped(), uint64(batches/2), "what does not fit is counted")
+				stop()
 				goleak.VerifyNone(t, before)
+
+				p := sdk.providers
+				assert.Equal(t, uint64(2*batches), p.spans.queue.Dropped()+p.flows.traces.failed.Load(), "every span is accounted for")
+				assert.Less(t, uint64(batches), p.records.queue.Dropped()+p.flows.logs.failed.Load(), "every record is accounted for")
+				assert.Zero(t, p.flows.traces.sent.Load()+p.flows.logs.sent.Load())
 			})
 		}
 	}
