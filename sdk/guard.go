@@ -70,9 +70,11 @@ type spanGuard struct {
 }
 
 func (g spanGuard) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	spans, n := cleanSpans(spans)
-	g.losses.redacted.traces.Add(uint64(n))
-	g.export(ctx, "export traces", len(spans), func(ctx context.Context) error { return g.SpanExporter.ExportSpans(ctx, spans) })
+	g.export(ctx, "export traces", len(spans), func(ctx context.Context) error {
+		clean, n := cleanSpans(spans)
+		g.losses.redacted.traces.Add(uint64(n))
+		return g.SpanExporter.ExportSpans(ctx, clean)
+	})
 	return nil
 }
 
@@ -86,17 +88,18 @@ type metricGuard struct {
 	guard
 }
 
-// Export reports no failure when the reader itself cancelled the call: it does so to an export that is under way
-// when Shutdown begins, and then exports the same cumulative values once more.
-func (g metricGuard) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
+// Export returns the error of a call that was cancelled, and does not report it: the reader cancels the export that
+// is under way when Shutdown begins, and then makes it again.
+func (g metricGuard) Export(ctx context.Context, rm *metricdata.ResourceMetrics) (interrupted error) {
 	g.export(ctx, "export metrics", countPoints(rm), func(call context.Context) error {
 		err := g.Exporter.Export(call, rm)
 		if errors.Is(ctx.Err(), context.Canceled) {
+			interrupted = err
 			return nil
 		}
 		return err
 	})
-	return nil
+	return interrupted
 }
 
 // countPoints counts the data points of an export.
@@ -140,9 +143,11 @@ type logGuard struct {
 }
 
 func (g logGuard) Export(ctx context.Context, records []sdklog.Record) error {
-	records, n := cleanRecords(records)
-	g.losses.hiddenInLogs(n)
-	g.export(ctx, "export logs", len(records), func(ctx context.Context) error { return g.Exporter.Export(ctx, records) })
+	g.export(ctx, "export logs", len(records), func(ctx context.Context) error {
+		clean, n := cleanRecords(records)
+		g.losses.hiddenInLogs(n)
+		return g.Exporter.Export(ctx, clean)
+	})
 	return nil
 }
 

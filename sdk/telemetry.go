@@ -134,7 +134,7 @@ func (s *SDK) newRegistry(set settings, e sdkmetric.Exporter) *export.Registry {
 		Scope:              instrumentation.Scope{Name: scopeName, Version: Version},
 		MaxSeries:          set.cfg.Metrics.MaxSeries,
 		MaxSeriesPerFamily: set.cfg.Metrics.MaxSeriesPerMetric,
-		Delta:              e.Temporality(sdkmetric.InstrumentKindCounter) == metricdata.DeltaTemporality,
+		Delta:              metricGuard{e, guard{errors: s.errors}}.Temporality(sdkmetric.InstrumentKindCounter) == metricdata.DeltaTemporality,
 		Attribute:          s.losses.metricAttribute,
 		OnLimit: func(metric string) {
 			s.logger.Warn("metric reached its limit of series, new ones are counted as one", string(semconv.MetricNameKey), metric)
