@@ -31,6 +31,8 @@ type Server struct {
 
 	out     *junction.Junction
 	names   *event.Symbols
+	meter   *Meter
+	source  *telemetry.Source
 	senders senders
 	lis     net.Listener
 	grpc    *grpc.Server
@@ -40,13 +42,14 @@ type Server struct {
 }
 
 // Listen opens addr. Serve must follow, or Close.
-func Listen(addr string, out *junction.Junction, names *event.Symbols, counts *telemetry.Connections) (*Server, error) {
+func Listen(addr string, out *junction.Junction, names *event.Symbols, meter *Meter) (*Server, error) {
 	lis, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
-		out: out, names: names, lis: listener{lis, counts},
+		out: out, names: names, meter: meter, source: meter.app.Source(out.Name(), protocol),
+		lis:  listener{lis, meter.connections},
 		grpc: grpc.NewServer(grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingAfter / 2})),
 	}
 	linkpb.RegisterLinkServer(s.grpc, s)
@@ -79,6 +82,14 @@ func (s *Server) Close() error { return s.lis.Close() }
 
 // Send implements the service.
 func (s *Server) Send(ctx context.Context, m *linkpb.Message) (*linkpb.Ack, error) {
+	ack, err := s.take(ctx, m)
+	if err != nil {
+		s.meter.refused(err)
+	}
+	return ack, err
+}
+
+func (s *Server) take(ctx context.Context, m *linkpb.Message) (*linkpb.Ack, error) {
 	start := time.Now()
 	if m.GetStream() != s.out.Name() {
 		return nil, status.Errorf(codes.InvalidArgument, "this node has no stream %q to receive, only %s", m.GetStream(), s.out.Name())
