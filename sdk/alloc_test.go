@@ -76,6 +76,7 @@ func TestAnUnsampledBatchAllocatesNothing(t *testing.T) {
 	}); n != 0 {
 		t.Errorf("a batch with an error allocated %v times", n)
 	}
+	w.Close()
 	if got, want := in.total.Load(), int64(1001*64); got != want {
 		t.Errorf("processed = %d, want %d", got, want)
 	}

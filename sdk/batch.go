@@ -66,7 +66,7 @@ func (b Batch) processed(in *Input, n int) {
 		return
 	}
 	if in.index >= len(w.processed) {
-		w.grow()
+		w.grow(w.query)
 	}
 	w.processed[in.index].Add(int64(n))
 	if w.timer {
@@ -91,7 +91,7 @@ func (b Batch) emitted(out *Output, n int) {
 		return
 	}
 	if out.index >= len(w.emitted) {
-		w.grow()
+		w.grow(w.query)
 	}
 	w.emitted[out.index].Add(int64(n))
 }
@@ -170,22 +170,20 @@ func (b Batch) end() {
 	if w == nil {
 		return
 	}
-	latency := time.Since(w.epoch) - w.started
-	if sc := w.speaker.span.Swap(nil); sc == untraced && latency < w.limit {
-		w.query.latency.Observe(int64(latency))
-	} else {
-		w.endTraced(latency, sc)
+	now := time.Since(w.epoch)
+	if w.speaker.span.Load() == nil && now-w.started < w.limit {
+		w.finish(now, true)
+		return
 	}
-	w.finish()
+	w.finish(now, !w.endTraced(now-w.started, w.speaker.span.Swap(nil)))
 }
 
 // endTraced observes the latency of a batch that is or should be traced, so that the histogram points to the
-// trace.
-func (w *Worker) endTraced(latency time.Duration, sc *trace.SpanContext) {
+// trace. It reports whether there is one.
+func (w *Worker) endTraced(latency time.Duration, sc *trace.SpanContext) bool {
 	if w.root == nil {
 		if sc = w.promote(latency, sc); sc == nil {
-			w.query.latency.Observe(int64(latency))
-			return
+			return false
 		}
 	} else if w.timer {
 		w.root.SetAttributes(keyEventCount.Int(w.count))
@@ -193,4 +191,13 @@ func (w *Worker) endTraced(latency time.Duration, sc *trace.SpanContext) {
 	w.query.latency.ObserveExemplar(cells.Exemplar{
 		Value: int64(latency), Time: time.Now(), TraceID: sc.TraceID(), SpanID: sc.SpanID(),
 	})
+	return true
+}
+
+// Blocked says that the batch waited d for something else, such as room in the queue of another query. The time
+// counts in eventflux.query.blocked.time{query.id} and not in eventflux.query.busy.time.
+func (b Batch) Blocked(d time.Duration) {
+	if w := b.live(); w != nil && d > 0 {
+		w.waited += d
+	}
 }

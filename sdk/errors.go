@@ -37,7 +37,7 @@ func (e *errorSink) report(err error) {
 	if e == nil || err == nil {
 		return
 	}
-	err, _ = redact.Error(err)
+	_, err = redact.Error(err)
 	e.mu.Lock()
 	e.count++
 	e.last = err

@@ -18,11 +18,11 @@ func (q *Query) admitLate(now time.Duration) bool {
 	return q.late.take(int64(now)) && q.app.sdk.gates.late.take(int64(now))
 }
 
-// promote traces the open batch after the fact, as one root span. sc is untraced, or what a log record reserved.
+// promote traces the open batch after the fact, as one root span. sc is what a log record reserved, or nil.
 // It returns the root's span context, or nil if the buckets or the tracer refuse.
 func (w *Worker) promote(latency time.Duration, sc *trace.SpanContext) *trace.SpanContext {
 	sdk := w.query.app.sdk
-	reserved := sc != untraced
+	reserved := sc != nil
 	if !reserved && !w.query.admitLate(w.started+latency) {
 		return nil
 	}

@@ -72,7 +72,7 @@ func (l *localLog) close(ctx context.Context) error {
 // line counts n lines that were not written. A full queue is reported from a goroutine, of which there is one at
 // most: whoever logs must not wait for an error handler.
 func (l *losses) line(n int, why error, sink *errorSink) {
-	count := uint64(n) //nolint:gosec // a count
+	count := uint64(n)
 	switch {
 	case why == nil || errors.Is(why, lines.ErrFull):
 		l.dropped.full.Add(count)

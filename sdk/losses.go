@@ -23,13 +23,13 @@ type losses struct {
 	reporting atomic.Bool // a report about a full queue is under way
 }
 
-func (l *losses) hiddenInLogs(n int) { l.redacted.logs.Add(uint64(n)) } //nolint:gosec // a count
+func (l *losses) hiddenInLogs(n int) { l.redacted.logs.Add(uint64(n)) }
 func (l *losses) withheld()          { l.suppressed.Add(1) }
 
 // metricAttribute redacts an attribute of a series.
 func (l *losses) metricAttribute(kv attribute.KeyValue) attribute.KeyValue {
 	kv, n := redact.KeyValue(kv)
-	l.redacted.metrics.Add(uint64(n)) //nolint:gosec // a count
+	l.redacted.metrics.Add(uint64(n))
 	return kv
 }
 
@@ -37,7 +37,7 @@ func (l *losses) metricAttribute(kv attribute.KeyValue) attribute.KeyValue {
 func (l *losses) resourceAttributes(attrs []attribute.KeyValue) []attribute.KeyValue {
 	attrs, n := redact.KeyValues(attrs)
 	for _, counter := range []*atomic.Uint64{&l.redacted.logs, &l.redacted.traces, &l.redacted.metrics} {
-		counter.Add(uint64(n)) //nolint:gosec // a count
+		counter.Add(uint64(n))
 	}
 	return attrs
 }

@@ -6,11 +6,13 @@ package telemetry
 import (
 	"context"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // arrive is Begin with telemetry.
 func (w *Worker) arrive(ctx context.Context, a Arrival) Batch {
-	b := w.begin(ctx, a.SendStart)
+	b := w.begin(ctx, a)
 	w.count, w.stream = a.Count, a.Stream
 	switch {
 	case len(a.Links) > 0 && anyValid(a.Links), sampledIn(b.ctx):
@@ -25,7 +27,7 @@ func (w *Worker) arrive(ctx context.Context, a Arrival) Batch {
 }
 
 // begin opens a batch that is not traced yet.
-func (w *Worker) begin(ctx context.Context, sendStart time.Time) Batch {
+func (w *Worker) begin(ctx context.Context, a Arrival) Batch {
 	if ctx == nil {
 		ctx = context.Background()
 	}
@@ -35,15 +37,11 @@ func (w *Worker) begin(ctx context.Context, sendStart time.Time) Batch {
 	if w.sequence%publishEvery == 0 {
 		w.gate.publish(&w.query.app.sdk.decisions, w.sequence)
 	}
-	w.open, w.timer, w.gate.refused = true, false, false
+	w.open, w.timer, w.gate.refused, w.waited = true, false, false, 0
 	w.sequence++
-	if sendStart.IsZero() {
-		w.gate.now = time.Since(w.epoch)
-		w.started = w.gate.now
-	} else {
-		now := time.Now()
-		w.gate.now = now.Sub(w.epoch)
-		w.started = w.gate.now - max(now.Sub(sendStart), 0)
+	w.clock(a)
+	if w.speaker.span.Load() != nil {
+		w.keepPromise(w.speaker.span.Swap(nil))
 	}
 	if w.labels != nil {
 		w.enterLabel(ctx)
@@ -51,36 +49,54 @@ func (w *Worker) begin(ctx context.Context, sendStart time.Time) Batch {
 	return Batch{worker: w, sequence: w.sequence, ctx: ctx}
 }
 
+// clock notes when the batch begins. The clock is not read if the arrival says when it ended.
+func (w *Worker) clock(a Arrival) {
+	if a.SendEnd.IsZero() {
+		w.begun = time.Since(w.epoch)
+	} else {
+		w.begun = a.SendEnd.Sub(w.epoch)
+	}
+	w.started, w.gate.now = w.begun, w.begun
+	if !a.SendStart.IsZero() {
+		w.started = min(w.begun, a.SendStart.Sub(w.epoch))
+	}
+}
+
 // enter lets log records see the batch.
 func (w *Worker) enter() {
 	w.spans = w.root != nil || w.labels != nil
 	if w.root == nil {
 		w.limit = w.slow
-		w.speaker.span.Store(untraced)
 		return
 	}
 	w.limit = always
 	sc := w.root.SpanContext()
-	w.speaker.span.Store(&sc)
+	w.keepPromise(w.speaker.span.Swap(&sc))
+}
+
+// keepPromise makes the root that an ERROR record between two batches reserved, if there is one.
+func (w *Worker) keepPromise(reserved *trace.SpanContext) {
+	if reserved == nil {
+		return
+	}
+	count, stream := w.count, w.stream
+	w.count, w.stream = 0, ""
+	w.promote(0, reserved)
+	w.count, w.stream = count, stream
 }
 
 // abandon closes a batch that nobody ended. What a log record promised is kept.
 func (w *Worker) abandon() {
-	if sc := w.speaker.span.Swap(nil); w.root == nil && sc != untraced && sc != nil {
-		w.promote(time.Since(w.epoch)-w.started, sc)
+	now := time.Since(w.epoch)
+	if sc := w.speaker.span.Swap(nil); w.root == nil && sc != nil {
+		w.promote(now-w.started, sc)
 	}
-	w.finish()
+	w.finish(now, false)
 }
 
-// finish publishes the cells and ends the root span, if any.
-func (w *Worker) finish() {
-	for i := range w.processed {
-		w.processed[i].Flush()
-	}
-	for i := range w.emitted {
-		w.emitted[i].Flush()
-	}
-	w.shares.flush()
+// finish settles the cells and ends the root span, if any.
+func (w *Worker) finish(now time.Duration, observed bool) {
+	w.settle(w.query, max(now-w.begun-w.waited, 0), w.waited, now-w.started, observed)
 	w.open, w.spans = false, false
 	if w.failure.seen {
 		w.failure = failure{}

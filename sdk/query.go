@@ -32,7 +32,7 @@ type Query struct {
 	blocked  *cells.Counter
 	errors   errorCounters
 	buffer   reading
-	held     reading
+	waiting  reading
 	state    reading
 
 	mu      sync.Mutex
@@ -40,6 +40,8 @@ type Query struct {
 	outputs []*Output
 	windows []*Window
 	custom  map[string]*customColumn
+	workers map[*Worker]struct{} // whose ledgers a collection publishes
+	held    bool                 // the app holds on to the query
 }
 
 // Query binds the query id and begins to export its series, all of them from zero. Past the limits of Metrics its
@@ -50,7 +52,7 @@ func (a *App) Query(id string) *Query {
 	}
 	q := &Query{app: a, id: id, rootName: "query.execute " + id}
 	key := semconv.QueryID(id)
-	held := a.open(&q.handle, key)
+	q.held = a.open(&q.handle, key)
 	q.bucket.setRate(a.sdk.perQuery)
 	q.late.setRate(a.sdk.perQuery)
 	if a.sdk.profiling {
@@ -67,13 +69,15 @@ func (a *App) Query(id string) *Query {
 	q.blocked = q.total(semconv.QueryBlockedTime, q.attrs)
 	q.errors.bind(&q.handle, semconv.QueryExecutionErrors)
 	q.buffer.bind(family(semconv.QueryBufferUtilization), key)
-	q.held.bind(family(semconv.QueryBufferSize), key)
+	q.waiting.bind(family(semconv.QueryBufferSize), key)
 	q.state.bind(family(semconv.QueryStateSize), key)
 	q.own.release(q.buffer.close)
-	q.own.release(q.held.close)
+	q.own.release(q.waiting.close)
 	q.own.release(q.state.close)
-	if held && q.sdk.cpu != nil {
+	if q.held && q.sdk.registry != nil {
 		q.shareCPU()
+		q.sdk.collected.add(q)
+		q.own.release(func() { q.sdk.collected.remove(q) })
 	}
 	return q
 }
@@ -160,7 +164,7 @@ func (q *Query) BufferFunc(f func() float64) {
 // called like that of BufferFunc.
 func (q *Query) BufferSizeFunc(f func() int64) {
 	if q != nil {
-		q.held.set(q.sdk.registry, asFloat(f))
+		q.waiting.set(q.sdk.registry, asFloat(f))
 	}
 }
 

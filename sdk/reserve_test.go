@@ -94,6 +94,7 @@ func TestWorkersLoggersConcurrentSafe(t *testing.T) {
 	}
 	done.Store(true)
 	wg.Wait()
+	w.Close()
 	flush(t, sdk)
 	traces := make(map[string]bool)
 	for _, r := range c.allLogs() {

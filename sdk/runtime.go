@@ -24,6 +24,7 @@ const (
 
 // bindRuntime exports what the SDK knows about the process by itself.
 func (s *SDK) bindRuntime() {
+	s.registry.OnCollect(s.collected.publish) // before the CPU time is shared out
 	s.readFunc(semconv.Uptime, func() float64 { return time.Since(s.started).Seconds() })
 	s.readFunc(semconv.ThreadsActive, runtimeValue(runtimeThreads))
 	s.readFunc(semconv.MemoryUsage, runtimeValue(runtimeHeap), semconv.Component("heap"))

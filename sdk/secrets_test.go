@@ -22,7 +22,6 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/log"
-	"go.opentelemetry.io/otel/log/global"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protopath"
@@ -86,7 +85,7 @@ func traceSample(t *testing.T, sdk *telemetry.SDK, text string) {
 	var r log.Record
 	r.SetBody(attribute.StringValue(text))
 	r.AddAttributes(attribute.String("note", text), attribute.Map("api", attribute.String("key", "k-library-0")))
-	global.GetLoggerProvider().Logger("library").Emit(t.Context(), r)
+	otel.GetLoggerProvider().Logger("library").Emit(t.Context(), r)
 }
 
 func TestAHundredKindsOfSecretsLeaveNoTrace(t *testing.T) {

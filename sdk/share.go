@@ -9,7 +9,8 @@ import (
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/cells"
 )
 
-// Cell is a worker's own share of a Counter: plain memory, published when the worker's batch ends. It belongs to
+// Cell is a worker's own share of a Counter: plain memory. What a batch added is settled at its
+// End and exported with the next collection. It belongs to
 // the worker's goroutine. A nil Cell ignores everything.
 type Cell cells.Cell
 
@@ -18,6 +19,8 @@ func (w *Worker) Cell(c *Counter) *Cell {
 	if w == nil || c == nil {
 		return nil
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	cell := cells.NewCell((*cells.Counter)(c))
 	w.shares.cells = append(w.shares.cells, &cell)
 	return (*Cell)(&cell)
@@ -37,7 +40,8 @@ func (c *Cell) Inc() {
 	}
 }
 
-// LocalHistogram is a worker's own share of a Histogram: plain memory, published when the worker's batch ends. It
+// LocalHistogram is a worker's own share of a Histogram: plain memory. What a batch added is settled at its
+// End and exported with the next collection. It
 // belongs to the worker's goroutine. A nil LocalHistogram ignores everything.
 type LocalHistogram cells.LocalHistogram
 
@@ -46,6 +50,8 @@ func (w *Worker) Histogram(h *Histogram) *LocalHistogram {
 	if w == nil || h == nil {
 		return nil
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	local := cells.NewLocalHistogram((*cells.Histogram)(h))
 	w.shares.histograms = append(w.shares.histograms, local)
 	return (*LocalHistogram)(local)
@@ -55,20 +61,5 @@ func (w *Worker) Histogram(h *Histogram) *LocalHistogram {
 func (h *LocalHistogram) Observe(d time.Duration) {
 	if h != nil {
 		(*cells.LocalHistogram)(h).Observe(int64(d))
-	}
-}
-
-// shares is what a worker publishes at the end of a batch besides its inputs and outputs.
-type shares struct {
-	cells      []*cells.Cell
-	histograms []*cells.LocalHistogram
-}
-
-func (s *shares) flush() {
-	for _, c := range s.cells {
-		c.Flush()
-	}
-	for _, h := range s.histograms {
-		h.Flush()
 	}
 }

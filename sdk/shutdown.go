@@ -75,7 +75,7 @@ func (s *SDK) stop(ctx context.Context) error {
 		s.runtime.close()
 	}
 	err = errors.Join(err, <-ended)
-	err, _ = redact.Error(errors.Join(err, s.local.close(ctx)))
+	_, err = redact.Error(errors.Join(err, s.local.close(ctx)))
 	return err
 }
 

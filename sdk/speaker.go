@@ -7,23 +7,31 @@ import (
 	"context"
 	"log/slog"
 	"reflect"
+	"sync"
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/trace"
 )
 
-// untraced stands for an open batch that is not traced.
-var untraced = new(trace.SpanContext)
-
 // speaker is the side of a worker that log records see. Unlike the worker it is safe for concurrent use.
 type speaker struct {
 	query *Query
-	known atomic.Pointer[string]            // the stream, once there is one
-	span  atomic.Pointer[trace.SpanContext] // nil: no batch is open; untraced; or the batch's root, made or reserved
+	known atomic.Pointer[string] // the stream, once there is one
+
+	// span is the root of the open batch, made or reserved; nil if it is not traced, and mostly between batches.
+	span atomic.Pointer[trace.SpanContext]
+
+	once  sync.Once
+	named *slog.Logger
 }
 
-// logger returns the logger of the worker.
+// logger returns the logger of the worker. The first call makes it: most workers never speak.
 func (s *speaker) logger() *slog.Logger {
+	s.once.Do(func() { s.named = s.newLogger() })
+	return s.named
+}
+
+func (s *speaker) newLogger() *slog.Logger {
 	h := s.query.app.sdk.handler
 	if batches, ok := h.(*batchHandler); ok {
 		h = batches.of(s)
@@ -48,15 +56,16 @@ func (s *speaker) stream() string {
 }
 
 // spanContext returns the root of the open batch for a record of the given level. In a batch that is not traced
-// the first ERROR reserves a root, which Batch.End then makes. The result is invalid if there is none.
+// the first ERROR reserves a root, which Batch.End then makes; between two batches it reserves one too, which the
+// next Begin makes, so that a batch need not say when it begins and ends. The result is invalid if there is none.
 func (s *speaker) spanContext(level slog.Level) trace.SpanContext {
 	sc := s.span.Load()
-	if sc == untraced && level >= slog.LevelError && s.query.admitLate(s.query.app.sdk.since()) {
-		s.span.CompareAndSwap(untraced, newRoot())
+	if sc == nil && level >= slog.LevelError && s.query.admitLate(s.query.app.sdk.since()) {
+		s.span.CompareAndSwap(nil, newRoot())
 		sc = s.span.Load()
 	}
 	if sc == nil {
-		return *untraced
+		return trace.SpanContext{}
 	}
 	return *sc
 }

@@ -40,6 +40,7 @@ type SDK struct {
 	tracer    trace.Tracer     // nil: nothing is traced
 	gates     gates
 	decisions decisions
+	collected openQueries
 	cpu       *cpushare.Ledger
 	custom    customMetrics
 
@@ -78,7 +79,7 @@ func Start(ctx context.Context, cfg Config, opts ...Option) (*SDK, error) {
 		err = sdk.startExport(ctx, s)
 	}
 	if err != nil {
-		err, _ = redact.Error(fmt.Errorf("could not start telemetry, nothing is exported: %w", err))
+		_, err = redact.Error(fmt.Errorf("could not start telemetry, nothing is exported: %w", err))
 		return sdk, err
 	}
 	return sdk, nil

@@ -17,28 +17,28 @@ import (
 // concurrent use: that is what makes recording free of atomics and locks. The exceptions are Logger and Context,
 // whose results may be handed to other goroutines. A nil Worker is legal and records nothing.
 type Worker struct {
-	query     *Query
-	processed []cells.Cell // by Input.index
-	emitted   []cells.Cell // by Output.index
-	shares    shares
-	gate      gate
-	speaker   *speaker
-	ctx       *workerContext
-	last      *workerContext // the newest one made for a context of the host
-	logger    *slog.Logger
-	labels    *labels       // nil: work is not labelled for profiles
-	epoch     time.Time     // where the durations below begin
-	slow      time.Duration // SDK.slow
-	off       bool          // telemetry is off: only the logger and the context work
+	ledger
+
+	query   *Query
+	gate    gate
+	speaker *speaker
+	ctx     *workerContext
+	last    *workerContext // the newest one made for a context of the host
+	labels  *labels        // nil: work is not labelled for profiles
+	epoch   time.Time      // where the durations below begin
+	slow    time.Duration  // SDK.slow
+	off     bool           // telemetry is off: only the logger and the context work
 
 	// The open batch.
 	open     bool
-	timer    bool       // begun by Trigger: event.count is known only at the end
-	spans    bool       // Span has something to do: the batch is traced or labelled
-	sequence uint64     // tells a Batch value of an earlier Begin from the open one
-	root     trace.Span // nil if the batch is not traced
-	top      *tracing   // of root, once a stage began
-	started  time.Duration
+	timer    bool          // begun by Trigger: event.count is known only at the end
+	spans    bool          // Span has something to do: the batch is traced or labelled
+	sequence uint64        // tells a Batch value of an earlier Begin from the open one
+	root     trace.Span    // nil if the batch is not traced
+	top      *tracing      // of root, once a stage began
+	begun    time.Duration // since epoch, like started
+	started  time.Duration // where the latency begins
+	waited   time.Duration // what Blocked said
 	limit    time.Duration // a latency from here on needs more than an observation
 	count    int
 	stream   string // Arrival.Stream
@@ -63,10 +63,12 @@ func (q *Query) Worker() *Worker {
 	s := &speaker{query: q}
 	w := &Worker{query: q, speaker: s, epoch: sdk.started, slow: sdk.slow, off: sdk.registry == nil}
 	w.ctx = &workerContext{Context: context.Background(), speaker: s, plain: true}
-	w.logger = s.logger()
 	if !w.off {
 		w.labels = q.labels
-		w.grow()
+		w.latency = cells.NewTally(q.latency)
+		w.gate.quiet = always
+		w.grow(q)
+		q.enlist(w)
 	}
 	return w
 }
@@ -74,14 +76,14 @@ func (q *Query) Worker() *Worker {
 // Logger returns a logger with target "eventflux::query" whose records carry query.id and stream.name, the
 // query's first Input, and the trace of the batch that is open when they are made. An ERROR record in a batch
 // that is not traced has it traced after all, as one span at its End, if a token bucket of its own allows it; the
-// record then carries the trace.
+// record then carries the trace. After the End of a batch that trace is made by the next Begin, or by Close.
 //
 // The logger costs a batch nothing and may be used from any goroutine.
 func (w *Worker) Logger() *slog.Logger {
 	if w == nil {
 		return slog.New(slog.DiscardHandler)
 	}
-	return w.logger
+	return w.speaker.logger()
 }
 
 // Context returns a context that does for records of every logger of this SDK what Logger does for its own,
@@ -94,22 +96,11 @@ func (w *Worker) Context() context.Context {
 	return w.ctx
 }
 
-// grow makes room for the inputs and outputs that are bound by now.
-func (w *Worker) grow() {
-	w.query.mu.Lock()
-	defer w.query.mu.Unlock()
-	for _, in := range w.query.inputs[len(w.processed):] {
-		w.processed = append(w.processed, cells.NewCell(in.total))
-	}
-	for _, out := range w.query.outputs[len(w.emitted):] {
-		w.emitted = append(w.emitted, cells.NewCell(out.total))
-	}
-}
-
 // Begin opens a batch that arrived as a says. ctx carries the trace context of whoever sent the batch, a query or
 // another node: if that is sampled, or one of a.Links is valid, the batch is traced as far as the limit on joins
 // (ten times Traces.Total) allows. Otherwise the token buckets decide whether the batch starts a trace of its own.
-// Unless the batch is traced, Begin reads the clock once and allocates nothing.
+// Unless the batch is traced, Begin allocates nothing; it reads the clock only if a.SendEnd does not say what time
+// it is.
 //
 // A batch that is still open is closed first, without an observation of its latency.
 func (w *Worker) Begin(ctx context.Context, a Arrival) Batch {
@@ -126,7 +117,7 @@ func (w *Worker) Trigger(ctx context.Context, links ...Link) Batch {
 	if w == nil || w.off {
 		return Batch{worker: w, ctx: ctx}
 	}
-	b := w.begin(ctx, time.Time{})
+	b := w.begin(ctx, Arrival{})
 	w.timer, w.count, w.stream = true, 0, ""
 	switch {
 	case anyValid(links):
@@ -149,5 +140,7 @@ func (w *Worker) Close() {
 		w.abandon()
 	}
 	w.last = nil
+	w.keepPromise(w.speaker.span.Swap(nil))
+	w.query.dismiss(w)
 	w.gate.publish(&w.query.app.sdk.decisions, w.sequence)
 }

@@ -50,7 +50,7 @@ func TestWithoutItsDirectoryTheOldFileStaysInUse(t *testing.T) {
 	path := filepath.Join(dir, "engine.log")
 	f, err := OpenFile(path)
 	require.NoError(t, err)
-	defer f.Close()
+	defer func() { assert.NoError(t, f.Close()) }()
 	require.NoError(t, os.Rename(dir, dir+".old"))
 	require.ErrorIs(t, f.Reopen(), fs.ErrNotExist)
 	say(t, f, "still here\n")

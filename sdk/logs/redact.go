@@ -37,9 +37,21 @@ func (h *redacting) Enabled(ctx context.Context, level slog.Level) bool {
 // Handle implements slog.Handler.
 func (h *redacting) Handle(ctx context.Context, r slog.Record) error {
 	message, n := redact.String(r.Message)
-	if n == 0 && h.clean(r) {
+	clean := n == 0
+	if clean {
+		r.Attrs(func(a slog.Attr) bool {
+			clean = isClean(h.prefix, a)
+			return clean
+		})
+	}
+	if clean {
 		return h.next.Handle(ctx, r)
 	}
+	return h.next.Handle(ctx, h.rewrite(r, message, n))
+}
+
+// rewrite returns r with message and clean attributes. n is how many secrets the message had.
+func (h *redacting) rewrite(r slog.Record, message string, n int) slog.Record {
 	out := slog.NewRecord(r.Time, r.Level, message, r.PC)
 	r.Attrs(func(a slog.Attr) bool {
 		var found int
@@ -49,17 +61,7 @@ func (h *redacting) Handle(ctx context.Context, r slog.Record) error {
 		return true
 	})
 	h.count(n)
-	return h.next.Handle(ctx, out)
-}
-
-// clean says whether every attribute is plain and holds no secret.
-func (h *redacting) clean(r slog.Record) bool {
-	clean := true
-	r.Attrs(func(a slog.Attr) bool {
-		clean = isClean(h.prefix, a)
-		return clean
-	})
-	return clean
+	return out
 }
 
 // WithAttrs implements slog.Handler. The attributes are redacted here, once.

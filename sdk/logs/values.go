@@ -100,7 +100,7 @@ func anyValue(prefix string, v slog.Value) (slog.Value, int) {
 		return slog.AnyValue(list), n
 	case error:
 		if _, marshals := x.(json.Marshaler); !marshals {
-			err, n := redact.Error(x)
+			n, err := redact.Error(x)
 			return slog.AnyValue(err), n
 		}
 	}

@@ -63,7 +63,7 @@ func BenchmarkLoop(b *testing.B) {
 
 func BenchmarkCellAdd(b *testing.B) {
 	q := newSDK(b, -1).App("a").Query("q")
-	c := q.Worker().Cell(q.FilterEventsDropped())
+	c := q.Worker().Cell(q.Operator("filter", "f1").EventsIn())
 	run(b, func(n int) {
 		for range n {
 			c.Add(1)
@@ -76,13 +76,13 @@ func BenchmarkFourCells(b *testing.B) {
 	q := sdk.App("a").Query("q")
 	w, filter := q.Worker(), q.Operator("filter", "f1")
 	in, out := w.Cell(filter.EventsIn()), w.Cell(filter.EventsOut())
-	dropped, having := w.Cell(q.FilterEventsDropped()), w.Cell(q.SelectorHavingDropped())
+	timeouts, parses := w.Cell(filter.Errors("timeout")), w.Cell(filter.Errors("parse"))
 	run(b, func(n int) {
 		for range n {
 			in.Add(1)
 			out.Add(1)
-			dropped.Add(1)
-			having.Add(1)
+			timeouts.Add(1)
+			parses.Add(1)
 		}
 	})
 }
@@ -98,7 +98,7 @@ func BenchmarkLocalHistogramObserve(b *testing.B) {
 }
 
 func BenchmarkCounterInc(b *testing.B) {
-	c := newSDK(b, -1).App("a").Query("q").FilterEventsDropped()
+	c := newSDK(b, -1).App("a").Query("q").Operator("filter", "f1").EventsIn()
 	run(b, func(n int) {
 		for range n {
 			c.Inc()
@@ -116,7 +116,7 @@ func BenchmarkHistogramObserve(b *testing.B) {
 }
 
 func BenchmarkOffCounterInc(b *testing.B) {
-	c := telemetry.Noop().App("a").Query("q").FilterEventsDropped()
+	c := telemetry.Noop().App("a").Query("q").Operator("filter", "f1").EventsIn()
 	run(b, func(n int) {
 		for range n {
 			c.Inc()

@@ -63,7 +63,7 @@ func (t *Table) site(pc uintptr, level int) *site {
 	if pc == 0 {
 		return &t.shared
 	}
-	key := uint64(pc)<<8 | uint64(uint8(level)) //nolint:gosec // levels a multiple of 256 apart may share
+	key := uint64(pc)<<8 | uint64(uint8(level))
 	hash := key * 0x9e3779b97f4a7c15
 	for i := range uint64(slots) {
 		s := &t.sites[(hash>>40+i)%slots]

@@ -3,10 +3,12 @@
 
 package cells
 
-// Cell is a worker-local counter: a plain number that only its owner touches, published by Flush.
-// The zero Cell counts into nothing. A Cell must not be shared between goroutines.
+// Cell is a worker-local counter. Its owner adds to it without any synchronisation, and settles it at the end of a
+// batch; what is settled may be published by somebody else, while both hold the owner's lock. The zero Cell counts
+// into nothing.
 type Cell struct {
-	pending int64
+	pending int64 // the owner's
+	settled int64 // under the lock
 	to      *Counter
 }
 
@@ -20,12 +22,17 @@ func (c *Cell) Add(n int64) {
 	c.pending += n
 }
 
-// Flush publishes what was added since the last Flush. It touches shared memory only if there is something
-// to publish.
-func (c *Cell) Flush() {
-	if c.pending == 0 {
+// Settle makes what was added so far ready to be published.
+func (c *Cell) Settle() {
+	c.settled += c.pending
+	c.pending = 0
+}
+
+// Publish adds what is settled to the counter. It touches shared memory only if there is something.
+func (c *Cell) Publish() {
+	if c.settled == 0 {
 		return
 	}
-	c.to.Add(c.pending)
-	c.pending = 0
+	c.to.Add(c.settled)
+	c.settled = 0
 }

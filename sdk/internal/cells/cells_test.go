@@ -10,16 +10,21 @@ import (
 	"testing"
 )
 
-func TestCellPublishesOnFlush(t *testing.T) {
+func TestACellPublishesWhatIsSettled(t *testing.T) {
 	var total Counter
 	c := NewCell(&total)
 	c.Add(2)
 	c.Add(3)
 	if total.Load() != 0 {
-		t.Error("a cell published before Flush")
+		t.Error("a cell published what was not settled")
 	}
-	c.Flush()
-	c.Flush()
+	c.Publish()
+	if total.Load() != 0 {
+		t.Error("what is not settled was published")
+	}
+	c.Settle()
+	c.Publish()
+	c.Publish()
 	if total.Load() != 5 {
 		t.Errorf("total = %d, want 5", total.Load())
 	}
@@ -33,7 +38,8 @@ func TestNilReceiversAreLegal(t *testing.T) {
 	h.ObserveExemplar(Exemplar{})
 	var cell Cell
 	cell.Add(1)
-	cell.Flush()
+	cell.Settle()
+	cell.Publish()
 	if c.Load() != 0 || h.Snapshot().Count != 0 {
 		t.Error("a nil cell counted")
 	}
@@ -88,7 +94,8 @@ func BenchmarkCellAdd(b *testing.B) {
 	for b.Loop() {
 		c.Add(1)
 	}
-	c.Flush()
+	c.Settle()
+	c.Publish()
 }
 
 func BenchmarkCounterAdd(b *testing.B) {
@@ -139,14 +146,20 @@ func TestALocalHistogramPublishesWhatItCounted(t *testing.T) {
 	if s := shared.Snapshot(); s.Count != 0 || s.Sum != 0 {
 		t.Errorf("%d observations before the flush, sum %d", s.Count, s.Sum)
 	}
-	local.Flush()
-	local.Flush()
+	local.Publish()
+	if s := shared.Snapshot(); s.Count != 0 {
+		t.Errorf("%d observations were published before they were settled", s.Count)
+	}
+	local.Settle()
+	local.Publish()
+	local.Publish()
 	if got, want := shared.Snapshot(), other.Snapshot(); !slices.Equal(got.Counts, want.Counts) || got.Sum != want.Sum {
 		t.Errorf("got %v sum %d, want %v sum %d", got.Counts, got.Sum, want.Counts, want.Sum)
 	}
 	nobody := NewLocalHistogram(nil)
 	nobody.Observe(1)
-	nobody.Flush()
+	nobody.Settle()
+	nobody.Publish()
 }
 
 func TestBoundsBeyondTheLastBucketAreLeftOut(t *testing.T) {

@@ -70,13 +70,13 @@ func (q *Queue) Write(line []byte) (int, error) {
 // WriteLevel is Write for a line of the given level: while the writer is slow, the last quarter of the queue is
 // for ERROR and above.
 func (q *Queue) WriteLevel(level slog.Level, line []byte) error {
-	if why, dropped := q.add(level, line); dropped {
+	if dropped, why := q.add(level, line); dropped {
 		q.lost(1, why)
 	}
 	return nil
 }
 
-func (q *Queue) add(level slog.Level, line []byte) (why error, dropped bool) { //nolint:revive // the error is a reason, not an outcome
+func (q *Queue) add(level slog.Level, line []byte) (dropped bool, why error) {
 	limit := q.limit
 	if level < slog.LevelError {
 		limit -= q.limit / reserve
@@ -84,14 +84,14 @@ func (q *Queue) add(level slog.Level, line []byte) (why error, dropped bool) { /
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
-		return ErrClosed, true
+		return true, ErrClosed
 	}
 	if len(q.waiting.bytes)+len(line) > limit {
 		if q.full {
-			return nil, true
+			return true, nil
 		}
 		q.full = true
-		return ErrFull, true
+		return true, ErrFull
 	}
 	q.waiting.bytes = append(q.waiting.bytes, line...)
 	q.waiting.ends = append(q.waiting.ends, len(q.waiting.bytes))
@@ -100,7 +100,7 @@ func (q *Queue) add(level slog.Level, line []byte) (why error, dropped bool) { /
 		q.running = true
 		go q.drain()
 	}
-	return nil, false
+	return false, nil
 }
 
 // run writes until nothing waits.

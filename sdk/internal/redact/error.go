@@ -8,19 +8,19 @@ import (
 	"fmt"
 )
 
-// Error returns err if its text holds no secret. Otherwise it returns an error with the redacted text, which
-// errors.Is still recognises, but which cannot be unwrapped: the text would be found inside. Text that cannot be
-// had, because Error panics, is named in its place.
-func Error(err error) (error, int) { //nolint:revive // the error is the value here, not the outcome
+// Error returns how many secrets the text of err holds, and err itself if there are none. Otherwise the error has
+// the redacted text; errors.Is still recognises it, but it cannot be unwrapped: the text would be found inside. A
+// text that cannot be had, because Error panics, is named in its place.
+func Error(err error) (int, error) {
 	if err == nil {
-		return nil, 0
+		return 0, nil
 	}
 	text, ok := Text(err)
 	clean, n := String(text)
 	if ok && n == 0 {
-		return err, 0
+		return 0, err
 	}
-	return hidden{text: clean, cause: err}, n
+	return n, hidden{text: clean, cause: err}
 }
 
 // Text returns err.Error(). It is false if that panics; the text says so then.
@@ -46,7 +46,7 @@ func (h hidden) Is(target error) bool { return errors.Is(h.cause, target) }
 
 // ErrorType names the type of the original error for exception.type.
 func (h hidden) ErrorType() string {
-	if typed, ok := h.cause.(interface{ ErrorType() string }); ok { //nolint:errorlint // the outermost type, not any inside
+	if typed, ok := h.cause.(interface{ ErrorType() string }); ok {
 		return typed.ErrorType()
 	}
 	return fmt.Sprintf("%T", h.cause)

@@ -111,7 +111,7 @@ func telling(k string, i int) bool {
 	case 'p': // otp, pgpass; not http, output
 		return before(1) != 't' || before(2) == 'o'
 	case 'n': // connection, dsn, ssn, signature; not channel
-		return before(1) != 'n' || before(2) == 'o'
+		return before(1) == 's' || before(1) == 'g' || before(1) == 'n' && before(2) == 'o'
 	default: // a dot shares its place in bigrams with a letter
 		return isWord(k[i]) && !isDigit(k[i])
 	}
