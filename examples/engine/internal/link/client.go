@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net"
 	"time"
 
 	"google.golang.org/grpc"
@@ -30,6 +31,7 @@ import (
 // until it is acknowledged. It is a sink.Sink.
 type Client struct {
 	peer    string
+	host    string // of peer
 	stream  string
 	columns []*linkpb.Column
 	names   *event.Symbols
@@ -62,8 +64,12 @@ func NewClient(peer string, s *event.Schema, names *event.Symbols, meter *Meter)
 	if err != nil {
 		return nil, fmt.Errorf("prepare link to %q: %w", peer, err)
 	}
+	host, _, err := net.SplitHostPort(peer)
+	if err != nil {
+		host = peer
+	}
 	return &Client{
-		peer: peer, stream: s.Stream, columns: encodeColumns(s), names: names,
+		peer: peer, host: host, stream: s.Stream, columns: encodeColumns(s), names: names,
 		conn: conn, rpc: linkpb.NewLinkClient(conn), sender: rand.Text(), meter: meter,
 	}, nil
 }
@@ -117,7 +123,7 @@ func (c *Client) Finish(ctx context.Context) error {
 func (c *Client) send(ctx context.Context, m *linkpb.Message) (bytes int, err error) {
 	kind := kindOf(m)
 	ctx, span := c.meter.app.Operation(ctx, telemetry.OperationSend,
-		semconv.Protocol(protocol), semconv.MessageType(kind), semconv.ServerAddress(c.peer))
+		semconv.Protocol(protocol), semconv.MessageType(kind), semconv.ServerAddress(c.host))
 	defer span.End()
 	m.Headers = make(map[string]string, 2)
 	propagate.InjectMap(ctx, m.Headers)

@@ -23,9 +23,9 @@ type Meter struct {
 	connections *telemetry.Connections
 	transport   *telemetry.Transport
 
-	succeeded, failed    *telemetry.Histogram
-	bytes                *telemetry.Counter
-	injected, extracted  *telemetry.Counter
+	succeeded, failed   *telemetry.Histogram
+	bytes               *telemetry.Counter
+	injected, extracted *telemetry.Counter
 }
 
 // NewMeter binds the metrics of an end that speaks in direction d; app may be nil.

@@ -43,6 +43,13 @@ type Handles struct {
 	Window   *telemetry.Window // of a Windowed
 }
 
+// Dropping is an Operator that throws events away which it should have handled.
+type Dropping interface {
+	Operator
+	// Late is how many. Any goroutine may call it.
+	Late() int64
+}
+
 // Stateful is an Operator that holds memory from one batch to the next.
 type Stateful interface {
 	Operator

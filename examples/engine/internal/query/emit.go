@@ -26,7 +26,8 @@ func (q *Query) emit(ctx context.Context, b telemetry.Batch, rows *event.Batch) 
 	}
 	span := b.Span(telemetry.StageOutput, attribute.Int("event.count", n))
 	defer span.End()
-	_, err := q.Into.Publish(ctx, junction.Message{Ctx: b.Context(), Batch: rows})
+	waited, err := q.Into.Publish(ctx, junction.Message{Ctx: b.Context(), Batch: rows})
+	b.Blocked(waited)
 	if err != nil {
 		return fmt.Errorf("publish to %s: %w", q.Into.Name(), err)
 	}
@@ -55,9 +56,10 @@ func (q *Query) deliver(ctx context.Context, b telemetry.Batch, parent telemetry
 	span = parent.Span(telemetry.StageSend, kind, n)
 	defer span.End()
 	// What is sent carries this span's context, so the receiver's trace goes on from here.
-	retries, err := q.persist(span.Context(ctx), o, o.send, func(err error) { b.Error(ErrorSinkSend, err) })
-	if retries > 0 {
-		span.Set(telemetry.Retries(retries))
+	e, err := q.persist(span.Context(ctx), o, o.send, func(err error) { b.Error(ErrorSinkSend, err) })
+	if e.retries > 0 {
+		span.Set(telemetry.Retries(e.retries))
+		b.Blocked(e.waited)
 	}
 	span.Fail(err)
 	return err
@@ -83,18 +85,23 @@ const (
 	longestPause = 2 * time.Second
 )
 
-// persist calls attempt until it succeeds, ctx ends or the error is permanent,
-// and returns how often it was repeated. Meanwhile the query stands still and
-// back-pressure builds up behind it.
-func (q *Query) persist(ctx context.Context, o *outlet, attempt func(context.Context) error, failed func(error)) (int, error) {
-	pause := firstPause
-	for retries := 0; ; retries++ {
+// effort is what a delivery took beyond its last attempt.
+type effort struct {
+	retries int
+	waited  time.Duration // attempts that failed, and the pauses after them
+}
+
+// persist calls attempt until it succeeds, ctx ends or the error is permanent.
+// Meanwhile the query stands still and back-pressure builds up behind it.
+func (q *Query) persist(ctx context.Context, o *outlet, attempt func(context.Context) error, failed func(error)) (effort, error) {
+	pause, begin := firstPause, time.Now()
+	for e := (effort{}); ; e.retries++ {
 		err := attempt(ctx)
 		if err == nil {
-			if retries > 0 {
+			if e.retries > 0 {
 				q.logger.InfoContext(ctx, "sink takes events again", "sink", o.Target())
 			}
-			return retries, nil
+			return e, nil
 		}
 		if ctx.Err() == nil {
 			q.failures.Add(1)
@@ -102,15 +109,16 @@ func (q *Query) persist(ctx context.Context, o *outlet, attempt func(context.Con
 			failed(err)
 		}
 		if sink.IsPermanent(err) {
-			return retries, sendError{fmt.Errorf("deliver to %s: %w", o.Target(), err)}
+			return e, sendError{fmt.Errorf("deliver to %s: %w", o.Target(), err)}
 		}
-		if retries == 0 {
+		if e.retries == 0 {
 			q.trouble(ctx, o, err)
 		}
 		if !sleep(ctx, pause) {
-			return retries, sendError{fmt.Errorf("deliver to %s: gave up: %w", o.Target(), err)}
+			return e, sendError{fmt.Errorf("deliver to %s: gave up: %w", o.Target(), err)}
 		}
 		pause = min(2*pause, longestPause)
+		e.waited = time.Since(begin)
 		o.retries.Inc()
 	}
 }

@@ -48,6 +48,17 @@ func through(b telemetry.Batch, steps []step, rows *event.Batch) *event.Batch {
 	return rows
 }
 
+// Dropped is the number of events that operators threw away although they should
+// have handled them. Any goroutine may call it.
+func (q *Query) Dropped() (total int64) {
+	for _, op := range q.Operators {
+		if d, ok := op.(operator.Dropping); ok {
+			total += d.Late()
+		}
+	}
+	return total
+}
+
 // StateBytes is the memory of what the query holds from batch to batch: its
 // windows and the table it joins with. Any goroutine may call it.
 func (q *Query) StateBytes() (total int64) {
