@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/cells"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // Batch is one batch going through a query, from Worker.Begin to End. It is a value and belongs to the worker's
@@ -114,9 +115,9 @@ func (b Batch) Error(errorType string, err error) {
 	switch {
 	case w.root == nil:
 	case first:
-		w.failure.mark(w.root)
+		w.failure.mark(w.root, w.query.sdk.errors)
 	case err != nil:
-		recordException(w.root, err)
+		recordException(w.root, err, w.query.sdk.errors)
 	}
 }
 
@@ -138,7 +139,7 @@ func (b Batch) span(stage Stage, attrs []attribute.KeyValue) Span {
 	top := Span{label: w.topLabel()}
 	if w.root != nil {
 		if w.top == nil {
-			w.top = &tracing{near: w.root, ctx: b.ctx, query: w.query}
+			w.top = &tracing{near: w.root, ctx: b.ctx, query: w.query, errors: w.query.sdk.errors}
 		}
 		w.top.count = w.count
 		top.in = w.top
@@ -186,7 +187,7 @@ func (w *Worker) endTraced(latency time.Duration, sc *trace.SpanContext) bool {
 			return false
 		}
 	} else if w.timer {
-		w.root.SetAttributes(keyEventCount.Int(w.count))
+		w.root.SetAttributes(semconv.EventCountKey.Int(w.count))
 	}
 	w.query.latency.ObserveExemplar(cells.Exemplar{
 		Value: int64(latency), Time: time.Now(), TraceID: sc.TraceID(), SpanID: sc.SpanID(),

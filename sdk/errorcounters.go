@@ -11,6 +11,9 @@ import (
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
+// otherError counts error types that nobody declared, which keeps the set of series closed.
+const otherError = "_OTHER"
+
 // errorCounters is one error metric over a closed set of error.type values.
 type errorCounters struct {
 	of     *handle

@@ -19,6 +19,7 @@ const quietPeriod = 30 * time.Second
 // errorSink receives the failures of the export path. It never blocks for long and never panics.
 type errorSink struct {
 	handle func(error)
+	panics panics
 
 	mu    sync.Mutex
 	count uint64

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
@@ -16,10 +18,12 @@ import (
 
 // guard stands between the OpenTelemetry SDK and the exporters. It keeps a panic from ending the process; it
 // reports failures to our sink, because returned ones would reach the process-wide OpenTelemetry error handler,
-// which belongs to the host; it takes out secrets; and it ends calls that outlive Shutdown, so that nothing is left running.
+// which belongs to the host; it takes out secrets; it counts; and it ends
+// calls that outlive Shutdown, so that nothing is left running.
 type guard struct {
 	errors  *errorSink
 	losses  *losses
+	flow    *flow           // of the signal
 	stopped context.Context //nolint:containedctx // the lifetime of the exporters, not of a call
 }
 
@@ -31,16 +35,33 @@ func (g guard) run(ctx context.Context, what string, call func(context.Context) 
 	g.errors.guarded(what, func() error { return call(ctx) })
 }
 
+// export makes a call that exports items, and counts how it went.
+func (g guard) export(ctx context.Context, what string, items int, call func(context.Context) error) {
+	began, ok := time.Now(), false
+	g.run(ctx, what, func(ctx context.Context) error {
+		err := call(ctx)
+		ok = err == nil
+		return err
+	})
+	g.flow.done(items, time.Since(began), ok)
+}
+
 // guarded runs call, which is to do what, and reports what goes wrong.
 func (e *errorSink) guarded(what string, call func() error) {
 	defer func() {
 		if p := recover(); p != nil {
-			e.report(fmt.Errorf("could not %s: panic: %v", what, p))
+			e.panicked(&e.panics.exporter, "could not "+what, p)
 		}
 	}()
 	if err := call(); err != nil {
 		e.report(fmt.Errorf("could not %s: %w", what, err))
 	}
+}
+
+// panicked counts and reports a panic that was survived.
+func (e *errorSink) panicked(site *atomic.Uint64, what string, p any) {
+	site.Add(1)
+	e.report(fmt.Errorf("%s: panic: %v", what, p))
 }
 
 type spanGuard struct {
@@ -51,7 +72,7 @@ type spanGuard struct {
 func (g spanGuard) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
 	spans, n := cleanSpans(spans)
 	g.losses.redacted.traces.Add(uint64(n))
-	g.run(ctx, "export traces", func(ctx context.Context) error { return g.SpanExporter.ExportSpans(ctx, spans) })
+	g.export(ctx, "export traces", len(spans), func(ctx context.Context) error { return g.SpanExporter.ExportSpans(ctx, spans) })
 	return nil
 }
 
@@ -68,7 +89,7 @@ type metricGuard struct {
 // Export reports no failure when the reader itself cancelled the call: it does so to an export that is under way
 // when Shutdown begins, and then exports the same cumulative values once more.
 func (g metricGuard) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
-	g.run(ctx, "export metrics", func(call context.Context) error {
+	g.export(ctx, "export metrics", countPoints(rm), func(call context.Context) error {
 		err := g.Exporter.Export(call, rm)
 		if errors.Is(ctx.Err(), context.Canceled) {
 			return nil
@@ -76,6 +97,31 @@ func (g metricGuard) Export(ctx context.Context, rm *metricdata.ResourceMetrics)
 		return err
 	})
 	return nil
+}
+
+// countPoints counts the data points of an export.
+func countPoints(rm *metricdata.ResourceMetrics) (n int) {
+	for _, scope := range rm.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			switch data := m.Data.(type) {
+			case metricdata.Sum[int64]:
+				n += len(data.DataPoints)
+			case metricdata.Sum[float64]:
+				n += len(data.DataPoints)
+			case metricdata.Gauge[int64]:
+				n += len(data.DataPoints)
+			case metricdata.Gauge[float64]:
+				n += len(data.DataPoints)
+			case metricdata.Histogram[int64]:
+				n += len(data.DataPoints)
+			case metricdata.Histogram[float64]:
+				n += len(data.DataPoints)
+			default:
+				n++ // of a library, through the globals
+			}
+		}
+	}
+	return n
 }
 
 func (g metricGuard) ForceFlush(ctx context.Context) error {
@@ -96,7 +142,7 @@ type logGuard struct {
 func (g logGuard) Export(ctx context.Context, records []sdklog.Record) error {
 	records, n := cleanRecords(records)
 	g.losses.hiddenInLogs(n)
-	g.run(ctx, "export logs", func(ctx context.Context) error { return g.Exporter.Export(ctx, records) })
+	g.export(ctx, "export logs", len(records), func(ctx context.Context) error { return g.Exporter.Export(ctx, records) })
 	return nil
 }
 

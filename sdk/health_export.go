@@ -4,7 +4,6 @@
 package telemetry
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -57,7 +56,7 @@ func (s *SDK) bindHealth() {
 func (s *SDK) checkAdded(r health.Registration) health.CheckObserver {
 	observer := health.CheckObserver{
 		Changed:  s.logHealth,
-		Panicked: func(p any) { s.errors.report(fmt.Errorf("could not run health check %s: it panicked: %v", r.Name, p)) },
+		Panicked: func(p any) { s.errors.panicked(&s.errors.panics.check, "could not run health check "+r.Name, p) },
 	}
 	if s.registry == nil {
 		return observer

@@ -203,7 +203,7 @@ func TestAPanickingCheckIsReported(t *testing.T) {
 	require.NoError(t, err)
 	becomes(t, sdk.Health(), "sink", health.Unhealthy)
 	require.NoError(t, sdk.Shutdown(t.Context()))
-	assert.Equal(t, "could not run health check sink: it panicked: torn down", failures.String())
+	assert.Equal(t, "could not run health check sink: panic: torn down", failures.String())
 }
 
 func TestShutdownNamesTheCheckThatDoesNotEnd(t *testing.T) {

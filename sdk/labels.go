@@ -6,6 +6,8 @@ package telemetry
 import (
 	"context"
 	"runtime/pprof"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // labels are the pprof labels of one query's stages, as contexts made once: putting one on a goroutine allocates
@@ -21,9 +23,9 @@ func newLabels(query string) *labels {
 }
 
 func stageLabels(query string, s shape) context.Context {
-	pairs := []string{string(keyQueryID), query}
+	pairs := []string{string(semconv.QueryIDKey), query}
 	if processor := or(s.processor, s.work); processor != "" {
-		pairs = append(pairs, string(keyProcessor), processor)
+		pairs = append(pairs, string(semconv.ProcessorTypeKey), processor)
 	}
 	return pprof.WithLabels(context.Background(), pprof.Labels(pairs...))
 }

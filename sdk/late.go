@@ -11,6 +11,8 @@ import (
 
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // admitLate reports whether a batch may be traced after the fact now, in time since the SDK's start.
@@ -32,12 +34,12 @@ func (w *Worker) promote(latency time.Duration, sc *trace.SpanContext) *trace.Sp
 	}
 	end, reason := time.Now(), w.reason(latency)
 	_, span := sdk.tracer.Start(ctx, w.query.rootName, trace.WithNewRoot(), trace.WithTimestamp(end.Add(-latency)),
-		trace.WithAttributes(w.rootAttributes(keyEventCount.Int(w.count), keyDecision.String(reason.String()))...))
+		trace.WithAttributes(w.rootAttributes(semconv.EventCountKey.Int(w.count), semconv.SamplingDecisionKey.String(reason.String()))...))
 	if !span.IsRecording() {
 		return nil
 	}
 	if w.failure.seen {
-		w.failure.mark(span)
+		w.failure.mark(span, sdk.errors)
 	}
 	span.End(trace.WithTimestamp(end))
 	w.gate.promoted(&sdk.decisions, reason)
@@ -58,15 +60,15 @@ func (w *Worker) reason(latency time.Duration) decision {
 }
 
 // mark puts the failure on span: status, error.type and, if there is an error, an exception event.
-func (f failure) mark(span trace.Span) {
+func (f failure) mark(span trace.Span, sink *errorSink) {
 	if f.errorType != "" {
-		span.SetAttributes(keyErrorType.String(f.errorType))
+		span.SetAttributes(semconv.ErrorTypeKey.String(f.errorType))
 	}
 	if f.err == nil {
 		span.SetStatus(codes.Error, f.errorType)
 		return
 	}
-	if text, ok := recordException(span, f.err); ok {
+	if text, ok := recordException(span, f.err, sink); ok {
 		span.SetStatus(codes.Error, text)
 	} else {
 		span.SetStatus(codes.Error, "the error's text is not available: "+text)
@@ -75,10 +77,11 @@ func (f failure) mark(span trace.Span) {
 
 // recordException adds the exception event and returns err's text. Error methods are the host's code, so a panic
 // in one is survived; ok is false then, and text says what it was.
-func recordException(span trace.Span, err error) (text string, ok bool) {
+func recordException(span trace.Span, err error, sink *errorSink) (text string, ok bool) {
 	defer func() {
 		if p := recover(); p != nil {
 			text, ok = fmt.Sprint(p), false
+			sink.panicked(&sink.panics.span, "could not read an error for its span", p)
 		}
 	}()
 	text = err.Error()

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/redact"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // losses counts what was said and is not to be found: hidden, withheld or dropped. It is safe for concurrent use;
@@ -40,4 +41,11 @@ func (l *losses) resourceAttributes(attrs []attribute.KeyValue) []attribute.KeyV
 		counter.Add(uint64(n))
 	}
 	return attrs
+}
+
+// eachRedacted reports how many secrets were replaced.
+func (l *losses) eachRedacted(emit emitter) {
+	emit(float64(l.redacted.metrics.Load()), semconv.Signal(semconv.SignalMetrics))
+	emit(float64(l.redacted.traces.Load()), semconv.Signal(semconv.SignalTraces))
+	emit(float64(l.redacted.logs.Load()), semconv.Signal(semconv.SignalLogs))
 }

@@ -125,9 +125,9 @@ func describe(t *testing.T, metrics map[string]*metricspb.Metric) map[string][]s
 			kind = "histogram"
 			assert.Equal(t, metricspb.AggregationTemporality_AGGREGATION_TEMPORALITY_CUMULATIVE, data.Histogram.AggregationTemporality)
 			for _, p := range data.Histogram.DataPoints {
-				assert.Equal(t, 10e-6, p.ExplicitBounds[0])
-				assert.Equal(t, 10.0, p.ExplicitBounds[len(p.ExplicitBounds)-1])
-				assert.Positive(t, p.GetSum())
+				assert.Equal(t, 10e-6, p.ExplicitBounds[0], m.Name)
+				assert.Equal(t, 10.0, p.ExplicitBounds[len(p.ExplicitBounds)-1], m.Name)
+				assert.Equal(t, p.Count > 0, p.GetSum() > 0, m.Name)
 				series = append(series, fmt.Sprintf("%s %d", label(attributes(p.Attributes)), p.Count))
 			}
 		}

@@ -9,6 +9,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // Operation is one kind of work outside of batches. It decides the name, kind and standard attributes of a span,
@@ -36,17 +38,17 @@ type operationShape struct {
 }
 
 var operations = [...]operationShape{
-	OperationCheckpoint: {shape: shape{name: "checkpoint", nameKey: keyCheckpointType}, always: true, result: true},
+	OperationCheckpoint: {shape: shape{name: "checkpoint", nameKey: semconv.CheckpointTypeKey}, always: true, result: true},
 	OperationComponent:  {shape: shape{name: "checkpoint.component"}},
 	OperationRecover:    {shape: shape{name: "state.recover"}, always: true, result: true},
 	OperationDeploy:     {shape: shape{name: "app.deploy"}, always: true, result: true, app: true},
-	OperationSend:       {shape: shape{name: "transport.send", nameKey: keyMessageType, kind: trace.SpanKindProducer}},
-	OperationReceive:    {shape: shape{name: "transport.receive", nameKey: keyMessageType, kind: trace.SpanKindConsumer}},
+	OperationSend:       {shape: shape{name: "transport.send", nameKey: semconv.MessageTypeKey, kind: trace.SpanKindProducer}},
+	OperationReceive:    {shape: shape{name: "transport.receive", nameKey: semconv.MessageTypeKey, kind: trace.SpanKindConsumer}},
 }
 
 var (
-	resultSuccess = keyResult.String("success")
-	resultFailure = keyResult.String("failure")
+	resultSuccess = semconv.ResultKey.String("success")
+	resultFailure = semconv.ResultKey.String("failure")
 )
 
 // String returns the operation's span name without the part that varies.
@@ -87,8 +89,8 @@ func (a *App) Operation(ctx context.Context, o Operation, attrs ...attribute.Key
 	if a == nil {
 		return (*SDK)(nil).Operation(ctx, o)
 	}
-	if o.shape().app && a.name != "" && !has(attrs, keyAppName) {
-		attrs = append(slices.Clip(attrs), keyAppName.String(a.name))
+	if o.shape().app && a.name != "" && !has(attrs, semconv.AppNameKey) {
+		attrs = append(slices.Clip(attrs), semconv.AppNameKey.String(a.name))
 	}
 	return a.sdk.Operation(ctx, o, attrs...)
 }
@@ -106,7 +108,7 @@ func (s *SDK) records(kind operationShape, parent trace.SpanContext) bool {
 }
 
 func (s *SDK) operation(ctx context.Context, kind operationShape, child bool, attrs []attribute.KeyValue) (context.Context, Span) {
-	if kind.result && !has(attrs, keyResult) {
+	if kind.result && !has(attrs, semconv.ResultKey) {
 		attrs = append(attrs, resultSuccess)
 	}
 	opts := []trace.SpanStartOption{
@@ -119,5 +121,5 @@ func (s *SDK) operation(ctx context.Context, kind operationShape, child bool, at
 	if !span.IsRecording() {
 		return ctx, Span{}
 	}
-	return traced, Span{in: &tracing{near: span, recorded: true, result: kind.result}}
+	return traced, Span{in: &tracing{near: span, recorded: true, result: kind.result, errors: s.errors}}
 }

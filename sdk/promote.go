@@ -9,6 +9,8 @@ import (
 	"slices"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // batchHandler makes records say which batch they were made in: it stands in front of the local log and of OTLP,
@@ -31,9 +33,9 @@ type identity struct {
 // with returns i and what a says.
 func (i identity) with(a slog.Attr) identity {
 	switch a.Key {
-	case string(keyQueryID):
+	case string(semconv.QueryIDKey):
 		i.query = a.Value.Resolve().String()
-	case string(keyStreamName):
+	case string(semconv.StreamNameKey):
 		i.stream = true
 	}
 	return i
@@ -100,11 +102,11 @@ func (s *speaker) missing(attrs []slog.Attr, named identity) []slog.Attr {
 		return attrs
 	}
 	if named.query == "" {
-		attrs = append(attrs, slog.String(string(keyQueryID), s.query.id))
+		attrs = append(attrs, slog.String(string(semconv.QueryIDKey), s.query.id))
 	}
 	if !named.stream {
 		if stream := s.stream(); stream != "" {
-			attrs = append(attrs, slog.String(string(keyStreamName), stream))
+			attrs = append(attrs, slog.String(string(semconv.StreamNameKey), stream))
 		}
 	}
 	return attrs

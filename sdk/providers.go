@@ -27,6 +27,7 @@ type providers struct {
 	logs       *sdklog.LoggerProvider
 	spans      *spanProcessor
 	records    *logProcessor
+	flows      *flows
 	instanceID string
 	abandon    context.CancelFunc // ends exporter calls that are still running
 }
@@ -39,14 +40,16 @@ func newProviders(ctx context.Context, s settings, e Exporters, producer sdkmetr
 		sink.report(fmt.Errorf("could not detect all resource attributes: %w", err))
 	}
 	stopped, abandon := context.WithCancel(context.WithoutCancel(ctx))
-	g := guard{errors: sink, losses: lost, stopped: stopped}
+	f := &flows{}
+	guarding := func(f *flow) guard { return guard{errors: sink, losses: lost, flow: f, stopped: stopped} }
 	p := providers{
-		spans:      newSpanProcessor(s.spanQueue, spanGuard{e.Spans, g}),
-		records:    newLogProcessor(s.logQueue, logGuard{e.Logs, g}),
+		flows:      f,
+		spans:      newSpanProcessor(s.spanQueue, spanGuard{e.Spans, guarding(&f.traces)}),
+		records:    newLogProcessor(s.logQueue, logGuard{e.Logs, guarding(&f.logs)}),
 		instanceID: service.InstanceID,
 		abandon:    abandon,
 	}
-	p.metrics = newMeterProvider(s, res, producer, metricGuard{e.Metrics, g})
+	p.metrics = newMeterProvider(s, res, producer, metricGuard{e.Metrics, guarding(&f.metrics)})
 	p.traces = newTracerProvider(res, p.spans)
 	p.logs = newLoggerProvider(res, p.records)
 	return p

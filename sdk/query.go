@@ -182,9 +182,9 @@ func (q *Query) Logger() *slog.Logger {
 	if q == nil {
 		return slog.New(slog.DiscardHandler)
 	}
-	logger := q.sdk.logger.With("target", "eventflux::query", string(keyQueryID), q.id)
+	logger := q.sdk.logger.With("target", "eventflux::query", string(semconv.QueryIDKey), q.id)
 	if stream := q.firstInput(); stream != "" {
-		logger = logger.With(string(keyStreamName), stream)
+		logger = logger.With(string(semconv.StreamNameKey), stream)
 	}
 	return logger
 }

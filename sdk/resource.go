@@ -9,31 +9,25 @@ import (
 	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/resource"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
-// Resource attribute keys. deployment.environment keeps its older name because the requirements fix it.
-const (
-	keyServiceName    = attribute.Key("service.name")
-	keyServiceVersion = attribute.Key("service.version")
-	keyInstanceID     = attribute.Key("service.instance.id")
-	keyEnvironment    = attribute.Key("deployment.environment")
-	keyTenant         = attribute.Key("eventflux.tenant")
-)
-
-// newResource builds the resource that metrics, traces and logs share. A detector that fails costs its attribute,
-// not the start: the error is for reporting only, the resource is always usable.
-// Secrets in it are hidden.
+// newResource builds the resource that metrics, traces and logs share. deployment.environment keeps its older name
+// because the requirements of EventFlux fix it. A detector that fails costs its attribute,
+// not the start: the error is for reporting only, the resource is always usable. Secrets in it are
+// hidden.
 func newResource(ctx context.Context, service Service, more []attribute.KeyValue, lost *losses) (*resource.Resource, error) {
 	attrs := append([]attribute.KeyValue(nil), more...)
-	attrs = append(attrs, keyServiceName.String(service.Name), keyInstanceID.String(service.InstanceID))
+	attrs = append(attrs, semconv.ServiceNameKey.String(service.Name), semconv.ServiceInstanceIDKey.String(service.InstanceID))
 	if service.Version != "" {
-		attrs = append(attrs, keyServiceVersion.String(service.Version))
+		attrs = append(attrs, semconv.ServiceVersionKey.String(service.Version))
 	}
 	if service.Environment != "" {
-		attrs = append(attrs, keyEnvironment.String(service.Environment))
+		attrs = append(attrs, semconv.DeploymentEnvironmentKey.String(service.Environment))
 	}
 	if service.Tenant != "" {
-		attrs = append(attrs, keyTenant.String(service.Tenant))
+		attrs = append(attrs, semconv.TenantKey.String(service.Tenant))
 	}
 	return resource.New(ctx,
 		resource.WithTelemetrySDK(),

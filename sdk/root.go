@@ -10,6 +10,8 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // startRoot begins "query.execute" and records the ingestion, whose times are known already. It returns ctx with
@@ -18,7 +20,7 @@ func (w *Worker) startRoot(ctx context.Context, a Arrival, joins bool) context.C
 	a.Stream = w.streamName()
 	opts := []trace.SpanStartOption{
 		trace.WithTimestamp(a.begins(time.Now())),
-		trace.WithAttributes(w.rootAttributes(keyEventCount.Int(a.Count))...),
+		trace.WithAttributes(w.rootAttributes(semconv.EventCountKey.Int(a.Count))...),
 	}
 	switch {
 	case anyValid(a.Links):
@@ -64,9 +66,9 @@ func (w *Worker) streamName() string {
 }
 
 func (w *Worker) rootAttributes(more ...attribute.KeyValue) []attribute.KeyValue {
-	attrs := append(more, keyQueryID.String(w.query.id), keyStreamName.String(w.streamName()))
+	attrs := append(more, semconv.QueryIDKey.String(w.query.id), semconv.StreamNameKey.String(w.streamName()))
 	if name := w.query.app.name; name != "" {
-		attrs = append(attrs, keyAppName.String(name))
+		attrs = append(attrs, semconv.AppNameKey.String(name))
 	}
 	return attrs
 }
@@ -77,14 +79,14 @@ func (w *Worker) recordIngest(ctx context.Context, a Arrival) {
 	if !ok {
 		return
 	}
-	count, stream := keyEventCount.Int(a.Count), keyStreamName.String(a.Stream)
+	count, stream := semconv.EventCountKey.Int(a.Count), semconv.StreamNameKey.String(a.Stream)
 	ctx, ingest := w.past(ctx, "event.ingest "+a.Stream, trace.SpanKindInternal, start, count, stream)
 	defer ingest.End(trace.WithTimestamp(end))
 	if w.query.app.sdk.level != Detail {
 		return
 	}
 	if a.Source != "" && !a.ReadStart.IsZero() && !a.ReadEnd.IsZero() {
-		_, read := w.past(ctx, "source.read "+a.Source, trace.SpanKindConsumer, a.ReadStart, count, stream, keySourceType.String(a.Source))
+		_, read := w.past(ctx, "source.read "+a.Source, trace.SpanKindConsumer, a.ReadStart, count, stream, semconv.SourceTypeKey.String(a.Source))
 		read.End(trace.WithTimestamp(a.ReadEnd))
 	}
 	if !a.SendStart.IsZero() && !a.SendEnd.IsZero() {

@@ -126,7 +126,7 @@ func TestAHundredKindsOfSecretsLeaveNoTrace(t *testing.T) {
 		secrets = append(secrets, v)
 	}
 	sdk.App("orders").Query("q1").Window("tumbling").SizeFunc(func() int64 { panic(samples[0].Text) })
-	require.ErrorContains(t, sdk.ForceFlush(t.Context()), "its function panicked: dial postgres://***@db.local:5432/orders")
+	require.ErrorContains(t, sdk.ForceFlush(t.Context()), "panic: dial postgres://***@db.local:5432/orders")
 	require.NoError(t, toFile.Shutdown(t.Context()))
 
 	c.mu.Lock()

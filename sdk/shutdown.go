@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/log"
 
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/redact"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // defaultDeadline bounds Shutdown and ForceFlush for callers that set no deadline.
@@ -104,7 +105,7 @@ func (s *SDK) goodbye(ctx context.Context) {
 	r.SetSeverity(log.SeverityInfo)
 	r.AddAttributes(
 		attribute.String("entity.type", "service.instance"),
-		attribute.Map("entity.id", keyInstanceID.String(s.providers.instanceID)),
+		attribute.Map("entity.id", semconv.ServiceInstanceIDKey.String(s.providers.instanceID)),
 		attribute.String("entity.delete.reason", "terminated"),
 	)
 	s.providers.logs.Logger(scopeName, log.WithInstrumentationVersion(Version)).Emit(context.WithoutCancel(ctx), r)

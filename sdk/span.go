@@ -6,9 +6,12 @@ package telemetry
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // Span is one stage of a batch. It is a value; the zero Span is not recorded and costs nothing. A Span belongs to
@@ -26,6 +29,7 @@ type tracing struct {
 	query    *Query          // nil if the span is not part of a batch
 	count    int
 	result   bool // reports its success in the attribute result
+	errors   *errorSink
 }
 
 // Span begins a child. Attributes given here win over the stage's standard ones. Leaf stages are recorded at
@@ -45,20 +49,26 @@ func (s Span) begin(stage Stage, attrs []attribute.KeyValue) Span {
 	return child
 }
 
+// attributeScratch is where the attributes of a span are put together.
+var attributeScratch = sync.Pool{New: func() any { return new([]attribute.KeyValue) }}
+
 // child begins a span in the trace. If its level is not recorded, the result passes on the ancestor.
 func (t *tracing) child(stage Stage, given []attribute.KeyValue) *tracing {
-	child := &tracing{near: t.near, ctx: t.ctx, query: t.query, count: t.count}
+	child := &tracing{near: t.near, ctx: t.ctx, query: t.query, count: t.count, errors: t.errors}
 	shape, sdk := stage.shape(), t.query.app.sdk
 	if shape.leaf && sdk.level != Detail {
 		return child
 	}
-	attrs := shape.attributes(t.query, t.count, given)
-	name, with := shape.spanName(attrs), trace.WithAttributes(attrs...)
-	if shape.kind == trace.SpanKindUnspecified {
-		child.ctx, child.near = sdk.tracer.Start(t.ctx, name, with)
+	scratch := attributeScratch.Get().(*[]attribute.KeyValue)
+	attrs := shape.attributes((*scratch)[:0], t.query, t.count, given)
+	if name := shape.spanName(attrs); shape.kind == trace.SpanKindUnspecified {
+		child.ctx, child.near = sdk.tracer.Start(t.ctx, name)
 	} else {
-		child.ctx, child.near = sdk.tracer.Start(t.ctx, name, with, trace.WithSpanKind(shape.kind))
+		child.ctx, child.near = sdk.tracer.Start(t.ctx, name, trace.WithSpanKind(shape.kind))
 	}
+	child.near.SetAttributes(attrs...) // which copies them, once; an option of Start would twice
+	*scratch = attrs
+	attributeScratch.Put(scratch)
 	child.recorded = true
 	return child
 }
@@ -85,7 +95,7 @@ func (s Span) Fail(err error) {
 	if s.in == nil || !s.in.recorded || err == nil {
 		return
 	}
-	failure{errorType: typeOf(err), err: err}.mark(s.in.near)
+	failure{errorType: typeOf(err), err: err}.mark(s.in.near, s.in.errors)
 	if s.in.result {
 		s.in.near.SetAttributes(resultFailure)
 	}
@@ -108,5 +118,5 @@ func (s Span) end() {
 // Retries returns the attribute that says how often an operation was repeated before it succeeded or was given
 // up, for Span.Set and for the beginning of a span.
 func Retries(n int) attribute.KeyValue {
-	return keyRetryCount.Int(n)
+	return semconv.RetryCountKey.Int(n)
 }

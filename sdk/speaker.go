@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // speaker is the side of a worker that log records see. Unlike the worker it is safe for concurrent use.
@@ -36,9 +38,9 @@ func (s *speaker) newLogger() *slog.Logger {
 	if batches, ok := h.(*batchHandler); ok {
 		h = batches.of(s)
 	}
-	logger := slog.New(h).With("target", "eventflux::query", string(keyQueryID), s.query.id)
+	logger := slog.New(h).With("target", "eventflux::query", string(semconv.QueryIDKey), s.query.id)
 	if stream := s.stream(); stream != "" {
-		logger = logger.With(string(keyStreamName), stream)
+		logger = logger.With(string(semconv.StreamNameKey), stream)
 	}
 	return logger
 }

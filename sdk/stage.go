@@ -6,6 +6,8 @@ package telemetry
 import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // Stage is one kind of work inside a query. It decides the name, kind and standard attributes of a span.
@@ -58,46 +60,45 @@ var shapes = [...]shape{
 	StageStateUpdate: {name: "aggregation.state.update", work: "aggregation", query: true, count: true, leaf: true},
 	StageCompute:     {name: "aggregation.compute", work: "aggregation", query: true, leaf: true},
 	StageJoin:        {name: "join.process", processor: "join", query: true, count: true},
-	StageOutput:      {name: "output.emit", work: "output", nameKey: keyOutputStream, query: true, count: true, output: true},
+	StageOutput:      {name: "output.emit", work: "output", nameKey: semconv.OutputStreamKey, query: true, count: true, output: true},
 	StageFormat:      {name: "sink.format", work: "output", count: true, stream: true, leaf: true},
-	StageSend:        {name: "sink.send", work: "output", nameKey: keySinkType, kind: trace.SpanKindProducer, count: true, stream: true, leaf: true},
+	StageSend:        {name: "sink.send", work: "output", nameKey: semconv.SinkTypeKey, kind: trace.SpanKindProducer, count: true, stream: true, leaf: true},
 	StagePattern:     {name: "pattern.match", processor: "pattern", query: true, count: true},
 }
 
 // shape returns what is known about s; an undefined stage gets a name of its own instead of a panic.
-func (s Stage) shape() shape {
+func (s Stage) shape() *shape {
 	if int(s) >= len(shapes) || s == 0 {
-		return shape{name: "unknown.process", query: true}
+		return &shape{name: "unknown.process", query: true}
 	}
-	return shapes[s]
+	return &shapes[s]
 }
 
-// attributes returns the stage's standard attributes and then given, which wins where both name a key.
-func (s shape) attributes(q *Query, count int, given []attribute.KeyValue) []attribute.KeyValue {
-	set := make([]attribute.KeyValue, 0, 6+len(given))
+// attributes appends to set the stage's standard attributes and then given, which wins where both name a key.
+func (s *shape) attributes(set []attribute.KeyValue, q *Query, count int, given []attribute.KeyValue) []attribute.KeyValue {
 	add := func(carries bool, kv attribute.KeyValue) {
 		if carries && !has(given, kv.Key) {
 			set = append(set, kv)
 		}
 	}
-	add(s.query, keyQueryID.String(q.id))
-	add(s.count, keyEventCount.Int(count))
-	add(s.processor != "", keyProcessor.String(s.processor))
+	add(s.query, semconv.QueryIDKey.String(q.id))
+	add(s.count, semconv.EventCountKey.Int(count))
+	add(s.processor != "", semconv.ProcessorTypeKey.String(s.processor))
 	if s.window {
 		windowType, duration := q.window(given)
-		add(windowType != "", keyWindowType.String(windowType))
-		add(duration > 0, keyWindowDuration.Float64(duration.Seconds()))
+		add(windowType != "", semconv.WindowTypeKey.String(windowType))
+		add(duration > 0, semconv.WindowDurationKey.Float64(duration.Seconds()))
 	}
 	if s.output || s.stream {
 		stream := q.firstOutput()
-		add(s.output && stream != "", keyOutputStream.String(stream))
-		add(s.stream && stream != "", keyStreamName.String(stream))
+		add(s.output && stream != "", semconv.OutputStreamKey.String(stream))
+		add(s.stream && stream != "", semconv.StreamNameKey.String(stream))
 	}
 	return append(set, given...)
 }
 
 // spanName returns the name of a span of this stage with the given attributes.
-func (s shape) spanName(attrs []attribute.KeyValue) string {
+func (s *shape) spanName(attrs []attribute.KeyValue) string {
 	if s.nameKey == "" {
 		return s.name
 	}

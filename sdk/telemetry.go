@@ -23,6 +23,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/process"
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/redact"
 	"github.com/eventflux-io/eventflux-otel/sdk/propagate"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // SDK is one engine's telemetry. All methods are safe for concurrent use and legal on a nil SDK.
@@ -135,8 +136,11 @@ func (s *SDK) newRegistry(set settings, e sdkmetric.Exporter) *export.Registry {
 		MaxSeriesPerFamily: set.cfg.Metrics.MaxSeriesPerMetric,
 		Delta:              e.Temporality(sdkmetric.InstrumentKindCounter) == metricdata.DeltaTemporality,
 		Attribute:          s.losses.metricAttribute,
+		OnLimit: func(metric string) {
+			s.logger.Warn("metric reached its limit of series, new ones are counted as one", string(semconv.MetricNameKey), metric)
+		},
 		OnPanic: func(metric string, p any) {
-			s.errors.report(fmt.Errorf("could not read metric %s: its function panicked: %v", metric, p))
+			s.errors.panicked(&s.errors.panics.callback, "could not read metric "+metric, p)
 		},
 	})
 }

@@ -51,7 +51,7 @@ func (w *Window) SetDuration(d time.Duration) *Window {
 // first one.
 func (q *Query) window(given []attribute.KeyValue) (windowType string, duration time.Duration) {
 	for _, kv := range given {
-		if kv.Key == keyWindowType {
+		if kv.Key == semconv.WindowTypeKey {
 			windowType = kv.Value.AsString()
 		}
 	}

@@ -671,9 +671,10 @@ type SignalValue string
 
 // Values of eventflux.signal.
 const (
-	SignalMetrics SignalValue = "metrics"
-	SignalTraces  SignalValue = "traces"
-	SignalLogs    SignalValue = "logs"
+	SignalMetrics  SignalValue = "metrics"
+	SignalTraces   SignalValue = "traces"
+	SignalLogs     SignalValue = "logs"
+	SignalLocalLog SignalValue = "local_log"
 )
 
 // Signal returns the attribute eventflux.signal. Signal of telemetry.
@@ -697,6 +698,7 @@ const (
 	SamplingDecisionRateLimited  SamplingDecisionValue = "rate_limited"
 	SamplingDecisionLateSlow     SamplingDecisionValue = "late_slow"
 	SamplingDecisionLateError    SamplingDecisionValue = "late_error"
+	SamplingDecisionLateLog      SamplingDecisionValue = "late_log"
 )
 
 // SamplingDecision returns the attribute eventflux.sampling.decision. Whether a batch was traced, and why.
@@ -711,10 +713,8 @@ type PanicSiteValue string
 const (
 	PanicSiteCallback    PanicSiteValue = "callback"
 	PanicSiteExporter    PanicSiteValue = "exporter"
-	PanicSiteLogHandler  PanicSiteValue = "log_handler"
 	PanicSiteHealthCheck PanicSiteValue = "health_check"
 	PanicSiteSpan        PanicSiteValue = "span"
-	PanicSiteEmit        PanicSiteValue = "emit"
 )
 
 // PanicSite returns the attribute eventflux.panic.site. Where the SDK stopped a panic from reaching the host.
