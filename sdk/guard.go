@@ -35,11 +35,12 @@ func (g guard) run(ctx context.Context, what string, call func(context.Context) 
 	g.errors.guarded(what, func() error { return call(ctx) })
 }
 
-// flush makes a call that flushes an exporter. A flush that Shutdown cut short is no failure: Shutdown flushes too.
+// flush makes a call that flushes an exporter. One that was cancelled is no failure: whoever cancelled it knows, and
+// Shutdown flushes too.
 func (g guard) flush(ctx context.Context, what string, call func(context.Context) error) {
-	g.run(ctx, what, func(ctx context.Context) error {
-		err := call(ctx)
-		if g.stopped.Err() != nil {
+	g.run(ctx, what, func(limited context.Context) error {
+		err := call(limited)
+		if errors.Is(ctx.Err(), context.Canceled) || g.stopped.Err() != nil {
 			return nil
 		}
 		return err
