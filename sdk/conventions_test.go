@@ -26,7 +26,7 @@ func TestStagesAreTheSpansOfTheConventions(t *testing.T) {
 		assert.Equal(t, span.NameKey(), shape.nameKey, shape.name)
 		assert.Equal(t, or(span.Kind(), trace.SpanKindInternal), or(shape.kind, trace.SpanKindInternal), shape.name)
 		assert.Equal(t, span.Level() == semconv.LevelDetail, shape.leaf, shape.name)
-		for _, kv := range shape.attributes(&Query{id: "q"}, 1, nil) {
+		for _, kv := range shape.attributes(nil, &Query{id: "q"}, 1, nil) {
 			assert.Contains(t, span.Attributes(), kv.Key, shape.name)
 		}
 	}

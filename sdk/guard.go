@@ -35,6 +35,18 @@ func (g guard) run(ctx context.Context, what string, call func(context.Context) 
 	g.errors.guarded(what, func() error { return call(ctx) })
 }
 
+// flush makes a call that flushes an exporter. One that was cancelled is no failure: whoever cancelled it knows, and
+// Shutdown flushes too.
+func (g guard) flush(ctx context.Context, what string, call func(context.Context) error) {
+	g.run(ctx, what, func(limited context.Context) error {
+		err := call(limited)
+		if errors.Is(ctx.Err(), context.Canceled) || g.stopped.Err() != nil {
+			return nil
+		}
+		return err
+	})
+}
+
 // export makes a call that exports items, and counts how it went.
 func (g guard) export(ctx context.Context, what string, items int, call func(context.Context) error) {
 	began, ok := time.Now(), false
@@ -128,7 +140,7 @@ func countPoints(rm *metricdata.ResourceMetrics) (n int) {
 }
 
 func (g metricGuard) ForceFlush(ctx context.Context) error {
-	g.run(ctx, "flush the metric exporter", g.Exporter.ForceFlush)
+	g.flush(ctx, "flush the metric exporter", g.Exporter.ForceFlush)
 	return nil
 }
 
@@ -152,7 +164,7 @@ func (g logGuard) Export(ctx context.Context, records []sdklog.Record) error {
 }
 
 func (g logGuard) ForceFlush(ctx context.Context) error {
-	g.run(ctx, "flush the log exporter", g.Exporter.ForceFlush)
+	g.flush(ctx, "flush the log exporter", g.Exporter.ForceFlush)
 	return nil
 }
 

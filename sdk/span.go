@@ -6,6 +6,7 @@ package telemetry
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -48,6 +49,9 @@ func (s Span) begin(stage Stage, attrs []attribute.KeyValue) Span {
 	return child
 }
 
+// attributeScratch is where the attributes of a span are put together.
+var attributeScratch = sync.Pool{New: func() any { return new([]attribute.KeyValue) }}
+
 // child begins a span in the trace. If its level is not recorded, the result passes on the ancestor.
 func (t *tracing) child(stage Stage, given []attribute.KeyValue) *tracing {
 	child := &tracing{near: t.near, ctx: t.ctx, query: t.query, count: t.count, errors: t.errors}
@@ -55,13 +59,16 @@ func (t *tracing) child(stage Stage, given []attribute.KeyValue) *tracing {
 	if shape.leaf && sdk.level != Detail {
 		return child
 	}
-	attrs := shape.attributes(t.query, t.count, given)
-	name, with := shape.spanName(attrs), trace.WithAttributes(attrs...)
-	if shape.kind == trace.SpanKindUnspecified {
-		child.ctx, child.near = sdk.tracer.Start(t.ctx, name, with)
+	scratch := attributeScratch.Get().(*[]attribute.KeyValue)
+	attrs := shape.attributes((*scratch)[:0], t.query, t.count, given)
+	if name := shape.spanName(attrs); shape.kind == trace.SpanKindUnspecified {
+		child.ctx, child.near = sdk.tracer.Start(t.ctx, name)
 	} else {
-		child.ctx, child.near = sdk.tracer.Start(t.ctx, name, with, trace.WithSpanKind(shape.kind))
+		child.ctx, child.near = sdk.tracer.Start(t.ctx, name, trace.WithSpanKind(shape.kind))
 	}
+	child.near.SetAttributes(attrs...) // which copies them, once; an option of Start would twice
+	*scratch = attrs
+	attributeScratch.Put(scratch)
 	child.recorded = true
 	return child
 }

@@ -67,16 +67,15 @@ var shapes = [...]shape{
 }
 
 // shape returns what is known about s; an undefined stage gets a name of its own instead of a panic.
-func (s Stage) shape() shape {
+func (s Stage) shape() *shape {
 	if int(s) >= len(shapes) || s == 0 {
-		return shape{name: "unknown.process", query: true}
+		return &shape{name: "unknown.process", query: true}
 	}
-	return shapes[s]
+	return &shapes[s]
 }
 
-// attributes returns the stage's standard attributes and then given, which wins where both name a key.
-func (s shape) attributes(q *Query, count int, given []attribute.KeyValue) []attribute.KeyValue {
-	set := make([]attribute.KeyValue, 0, 6+len(given))
+// attributes appends to set the stage's standard attributes and then given, which wins where both name a key.
+func (s *shape) attributes(set []attribute.KeyValue, q *Query, count int, given []attribute.KeyValue) []attribute.KeyValue {
 	add := func(carries bool, kv attribute.KeyValue) {
 		if carries && !has(given, kv.Key) {
 			set = append(set, kv)
@@ -99,7 +98,7 @@ func (s shape) attributes(q *Query, count int, given []attribute.KeyValue) []att
 }
 
 // spanName returns the name of a span of this stage with the given attributes.
-func (s shape) spanName(attrs []attribute.KeyValue) string {
+func (s *shape) spanName(attrs []attribute.KeyValue) string {
 	if s.nameKey == "" {
 		return s.name
 	}

@@ -88,21 +88,6 @@ func TestTheEngineOutlivesTheCollector(t *testing.T) {
 	assertCalm(t, b.Output(), "could not export")
 }
 
-func TestAFullSinkIsReported(t *testing.T) {
-	c := run.StartCollector(t, "standalone", nil)
-	link := fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
-	env := map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + c.Endpoint(), "OTEL_METRIC_EXPORT_INTERVAL": "200"}
-	b := run.Start(t, "node b", run.Binary(t, "eventflux-engine"),
-		[]string{"--node", "b", "--listen", link, "--sink", "/dev/full", "--threshold", "0.000001", "--drain", "1s"}, env)
-	run.Start(t, "node a", run.Binary(t, "eventflux-engine"), []string{"--node", "a", "--peer", link, "--rate", "2000"}, env)
-	run.Eventually(t, "the failures to write are counted", func() bool {
-		failed, _ := c.Metrics().Sum("query_execution_errors_total", scrape.Labels{"query_id": "price_alert", "error_type": "sink_send"})
-		return failed > 0
-	})
-	assert.NotZero(t, b.Stop(), "events are left behind, and the exit code says so")
-	assertCalm(t, b.Output(), "/dev/full", "no space left on device")
-}
-
 func TestEnginesWithoutInstanceIDAreTwoSeries(t *testing.T) {
 	c := run.StartCollector(t, "standalone", nil)
 	for value := range int64(2) {

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/source"
@@ -27,17 +29,26 @@ type Config struct {
 	Rate     float64       // events per second; 0: as fast as the stream takes them
 	Limit    int64         // stop after so many events; 0: no limit
 	Duration time.Duration // stop after so long; 0: no limit
+
+	Handle *telemetry.Source // counts what is read; may be nil
 }
 
 // Pump reads a source until it ends.
 type Pump struct {
 	Config
 
-	read atomic.Int64
+	read   atomic.Int64
+	latest atomic.Int64 // when events were read last, in nanoseconds since 1970
+	events *telemetry.Counter
 }
 
 // New returns a pump that has not started.
-func New(cfg Config) *Pump { return &Pump{Config: cfg} }
+func New(cfg Config) *Pump {
+	p := &Pump{Config: cfg, events: cfg.Handle.EventsReceived()}
+	p.latest.Store(time.Now().UnixNano())
+	cfg.Handle.IdleTime().Func(func() float64 { return time.Since(time.Unix(0, p.latest.Load())).Seconds() })
+	return p
+}
 
 // Read is the number of events read so far. Any goroutine may call it.
 func (p *Pump) Read() int64 { return p.read.Load() }
@@ -47,6 +58,9 @@ func (p *Pump) Read() int64 { return p.read.Load() }
 // long it waits for room in the stream.
 func (p *Pump) Run(run, stop context.Context) error {
 	defer p.Into.Close()
+	connected := p.Handle.Connected()
+	connected.Set(1)
+	defer connected.Set(0)
 	if p.Duration > 0 {
 		var cancel context.CancelFunc
 		stop, cancel = context.WithTimeout(stop, p.Duration)
@@ -55,7 +69,8 @@ func (p *Pump) Run(run, stop context.Context) error {
 	if err := p.move(run, stop); err != nil {
 		return err
 	}
-	return p.Into.Publish(run, junction.Message{Ctx: context.WithoutCancel(run), End: true})
+	_, err := p.Into.Publish(run, junction.Message{Ctx: context.Background(), End: true})
+	return err
 }
 
 func (p *Pump) move(run, stop context.Context) error {
@@ -106,8 +121,11 @@ func (p *Pump) batch(run context.Context, now time.Time, n int) (more bool, err 
 		return more, nil
 	}
 	p.read.Add(int64(b.Len()))
-	return more, p.Into.Publish(run, junction.Message{
-		Ctx: context.WithoutCancel(run), Batch: b,
+	p.events.Add(b.Len())
+	p.latest.Store(now.UnixNano())
+	_, err = p.Into.Publish(run, junction.Message{
+		Ctx: context.Background(), Batch: b, // a context of its own per batch would cost an allocation
 		Source: p.Kind, ReadStart: now, ReadEnd: time.Now(),
 	})
+	return more, err
 }

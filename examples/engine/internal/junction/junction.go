@@ -12,6 +12,7 @@ import (
 	"time"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 )
@@ -39,6 +40,8 @@ type Junction struct {
 	queues []*Queue
 	direct int // subscribers without a queue
 
+	blocked *telemetry.TimeCounter
+
 	received, sent, waits atomic.Int64
 }
 
@@ -47,6 +50,9 @@ func New(app *telemetry.App, s *event.Schema) *Junction {
 	j := &Junction{schema: s, handle: app.Stream(s.Stream)}
 	j.handle.BufferFunc(j.Bytes)
 	j.handle.OldestFunc(j.oldestAge)
+	j.handle.PipelineQueueDepth().Func(func() int64 { return j.sum((*Queue).events) })
+	j.handle.PipelineQueueCapacity().Func(func() int64 { return j.sum((*Queue).capacity) })
+	j.blocked = j.handle.BackpressureBlockedTime(semconv.BackpressureStrategyBlock)
 	return j
 }
 
@@ -76,20 +82,23 @@ func (j *Junction) Attach() (delivered func(events int)) {
 // Subscribers is the number of subscribers.
 func (j *Junction) Subscribers() int { return len(j.queues) + j.direct }
 
-// Publish hands m to every subscriber, waiting while a queue is full. It fails
-// when ctx ends or the junction is closed; then some subscribers may have m.
-func (j *Junction) Publish(ctx context.Context, m Message) error {
+// Publish hands m to every subscriber, waiting while a queue is full; waited is
+// for how long. It fails when ctx ends or the junction is closed; then some
+// subscribers may have m.
+func (j *Junction) Publish(ctx context.Context, m Message) (waited time.Duration, err error) {
 	if n := m.Batch.Len(); n > 0 {
 		j.handle.Received(n)
 		j.received.Add(int64(n))
 	}
 	m.Sent = time.Now()
 	for _, q := range j.queues {
-		if _, err := q.put(ctx, m); err != nil {
-			return err
+		d, err := q.put(ctx, m)
+		waited += d
+		if err != nil {
+			return waited, err
 		}
 	}
-	return nil
+	return waited, nil
 }
 
 // Close ends the stream: what waits is still taken, nothing more gets in.
@@ -106,6 +115,9 @@ func (j *Junction) delivered(events int) {
 	}
 }
 
+// Queues are the queues of the subscribers.
+func (j *Junction) Queues() []*Queue { return j.queues }
+
 // pressed counts one publication that met a full queue.
 func (j *Junction) pressed() {
 	j.handle.Backpressure(1)
@@ -113,9 +125,11 @@ func (j *Junction) pressed() {
 }
 
 // Bytes is the memory of all batches that wait.
-func (j *Junction) Bytes() (total int64) {
+func (j *Junction) Bytes() int64 { return j.sum((*Queue).Bytes) }
+
+func (j *Junction) sum(of func(*Queue) int64) (total int64) {
 	for _, q := range j.queues {
-		total += q.Bytes()
+		total += of(q)
 	}
 	return total
 }

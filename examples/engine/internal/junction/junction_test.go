@@ -64,7 +64,7 @@ func TestEverySubscriberGetsEveryEventConcurrentSafe(t *testing.T) {
 	for p := range int64(producers) {
 		writers.Go(func() {
 			for i := range int64(each) {
-				if err := j.Publish(context.Background(), one(p*each+i)); err != nil {
+				if _, err := j.Publish(context.Background(), one(p*each+i)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -85,11 +85,11 @@ func TestAFullQueueMakesThePublisherWaitAndCountsIt(t *testing.T) {
 		q := j.Subscribe(1)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		if err := j.Publish(ctx, one(1)); err != nil {
+		if _, err := j.Publish(ctx, one(1)); err != nil {
 			t.Fatal(err)
 		}
-		if err := j.Publish(ctx, one(2)); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("err = %v, want the deadline", err)
+		if waited, err := j.Publish(ctx, one(2)); !errors.Is(err, context.DeadlineExceeded) || waited != time.Second {
+			t.Errorf("err = %v after %s, want the deadline after a second", err, waited)
 		}
 		if j.Totals().Waits != 1 || q.Utilization() != 1 || j.oldestAge() != time.Second {
 			t.Errorf("waits %d, utilization %v, oldest %s", j.Totals().Waits, q.Utilization(), j.oldestAge())
@@ -101,10 +101,13 @@ func TestClosingFreesAWaitingPublisherAndKeepsWhatIsQueued(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := New(nil, schema)
 		q := j.Subscribe(1)
-		_ = j.Publish(context.Background(), one(1))
+		_, _ = j.Publish(context.Background(), one(1))
 		failed := make(chan error, 2)
 		for range 2 {
-			go func() { failed <- j.Publish(context.Background(), one(2)) }()
+			go func() {
+				_, err := j.Publish(context.Background(), one(2))
+				failed <- err
+			}()
 		}
 		synctest.Wait()
 		j.Close()
@@ -118,6 +121,35 @@ func TestClosingFreesAWaitingPublisherAndKeepsWhatIsQueued(t *testing.T) {
 		}
 		if _, ok := take(q); ok {
 			t.Error("the queue must be closed")
+		}
+	})
+}
+
+func TestAQueueSaysHowLongNothingMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := New(nil, schema)
+		q := j.Subscribe(4)
+		time.Sleep(time.Hour)
+		if d := q.Standstill(time.Now()); d != 0 {
+			t.Errorf("an empty queue stands still for %s", d)
+		}
+		_, _ = j.Publish(context.Background(), one(1))
+		time.Sleep(time.Second)
+		_, _ = j.Publish(context.Background(), one(2))
+		time.Sleep(2 * time.Second)
+		if d := q.Standstill(time.Now()); d != 3*time.Second {
+			t.Errorf("stands still for %s, want since the first event came", d)
+		}
+		q.TryTake()
+		time.Sleep(5 * time.Second)
+		if d := q.Standstill(time.Now()); d != 5*time.Second {
+			t.Errorf("stands still for %s, want since the last event left", d)
+		}
+		if d := q.LongestWait(); d != 3*time.Second || q.LongestWait() != 0 {
+			t.Errorf("the longest wait was %s, want 3s and then none", d)
+		}
+		if n, room := q.Fill(); n != 1 || room != 4 || q.events() != 1 || q.capacity() != 4 {
+			t.Errorf("%d of %d batches, %d of %d events", n, room, q.events(), q.capacity())
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,12 +31,17 @@ type Queue struct {
 	ready    chan struct{} // something to take, or closed
 	room     chan struct{} // somewhere to put, or closed
 
-	mu     sync.Mutex
-	ring   []Message
-	head   int
-	length int
-	bytes  int64
-	closed bool
+	mu      sync.Mutex
+	ring    []Message
+	head    int
+	length  int
+	waiting int64 // events
+	largest int64 // events of the largest batch so far
+	bytes   int64
+	closed  bool
+
+	taken   atomic.Int64 // when the last message was taken, in nanoseconds since 1970
+	longest atomic.Int64 // nanoseconds a message waited, at most; see LongestWait
 }
 
 func newQueue(j *Junction, capacity int) *Queue {
@@ -68,28 +74,41 @@ func (q *Queue) TryTake() (Message, State) {
 	q.head = (q.head + 1) % len(q.ring)
 	q.length--
 	q.bytes -= m.Batch.Bytes()
+	q.waiting -= int64(m.Batch.Len())
 	q.mu.Unlock()
 	signal(q.room)
 	m.Taken = time.Now()
+	q.taken.Store(m.Taken.UnixNano())
+	if wait := int64(m.Taken.Sub(m.Sent)); wait > q.longest.Load() {
+		q.longest.Store(wait)
+	}
 	q.junction.delivered(m.Batch.Len())
 	return m, Taken
 }
 
-// put waits for room. It reports whether it had to.
-func (q *Queue) put(ctx context.Context, m Message) (waited bool, err error) {
+// put waits for room. It returns how long it had to.
+func (q *Queue) put(ctx context.Context, m Message) (time.Duration, error) {
+	done, err := q.tryPut(m)
+	if done || err != nil {
+		return 0, err
+	}
+	q.junction.pressed()
+	start := time.Now()
+	err = q.wait(ctx, m)
+	waited := time.Since(start)
+	q.junction.blocked.Add(waited)
+	return waited, err
+}
+
+func (q *Queue) wait(ctx context.Context, m Message) error {
 	for {
-		done, err := q.tryPut(m)
-		if done || err != nil {
-			return waited, err
-		}
-		if !waited {
-			waited = true
-			q.junction.pressed()
-		}
 		select {
 		case <-q.room:
 		case <-ctx.Done():
-			return waited, ctx.Err()
+			return ctx.Err()
+		}
+		if done, err := q.tryPut(m); done || err != nil {
+			return err
 		}
 	}
 }
@@ -107,6 +126,8 @@ func (q *Queue) tryPut(m Message) (done bool, err error) {
 	q.ring[(q.head+q.length)%len(q.ring)] = m
 	q.length++
 	q.bytes += m.Batch.Bytes()
+	q.waiting += int64(m.Batch.Len())
+	q.largest = max(q.largest, int64(m.Batch.Len()))
 	signal(q.ready)
 	if q.length < len(q.ring) {
 		signal(q.room) // one signal may stand for room for several
@@ -120,31 +141,6 @@ func (q *Queue) close() {
 	q.closed = true
 	signal(q.ready)
 	signal(q.room)
-}
-
-// Utilization is the filled share of the queue, 0 to 1.
-func (q *Queue) Utilization() float64 {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return float64(q.length) / float64(len(q.ring))
-}
-
-// Bytes is the memory of the batches that wait. A batch that waits for several
-// subscribers counts for each.
-func (q *Queue) Bytes() int64 {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.bytes
-}
-
-// oldest is when the message at the head was published; zero if none waits.
-func (q *Queue) oldest() time.Time {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.length == 0 {
-		return time.Time{}
-	}
-	return q.ring[q.head].Sent
 }
 
 func signal(c chan struct{}) {

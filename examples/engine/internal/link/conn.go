@@ -25,9 +25,9 @@ const (
 	errorUnavailable = "unavailable" // anything else: no route, no such host, peer gone
 )
 
-// Connections binds the connection metrics that both ends of a link report.
-func Connections(app *telemetry.App) *telemetry.Connections {
-	return app.Connections("grpc", errorRefused, errorTimeout, errorReset, errorUnavailable)
+// connections binds the connection metrics that both ends of a link report.
+func connections(app *telemetry.App) *telemetry.Connections {
+	return app.Connections(protocol, errorRefused, errorTimeout, errorReset, errorUnavailable)
 }
 
 func classify(err error) string {

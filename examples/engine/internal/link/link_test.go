@@ -15,6 +15,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
+
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/link/linkpb"
@@ -30,7 +32,7 @@ func serve(t *testing.T, capacity int, lose func() bool) (*Server, *junction.Que
 	names := &event.Symbols{}
 	out := junction.New(nil, market.Aggregate)
 	q := out.Subscribe(capacity)
-	s, err := Listen("127.0.0.1:0", out, names, nil)
+	s, err := Listen("127.0.0.1:0", out, names, NewMeter(nil, semconv.DirectionIn))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +59,7 @@ func serve(t *testing.T, capacity int, lose func() bool) (*Server, *junction.Que
 func client(t *testing.T, addr string, s *event.Schema) (*Client, *event.Symbols) {
 	t.Helper()
 	names := &event.Symbols{}
-	c, err := NewClient(addr, s, names, nil)
+	c, err := NewClient(addr, s, names, NewMeter(nil, semconv.DirectionOut))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +90,10 @@ func TestALostAnswerCountsNoEventTwice(t *testing.T) {
 		if err := c.Format(b); err != nil {
 			t.Fatal(err)
 		}
-		for c.Send(context.Background()) != nil {
+		for {
+			if _, err := c.Send(context.Background()); err == nil {
+				break
+			}
 		}
 		m, state := q.TryTake()
 		if state != junction.Taken || m.Batch.Len() != 3 || names.Name(m.Batch.Row(0).Symbol(0)) != "ORCL" {
@@ -116,7 +121,8 @@ func TestARequestThatTimesOutIsNotPublishedTwice(t *testing.T) {
 	send := func(within time.Duration) error {
 		ctx, cancel := context.WithTimeout(context.Background(), within)
 		defer cancel()
-		return c.Send(ctx)
+		_, err := c.Send(ctx)
+		return err
 	}
 	_ = c.Format(results(sent, 1))
 	if err := send(time.Second); err != nil {
@@ -146,7 +152,7 @@ func TestAForeignStreamIsRefusedForGood(t *testing.T) {
 	for want, schema := range map[string]*event.Schema{"no stream": market.Stock, "columns": renamed} {
 		c, _ := client(t, s.Addr(), schema)
 		_ = c.Format(event.NewBatch(schema, 0))
-		err := c.Send(context.Background())
+		_, err := c.Send(context.Background())
 		if !sink.IsPermanent(err) || !strings.Contains(err.Error(), want) {
 			t.Errorf("err = %v, want a permanent one about %q", err, want)
 		}

@@ -15,9 +15,11 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 	"github.com/eventflux-io/eventflux-otel/sdk/propagate"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
@@ -31,6 +33,8 @@ type Server struct {
 
 	out     *junction.Junction
 	names   *event.Symbols
+	meter   *Meter
+	events  *telemetry.Counter
 	senders senders
 	lis     net.Listener
 	grpc    *grpc.Server
@@ -40,14 +44,15 @@ type Server struct {
 }
 
 // Listen opens addr. Serve must follow, or Close.
-func Listen(addr string, out *junction.Junction, names *event.Symbols, counts *telemetry.Connections) (*Server, error) {
+func Listen(addr string, out *junction.Junction, names *event.Symbols, meter *Meter) (*Server, error) {
 	lis, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{
-		out: out, names: names, lis: listener{lis, counts},
-		grpc: grpc.NewServer(grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingAfter / 2})),
+		out: out, names: names, meter: meter, lis: listener{lis, meter.connections},
+		events: meter.app.Source(out.Name(), protocol).EventsReceived(),
+		grpc:   grpc.NewServer(grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingAfter / 2})),
 	}
 	linkpb.RegisterLinkServer(s.grpc, s)
 	return s, nil
@@ -74,11 +79,33 @@ func (s *Server) Stop(ctx context.Context) {
 	s.grpc.GracefulStop()
 }
 
-// Close releases the address of a server that never served.
-func (s *Server) Close() error { return s.lis.Close() }
+// Close releases the address of a server that never served; after Serve it does nothing.
+func (s *Server) Close() error {
+	if err := s.lis.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
 
 // Send implements the service.
 func (s *Server) Send(ctx context.Context, m *linkpb.Message) (*linkpb.Ack, error) {
+	kind := kindOf(m)
+	s.meter.received(kind, proto.Size(m), len(m.GetHeaders()) > 0)
+	// The context of the sender is of the batch, that of the request is not.
+	traced, span := s.meter.app.Operation(propagate.ExtractMap(context.Background(), m.GetHeaders()),
+		telemetry.OperationReceive, semconv.Protocol(protocol), semconv.MessageType(kind))
+	defer span.End()
+	ack, err := s.take(ctx, traced, m)
+	if err != nil {
+		s.meter.refused(err)
+		span.Fail(err)
+	}
+	return ack, err
+}
+
+// take has a message published unless it is there already. traced is the
+// context for what becomes of it.
+func (s *Server) take(ctx, traced context.Context, m *linkpb.Message) (*linkpb.Ack, error) {
 	start := time.Now()
 	if m.GetStream() != s.out.Name() {
 		return nil, status.Errorf(codes.InvalidArgument, "this node has no stream %q to receive, only %s", m.GetStream(), s.out.Name())
@@ -95,27 +122,27 @@ func (s *Server) Send(ctx context.Context, m *linkpb.Message) (*linkpb.Ack, erro
 		s.duplicates.Add(1)
 		return &linkpb.Ack{Sequence: m.GetSequence(), Duplicate: true}, nil
 	}
-	if err := s.publish(m, start); err != nil {
+	if err := s.publish(traced, m, start); err != nil {
 		return nil, err
 	}
 	from.last = m.GetSequence()
 	return &linkpb.Ack{Sequence: m.GetSequence()}, nil
 }
 
-func (s *Server) publish(m *linkpb.Message, start time.Time) error {
+func (s *Server) publish(traced context.Context, m *linkpb.Message, start time.Time) error {
 	batch, err := decodeEvents(m.GetEvents(), s.out.Schema(), s.names)
 	if err != nil {
 		return status.Error(codes.InvalidArgument, err.Error())
 	}
-	err = s.out.Publish(s.run, junction.Message{
-		Ctx:   propagate.ExtractMap(context.Background(), m.GetHeaders()),
-		Batch: batch, End: m.GetEndOfInput(),
-		Source: "grpc", ReadStart: start, ReadEnd: time.Now(),
+	_, err = s.out.Publish(s.run, junction.Message{
+		Ctx: traced, Batch: batch, End: m.GetEndOfInput(),
+		Source: protocol, ReadStart: start, ReadEnd: time.Now(),
 	})
 	if err != nil {
 		return status.Error(codes.Unavailable, fmt.Sprintf("publish: %v", err))
 	}
 	s.received.Add(int64(batch.Len()))
+	s.events.Add(batch.Len())
 	return nil
 }
 

@@ -21,6 +21,7 @@ var (
 	TradeRate = &event.Schema{Stream: "TradeRateStream", Columns: []event.Column{
 		{Name: "trades", Type: event.Int},
 		{Name: "volume", Type: event.Int},
+		{Name: "avg_price", Type: event.Float},
 		{Name: "per_second", Type: event.Float},
 	}}
 	// Aggregate is one event per window and symbol; event time is the window's end.

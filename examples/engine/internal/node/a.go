@@ -5,13 +5,16 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/expr"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/feed"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/link"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/market"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/operator"
@@ -31,60 +34,74 @@ type A struct {
 // rateWindow is the timer period of trade_rate.
 const rateWindow = time.Second
 
+// rateMetrics is what trade_rate emits as metrics:
+//
+//	SELECT COUNT(*) AS total_trades, AVG(price) AS avg_price FROM StockStream EMIT METRICS
+//
+// The total is over all windows, the average that of the last one.
+var rateMetrics = []query.Metric{
+	{Column: "trades", As: telemetry.Column{Name: "total_trades", Total: true, Unit: "{trade}"}},
+	{Column: "avg_price", As: telemetry.Column{Name: "avg_price"}},
+}
+
 // NewA builds node A. Close releases it.
 func NewA(sdk *telemetry.SDK, cfg Config) (*A, error) {
 	app := newApp(sdk, cfg)
-	client, err := link.NewClient(cfg.Peer, market.Aggregate, app.names, link.Connections(app.handle))
+	client, err := link.NewClient(cfg.Peer, market.Aggregate, app.names, link.NewMeter(app.handle, semconv.DirectionOut))
 	if err != nil {
 		return nil, err
 	}
 	app.closers = append(app.closers, client)
-	a, err := newA(app, client)
-	if err != nil {
-		_ = app.close() // nothing was used yet
-		return nil, err
-	}
-	return a, nil
+	return newA(app, client)
 }
 
 // newA builds node A with any sink in the place of the link.
 func newA(app *app, out sink.Sink) (*A, error) {
 	a := &A{app: app}
+	if err := a.deploy(func() error { return a.build(out) }); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func (a *A) build(out sink.Sink) error {
 	kind, err := a.openSource()
 	if err != nil {
-		return nil, err
+		return err
 	}
+	stock := a.stream(market.Stock)
+	a.pump = feed.New(feed.Config{
+		Reader: a.reader, Kind: kind, Into: stock, Handle: a.handle.Source(stock.Name(), kind),
+		Batch: a.cfg.Batch, Rate: a.cfg.Rate, Limit: a.cfg.Events, Duration: a.cfg.Duration,
+	})
+	return a.deployQueries(stock, out)
+}
+
+func (a *A) deployQueries(stock *junction.Junction, out sink.Sink) error {
 	predicate, err := expr.Compile(a.cfg.Filter, market.Stock, a.names)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	stock, filtered := a.stream(market.Stock), a.stream(market.Filtered)
+	filtered := a.stream(market.Filtered)
 	aggregates, rates := a.stream(market.Aggregate), a.stream(market.TradeRate)
 	a.window = operator.NewTumbling(a.cfg.Window, market.Filtered, "symbol", "price", market.Aggregate)
 
-	a.query(query.Config{
+	return errors.Join(a.query(query.Config{
 		ID: "price_filter", From: stock.Subscribe(queueBatches), Into: filtered,
 		Operators: []operator.Operator{operator.NewFilter(predicate, market.Filtered)},
 		Errors:    []string{operator.ErrorExpression},
-	})
-	a.query(query.Config{
+	}), a.query(query.Config{
 		ID: "stock_aggregation", From: filtered.Subscribe(queueBatches), Into: aggregates,
 		Operators: []operator.Operator{a.window},
 		Errors:    []string{operator.ErrorLateEvent},
 		Sinks:     []sink.Sink{out},
-	})
-	a.query(query.Config{
+	}), a.query(query.Config{
 		ID: "trade_rate", From: stock.Subscribe(queueBatches), Into: rates,
-		Operators: []operator.Operator{operator.NewRate(rateWindow, market.Stock, "volume", market.TradeRate)},
+		Operators: []operator.Operator{operator.NewRate(rateWindow, market.Stock, "volume", "price", market.TradeRate)},
 		Every:     rateWindow,
+		Metrics:   rateMetrics,
 		Sinks:     []sink.Sink{sink.NewLog(a.streamLogger("trade_rate", market.TradeRate), a.names, "trade rate")},
-	})
-	a.handle.MemoryFunc("tables", a.names.Bytes) // node A's only table is that of interned texts
-	a.pump = feed.New(feed.Config{
-		Reader: a.reader, Kind: kind, Into: stock,
-		Batch: a.cfg.Batch, Rate: a.cfg.Rate, Limit: a.cfg.Events, Duration: a.cfg.Duration,
-	})
-	return a, nil
+	}))
 }
 
 func (a *A) openSource() (kind string, err error) {

@@ -24,13 +24,15 @@ import (
 // app is what both nodes have in common: streams, queries, and their lifecycle.
 type app struct {
 	cfg     Config
+	sdk     *telemetry.SDK
 	handle  *telemetry.App
-	base    *slog.Logger // of the SDK, without attributes
 	logger  *slog.Logger
 	names   *event.Symbols
 	streams []*junction.Junction
 	queries []*query.Query
+	sinks   []*sink.File
 	closers []io.Closer
+	checks  []func() // end the health checks
 }
 
 // queueBatches is the room of a subscriber's queue.
@@ -40,9 +42,8 @@ const queueBatches = 64
 const appName = "stock_alerts"
 
 func newApp(sdk *telemetry.SDK, cfg Config) *app {
-	a := &app{cfg: cfg, handle: sdk.App(appName), names: &event.Symbols{}}
-	a.base = sdk.Logger()
-	a.logger = a.base.With("target", "eventflux::node", "eventflux.app.name", appName)
+	a := &app{cfg: cfg, sdk: sdk, handle: sdk.App(appName), names: &event.Symbols{}}
+	a.logger = sdk.Logger().With("target", "eventflux::node", "eventflux.app.name", appName)
 	if a.cfg.Stderr == nil {
 		a.cfg.Stderr = io.Discard
 	}
@@ -58,6 +59,7 @@ func newApp(sdk *telemetry.SDK, cfg Config) *app {
 		}
 		return n
 	})
+	a.handle.MemoryFunc("symbols", a.names.Bytes) // interned texts, which all queries share
 	return a
 }
 
@@ -67,12 +69,13 @@ func (a *app) stream(s *event.Schema) *junction.Junction {
 	return j
 }
 
-func (a *app) query(cfg query.Config) {
-	cfg.Logger = a.base.With("target", "eventflux::query", "query.id", cfg.ID, "stream.name", cfg.From.Stream())
+func (a *app) query(cfg query.Config) error {
 	cfg.OnTrouble = func(s sink.Sink, err error) {
 		fmt.Fprintf(a.cfg.Stderr, "eventflux-engine: %s does not take events: %v; %s, meanwhile events wait\n", s.Target(), err, s.Advice())
 	}
-	a.queries = append(a.queries, query.New(a.handle, cfg))
+	q, err := query.New(a.handle, cfg)
+	a.queries = append(a.queries, q)
+	return err
 }
 
 // run works until the feed has ended and every query has finished its work.
@@ -112,6 +115,7 @@ func (a *app) guard(stop context.Context, cancel context.CancelCauseFunc) (relea
 			return
 		case <-stop.Done():
 		}
+		a.sdk.Health().SetShuttingDown()
 		a.logger.Info("stopping", "drain.timeout", a.cfg.Drain.String())
 		t := time.NewTimer(a.cfg.Drain)
 		defer t.Stop()
@@ -136,6 +140,9 @@ func (a *app) undelivered() (n int64) {
 // close releases everything. Call it after run.
 func (a *app) close() error {
 	var errs []error
+	for _, end := range a.checks {
+		end()
+	}
 	for _, c := range a.closers {
 		errs = append(errs, c.Close())
 	}
@@ -148,5 +155,5 @@ func (a *app) close() error {
 
 // streamLogger is for records about one stream of one query.
 func (a *app) streamLogger(queryID string, s *event.Schema) *slog.Logger {
-	return a.base.With("target", "eventflux::sink", "query.id", queryID, "stream.name", s.Stream)
+	return a.sdk.Logger().With("target", "eventflux::sink", "query.id", queryID, "stream.name", s.Stream)
 }

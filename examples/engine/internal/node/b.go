@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/link"
@@ -31,8 +32,7 @@ type B struct {
 // NewB builds node B and opens its address and its sink. Close releases it.
 func NewB(sdk *telemetry.SDK, cfg Config) (*B, error) {
 	b := &B{app: newApp(sdk, cfg)}
-	if err := b.build(); err != nil {
-		_ = b.Close() // nothing was used yet
+	if err := b.deploy(b.build); err != nil {
 		return nil, err
 	}
 	return b, nil
@@ -47,17 +47,17 @@ func (b *B) build() error {
 	if err != nil {
 		return fmt.Errorf("open sink: %w; give a writable file to --sink", err)
 	}
-	b.closers = append(b.closers, out)
+	b.closers, b.sinks = append(b.closers, out), append(b.sinks, out)
 	b.aggregates = b.stream(market.Aggregate)
-	b.server, err = link.Listen(b.cfg.Listen, b.aggregates, b.names, link.Connections(b.handle))
+	b.server, err = link.Listen(b.cfg.Listen, b.aggregates, b.names, link.NewMeter(b.handle, semconv.DirectionIn))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("listen on %s: the address is in use; stop the other process or choose another --listen", b.cfg.Listen)
 	}
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; choose another --listen", b.cfg.Listen, err)
 	}
-	b.deploy(symbols, out)
-	return nil
+	b.closers = append(b.closers, b.server)
+	return b.deployQueries(symbols, out)
 }
 
 func (b *B) symbolTable() (*table.Table, error) {
@@ -69,23 +69,25 @@ func (b *B) symbolTable() (*table.Table, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the symbol table: %w", err)
 	}
-	b.handle.MemoryFunc("tables", func() int64 { return t.Bytes() + b.names.Bytes() })
+	b.handle.MemoryFunc("tables", t.Bytes)
+	handle := b.handle.Table("symbols", "memory")
+	handle.RowsStored().Add(len(rows))
+	handle.Size().Func(t.Bytes)
 	return t, nil
 }
 
-func (b *B) deploy(symbols *table.Table, out sink.Sink) {
+func (b *B) deployQueries(symbols *table.Table, out sink.Sink) error {
 	enriched, alerts := b.stream(market.Enriched), b.stream(market.Alert)
 	b.join = operator.NewJoin(symbols, market.Aggregate, "symbol", market.Enriched)
-	b.query(query.Config{
+	return errors.Join(b.query(query.Config{
 		ID: "symbol_join", From: b.aggregates.Subscribe(queueBatches), Into: enriched,
 		Operators: []operator.Operator{b.join},
-	})
-	b.query(query.Config{
+	}), b.query(query.Config{
 		ID: "price_alert", From: enriched.Subscribe(queueBatches), Into: alerts,
 		Operators: []operator.Operator{operator.NewDeviation(b.cfg.Sliding, b.cfg.Threshold, market.Enriched, market.Alert)},
 		Sinks:     []sink.Sink{out},
 		OnEnd:     func(ctx context.Context) { b.logTotals(ctx, b.Totals()) },
-	})
+	}))
 }
 
 // Addr is the address that node A connects to.
@@ -112,7 +114,8 @@ func (b *B) serve(run, stop context.Context) error {
 	if err := <-failed; err != nil {
 		return fmt.Errorf("serve the link: %w", err)
 	}
-	return b.aggregates.Publish(run, junction.Message{Ctx: context.WithoutCancel(run), End: true})
+	_, err := b.aggregates.Publish(run, junction.Message{Ctx: context.Background(), End: true})
+	return err
 }
 
 // Totals returns the counts so far.
@@ -123,9 +126,4 @@ func (b *B) Totals() Totals {
 }
 
 // Close releases the node. Call it after Run.
-func (b *B) Close() error {
-	if b.server != nil {
-		_ = b.server.Close() // closed already, if it served
-	}
-	return b.close()
-}
+func (b *B) Close() error { return b.close() }

@@ -191,7 +191,7 @@ func checkTrace(t *testing.T, onA, onB *recorder) {
 		filter = "query.execute price_filter"
 		window = filter + " > query.execute stock_aggregation"
 		emit   = window + " > output.emit AggregateStream"
-		join   = emit + " > sink.send grpc > query.execute symbol_join"
+		join   = emit + " > sink.send grpc > transport.send event > transport.receive event > query.execute symbol_join"
 		alert  = join + " > query.execute price_alert"
 	)
 	want := []string{

@@ -40,7 +40,7 @@ func (a *app) logTotals(ctx context.Context, t Totals) {
 	}
 	for _, s := range a.streams {
 		n := t.Streams[s.Name()]
-		attrs = append(attrs, s.Name()+".received", n.Received, s.Name()+".sent", n.Sent)
+		attrs = append(attrs, s.Name()+".received", n.Received, s.Name()+".sent", n.Sent, s.Name()+".waits", n.Waits)
 	}
 	for _, q := range a.queries {
 		n := t.Queries[q.ID]

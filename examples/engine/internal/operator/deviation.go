@@ -19,6 +19,8 @@ import (
 // window includes the row itself.
 type Deviation struct {
 	window    *window.Sliding
+	extent    window.Extent
+	meter     meter
 	threshold float64
 	views     []window.View // by row of the batch at hand
 	means     []float64     // likewise
@@ -43,10 +45,16 @@ func NewDeviation(e window.Extent, threshold float64, in, out *event.Schema) *De
 			sector: s.MustIndex("sector"), avg: s.MustIndex("avg"),
 		}
 	}
-	d := &Deviation{window: window.NewSliding(e), threshold: threshold, in: at(in), out: at(out)}
+	d := &Deviation{window: window.NewSliding(e), extent: e, threshold: threshold, in: at(in), out: at(out)}
 	d.out.mean, d.out.deviation, d.out.results = out.MustIndex("mean"), out.MustIndex("deviation"), out.MustIndex("results")
 	return d
 }
+
+// Kind implements Operator.
+func (d *Deviation) Kind() string { return "window" }
+
+// Bind implements Operator.
+func (d *Deviation) Bind(h Handles) { d.meter = newMeter(h) }
 
 // Process implements Operator.
 func (d *Deviation) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
@@ -76,11 +84,14 @@ func (d *Deviation) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 }
 
 func (d *Deviation) accumulate(in *event.Batch) {
+	before := d.window.Len()
 	d.views = d.views[:0]
 	for i := range in.Len() {
 		r := in.Row(i)
 		d.views = append(d.views, d.window.Push(int(r.Symbol(d.in.symbol)), r.Time(), r.Float(d.in.avg)))
 	}
+	d.meter.moved(in.Len(), before+in.Len()-d.window.Len())
+	d.meter.triggers.Add(in.Len())
 }
 
 func (d *Deviation) update() {
@@ -125,8 +136,11 @@ func (d *Deviation) Close(telemetry.Batch, time.Time) *event.Batch { return nil 
 // WindowType implements Windowed.
 func (d *Deviation) WindowType() string { return "sliding" }
 
+// Duration implements Windowed.
+func (d *Deviation) Duration() time.Duration { return d.extent.Span }
+
 // Holds implements Windowed.
 func (d *Deviation) Holds() bool { return false }
 
-// Bytes implements Windowed.
+// Bytes implements Stateful.
 func (d *Deviation) Bytes() int64 { return d.bytes.Load() }

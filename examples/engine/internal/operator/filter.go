@@ -14,10 +14,21 @@ import (
 type Filter struct {
 	predicate *expr.Predicate
 	out       *event.Schema
+	dropped   *telemetry.Cell
+	failed    *telemetry.Counter
 }
 
 // NewFilter returns a filter whose output has the columns of its input.
 func NewFilter(p *expr.Predicate, out *event.Schema) *Filter { return &Filter{predicate: p, out: out} }
+
+// Kind implements Operator.
+func (f *Filter) Kind() string { return "filter" }
+
+// Bind implements Operator.
+func (f *Filter) Bind(h Handles) {
+	f.dropped = h.Worker.Cell(h.Operator.FilterEventsDropped())
+	f.failed = h.Operator.ExpressionErrors(ErrorExpression)
+}
 
 // Process implements Operator.
 func (f *Filter) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
@@ -26,6 +37,7 @@ func (f *Filter) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 	out := f.pass(b, in)
 	leaf.End()
 	span.End()
+	f.dropped.Add(in.Len() - out.Len())
 	return out
 }
 
@@ -58,6 +70,7 @@ func (f *Filter) match(b telemetry.Batch, r event.Row) bool {
 	ok, err := f.predicate.Match(r)
 	if err != nil {
 		b.Error(ErrorExpression, err)
+		f.failed.Inc()
 	}
 	return ok
 }

@@ -25,23 +25,50 @@ const (
 // Operator turns one batch into the next. It belongs to one goroutine, except
 // where a method says otherwise.
 type Operator interface {
+	// Kind is the value of processor.type.
+	Kind() string
+	// Bind says through what the operator reports. It is called once, before
+	// the first Process; without it nothing is reported.
+	Bind(Handles)
 	// Process reads in, which it must not change, and returns rows for the
 	// next operator; nil or an empty batch means there are none.
 	Process(b telemetry.Batch, in *event.Batch) *event.Batch
 }
 
-// Windowed is an Operator that keeps events back.
-type Windowed interface {
+// Handles are what an operator reports through. Each may be nil.
+type Handles struct {
+	Query    *telemetry.Query
+	Worker   *telemetry.Worker // of the goroutine that calls Process
+	Operator *telemetry.Operator
+	Window   *telemetry.Window // of a Windowed
+}
+
+// Dropping is an Operator that throws events away which it should have handled.
+type Dropping interface {
 	Operator
+	// Late is how many. Any goroutine may call it.
+	Late() int64
+}
+
+// Stateful is an Operator that holds memory from one batch to the next.
+type Stateful interface {
+	Operator
+	// Bytes estimates that memory. Any goroutine may call it.
+	Bytes() int64
+}
+
+// Windowed is a Stateful that keeps events back.
+type Windowed interface {
+	Stateful
 	// WindowType is the value of window.type.
 	WindowType() string
+	// Duration is how long a window is; 0 if something else bounds it.
+	Duration() time.Duration
 	// Holds reports whether Close would return rows.
 	Holds() bool
 	// Close ends every open window and returns its rows. It is called by a
 	// timer or at the end of the input.
 	Close(b telemetry.Batch, now time.Time) *event.Batch
-	// Bytes estimates the memory of the windows. Any goroutine may call it.
-	Bytes() int64
 }
 
 func count(n int) attribute.KeyValue { return attribute.Int("event.count", n) }

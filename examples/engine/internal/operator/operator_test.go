@@ -135,14 +135,16 @@ func checkGroups(t *testing.T, got *event.Batch, want map[group][]float64, size 
 }
 
 func TestRateCountsUntilItIsClosed(t *testing.T) {
-	op := NewRate(2*time.Second, market.Stock, "volume", market.TradeRate)
+	op := NewRate(2*time.Second, market.Stock, "volume", "price", market.TradeRate)
 	if op.Holds() || op.Close(none, time.Unix(1, 0)) != nil {
 		t.Error("an empty window has no result")
 	}
 	all := trades(100)
 	var volume int64
+	prices := 0.0
 	for _, e := range all {
 		volume += e.volume
+		prices += e.price
 	}
 	for chunk := range slices.Chunk(all, 7) {
 		if op.Process(none, batchOf(market.Stock, chunk)).Len() != 0 {
@@ -150,7 +152,7 @@ func TestRateCountsUntilItIsClosed(t *testing.T) {
 		}
 	}
 	r := op.Close(none, time.Unix(9, 0)).Row(0)
-	if r.Time() != 9e9 || r.Int(0) != 100 || r.Int(1) != volume || r.Float(2) != 50 || op.Holds() {
+	if r.Time() != 9e9 || r.Int(0) != 100 || r.Int(1) != volume || r.Float(2) != prices/100 || r.Float(3) != 50 || op.Holds() {
 		t.Errorf("got %v", r)
 	}
 }

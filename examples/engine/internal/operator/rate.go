@@ -11,20 +11,33 @@ import (
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 )
 
-// Rate counts events and adds up one column in windows that a timer closes.
+// Rate counts events, adds up one column and averages another in windows that a
+// timer closes.
 type Rate struct {
 	every  time.Duration
-	amount int
+	in     struct{ amount, value int }
 	out    *event.Schema
+	meter  meter
+	delays *telemetry.Histogram
 
-	events, sum int64
+	events, amount int64
+	values         float64
 }
 
-// NewRate adds up column amount of in. out has the columns trades, volume and
-// per_second, in this order. every is the timer's period.
-func NewRate(every time.Duration, in *event.Schema, amount string, out *event.Schema) *Rate {
-	return &Rate{every: every, amount: in.MustIndex(amount), out: out}
+// NewRate adds up column amount and averages column value of in. out has the
+// columns trades, volume, avg_price and per_second, in this order. every is the
+// timer's period.
+func NewRate(every time.Duration, in *event.Schema, amount, value string, out *event.Schema) *Rate {
+	t := &Rate{every: every, out: out}
+	t.in.amount, t.in.value = in.MustIndex(amount), in.MustIndex(value)
+	return t
 }
+
+// Kind implements Operator.
+func (t *Rate) Kind() string { return "window" }
+
+// Bind implements Operator.
+func (t *Rate) Bind(h Handles) { t.meter, t.delays = newMeter(h), h.Window.TriggerDelay() }
 
 // Process implements Operator. It never returns rows: only the timer does.
 func (t *Rate) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
@@ -37,10 +50,13 @@ func (t *Rate) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 	span = b.Span(telemetry.StageAggregation)
 	leaf = span.Span(telemetry.StageStateUpdate)
 	for i := range in.Len() {
-		t.sum += in.Row(i).Int(t.amount)
+		r := in.Row(i)
+		t.amount += r.Int(t.in.amount)
+		t.values += r.Float(t.in.value)
 	}
 	leaf.End()
 	span.End()
+	t.meter.moved(in.Len(), 0)
 	return nil
 }
 
@@ -49,7 +65,8 @@ func (t *Rate) Close(b telemetry.Batch, now time.Time) *event.Batch {
 	if !t.Holds() {
 		return nil
 	}
-	n := count(int(t.events))
+	start, n := time.Now(), count(int(t.events))
+	t.delays.Observe(start.Sub(now))
 	span := b.Span(telemetry.StageWindow, n)
 	span.Span(telemetry.StageTrigger, n).End()
 	span.End()
@@ -60,19 +77,25 @@ func (t *Rate) Close(b telemetry.Batch, now time.Time) *event.Batch {
 	r := out.Append()
 	r.SetTime(now.UnixNano())
 	r.SetInt(0, t.events)
-	r.SetInt(1, t.sum)
-	r.SetFloat(2, float64(t.events)/t.every.Seconds())
-	t.events, t.sum = 0, 0
+	r.SetInt(1, t.amount)
+	r.SetFloat(2, t.values/float64(t.events))
+	r.SetFloat(3, float64(t.events)/t.every.Seconds())
 	leaf.End()
 	span.End()
+	t.meter.moved(0, int(t.events))
+	t.meter.triggered(1, 1, start)
+	t.events, t.amount, t.values = 0, 0, 0
 	return out
 }
 
 // WindowType implements Windowed.
 func (t *Rate) WindowType() string { return "timeBatch" }
 
+// Duration implements Windowed.
+func (t *Rate) Duration() time.Duration { return t.every }
+
 // Holds implements Windowed.
 func (t *Rate) Holds() bool { return t.events > 0 }
 
-// Bytes implements Windowed. Two numbers are held, whatever passes.
-func (t *Rate) Bytes() int64 { return 16 }
+// Bytes implements Stateful. Three numbers are held, whatever passes.
+func (t *Rate) Bytes() int64 { return 24 }

@@ -17,6 +17,8 @@ import (
 // Tumbling aggregates a value by key in windows of equal size on event time.
 type Tumbling struct {
 	window *window.Tumbling
+	size   time.Duration
+	meter  meter
 	panes  aggregate.Panes
 	slots  []int // by row of the batch at hand: its pane, or window.Late
 	in     struct{ key, value int }
@@ -34,7 +36,7 @@ type aggregateColumns struct {
 // NewTumbling aggregates column value by column key of in. out must have the
 // key's column and window_start, avg, sum, count, min and max.
 func NewTumbling(size time.Duration, in *event.Schema, key, value string, out *event.Schema) *Tumbling {
-	t := &Tumbling{window: window.NewTumbling(size)}
+	t := &Tumbling{window: window.NewTumbling(size), size: size}
 	t.in.key, t.in.value = in.MustIndex(key), in.MustIndex(value)
 	t.out = aggregateColumns{
 		schema: out, key: out.MustIndex(key), start: out.MustIndex("window_start"),
@@ -43,6 +45,12 @@ func NewTumbling(size time.Duration, in *event.Schema, key, value string, out *e
 	}
 	return t
 }
+
+// Kind implements Operator.
+func (t *Tumbling) Kind() string { return "window" }
+
+// Bind implements Operator.
+func (t *Tumbling) Bind(h Handles) { t.meter = newMeter(h) }
 
 // Process implements Operator. Windows that the batch completes are returned
 // by the same call, so their results belong to the batch's trace.
@@ -79,14 +87,18 @@ func (t *Tumbling) Close(b telemetry.Batch, _ time.Time) *event.Batch {
 
 func (t *Tumbling) accumulate(b telemetry.Batch, in *event.Batch) {
 	t.slots = t.slots[:0]
+	late := 0
 	for i := range in.Len() {
 		slot := t.window.Assign(in.Row(i).Time())
 		if slot == window.Late {
-			t.late.Add(1)
+			late++
 			b.Error(ErrorLateEvent, nil)
 		}
 		t.slots = append(t.slots, slot)
 	}
+	t.meter.moved(in.Len()-late, 0)
+	t.meter.late.Add(late)
+	t.late.Add(int64(late))
 }
 
 // trigger records that windows are about to close, if any are.
@@ -111,7 +123,7 @@ func (t *Tumbling) compute(span telemetry.Span, closed []window.Pane) *event.Bat
 	if len(closed) == 0 {
 		return nil
 	}
-	leaf := span.Span(telemetry.StageCompute)
+	start, leaf := time.Now(), span.Span(telemetry.StageCompute)
 	defer leaf.End()
 	out := event.NewBatch(t.out.schema, len(closed))
 	for _, p := range closed {
@@ -127,6 +139,8 @@ func (t *Tumbling) compute(span telemetry.Span, closed []window.Pane) *event.Bat
 			r.SetFloat(t.out.top, g.Max)
 		})
 	}
+	t.meter.moved(0, events(closed))
+	t.meter.triggered(len(closed), out.Len(), start)
 	t.window.Drop(len(closed))
 	return out
 }
@@ -141,10 +155,13 @@ func events(panes []window.Pane) (n int) {
 // WindowType implements Windowed.
 func (t *Tumbling) WindowType() string { return "tumbling" }
 
+// Duration implements Windowed.
+func (t *Tumbling) Duration() time.Duration { return t.size }
+
 // Holds implements Windowed.
 func (t *Tumbling) Holds() bool { return len(t.window.Open()) > 0 }
 
-// Bytes implements Windowed.
+// Bytes implements Stateful.
 func (t *Tumbling) Bytes() int64 { return t.bytes.Load() }
 
 // Late is the number of events that came after their window had closed. Any

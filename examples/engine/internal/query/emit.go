@@ -26,46 +26,53 @@ func (q *Query) emit(ctx context.Context, b telemetry.Batch, rows *event.Batch) 
 	}
 	span := b.Span(telemetry.StageOutput, attribute.Int("event.count", n))
 	defer span.End()
-	if err := q.Into.Publish(ctx, junction.Message{Ctx: b.Context(), Batch: rows}); err != nil {
+	waited, err := q.Into.Publish(ctx, junction.Message{Ctx: b.Context(), Batch: rows})
+	b.Blocked(waited)
+	if err != nil {
 		return fmt.Errorf("publish to %s: %w", q.Into.Name(), err)
 	}
 	b.Emitted(q.output, n)
 	q.emitted.Add(int64(n))
-	for _, s := range q.Sinks {
-		if err := q.deliver(ctx, b, span, s, rows); err != nil {
+	q.emitMetrics(rows)
+	for _, o := range q.outlets {
+		if err := q.deliver(ctx, b, span, o, rows); err != nil {
 			return err
 		}
-		q.delivered(n)
+		o.took(n)
 	}
 	return nil
 }
 
-func (q *Query) deliver(ctx context.Context, b telemetry.Batch, parent telemetry.Span, s sink.Sink, rows *event.Batch) error {
-	kind, n := attribute.String("eventflux.sink.type", s.Type()), attribute.Int("event.count", rows.Len())
+func (q *Query) deliver(ctx context.Context, b telemetry.Batch, parent telemetry.Span, o *outlet, rows *event.Batch) error {
+	kind, n := attribute.String("eventflux.sink.type", o.Type()), attribute.Int("event.count", rows.Len())
 	span := parent.Span(telemetry.StageFormat, kind, n)
-	err := s.Format(rows)
+	err := o.Format(rows)
 	span.Fail(err)
 	span.End()
 	if err != nil {
 		b.Error(ErrorSinkSend, err)
-		return fmt.Errorf("format %d events for %s: %w", rows.Len(), s.Target(), err)
+		return fmt.Errorf("format %d events for %s: %w", rows.Len(), o.Target(), err)
 	}
 	span = parent.Span(telemetry.StageSend, kind, n)
 	defer span.End()
 	// What is sent carries this span's context, so the receiver's trace goes on from here.
-	err = q.persist(span.Context(ctx), s, s.Send, func(err error) { b.Error(ErrorSinkSend, err) })
+	e, err := q.persist(span.Context(ctx), o, o.send, func(err error) { b.Error(ErrorSinkSend, err) })
+	if e.retries > 0 {
+		span.Set(telemetry.Retries(e.retries))
+		b.Blocked(e.waited)
+	}
 	span.Fail(err)
 	return err
 }
 
 func (q *Query) finishSinks(ctx context.Context) error {
-	for _, s := range q.Sinks {
+	for _, o := range q.outlets {
 		failed := func(err error) { // no batch is open that could count it
-			b := q.worker.Begin(context.WithoutCancel(ctx), telemetry.Arrival{Stream: q.From.Stream()})
+			b := q.worker.Begin(q.worker.Context(), telemetry.Arrival{Stream: q.From.Stream()})
 			b.Error(ErrorSinkSend, err)
 			b.End()
 		}
-		if err := q.persist(ctx, s, s.Finish, failed); err != nil {
+		if _, err := q.persist(ctx, o, o.Finish, failed); err != nil {
 			return err
 		}
 	}
@@ -78,32 +85,41 @@ const (
 	longestPause = 2 * time.Second
 )
 
+// effort is what a delivery took beyond its last attempt.
+type effort struct {
+	retries int
+	waited  time.Duration // attempts that failed, and the pauses after them
+}
+
 // persist calls attempt until it succeeds, ctx ends or the error is permanent.
 // Meanwhile the query stands still and back-pressure builds up behind it.
-func (q *Query) persist(ctx context.Context, s sink.Sink, attempt func(context.Context) error, failed func(error)) error {
-	pause := firstPause
-	for down := false; ; down = true {
+func (q *Query) persist(ctx context.Context, o *outlet, attempt func(context.Context) error, failed func(error)) (effort, error) {
+	pause, begin := firstPause, time.Now()
+	for e := (effort{}); ; e.retries++ {
 		err := attempt(ctx)
 		if err == nil {
-			if down {
-				q.logger.InfoContext(ctx, "sink takes events again", "sink", s.Target())
+			if e.retries > 0 {
+				q.logger.InfoContext(ctx, "sink takes events again", "sink", o.Target())
 			}
-			return nil
+			return e, nil
 		}
 		if ctx.Err() == nil {
 			q.failures.Add(1)
+			o.refused()
 			failed(err)
 		}
 		if sink.IsPermanent(err) {
-			return fmt.Errorf("deliver to %s: %w", s.Target(), err)
+			return e, sendError{fmt.Errorf("deliver to %s: %w", o.Target(), err)}
 		}
-		if !down {
-			q.trouble(ctx, s, err)
+		if e.retries == 0 {
+			q.trouble(ctx, o, err)
 		}
 		if !sleep(ctx, pause) {
-			return fmt.Errorf("deliver to %s: gave up: %w", s.Target(), err)
+			return e, sendError{fmt.Errorf("deliver to %s: gave up: %w", o.Target(), err)}
 		}
 		pause = min(2*pause, longestPause)
+		e.waited = time.Since(begin)
+		o.retries.Inc()
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/operator"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
@@ -33,10 +32,11 @@ type Config struct {
 	Sinks []sink.Sink // take the events of Into on this query's goroutine; may be empty
 	// Every is the period of the timer that closes the windows; 0: no timer.
 	Every time.Duration
+	// Metrics are columns of Into whose values become metrics, as EMIT METRICS
+	// in a SELECT says; may be empty.
+	Metrics []Metric
 	// OnEnd is called when the end of the input has passed the query; may be nil.
 	OnEnd func(context.Context)
-	// Logger is used when telemetry is off; otherwise the SDK's logger of the query is.
-	Logger *slog.Logger
 	// OnTrouble is called once when a sink stops taking events; may be nil.
 	OnTrouble func(s sink.Sink, err error)
 }
@@ -51,42 +51,47 @@ type Query struct {
 	worker *telemetry.Worker
 	logger *slog.Logger
 
-	delivered func(events int) // counts what sinks took
-	links     links
+	steps   []step
+	outlets []*outlet
+	metrics []metric
+	links   links
+	life    life
 
 	processed, emitted, failures atomic.Int64
 }
 
-// New binds the query to app.
-func New(app *telemetry.App, cfg Config) *Query {
+// New binds the query to app. An error is about Metrics that cannot be exported.
+func New(app *telemetry.App, cfg Config) (*Query, error) {
 	q := &Query{Config: cfg, handle: app.Query(cfg.ID)}
 	q.input = q.handle.Input(cfg.From.Stream())
 	q.output = q.handle.Output(cfg.Into.Name())
 	q.handle.BufferFunc(cfg.From.Utilization)
+	q.handle.BufferSizeFunc(cfg.From.Bytes)
+	q.handle.StateFunc(q.StateBytes)
 	q.handle.Errors(cfg.Errors...)
-	if len(cfg.Sinks) > 0 {
+	// The worker is bound here, once, and used by the goroutine of Run only.
+	q.worker = q.handle.Worker()
+	q.logger = q.worker.Logger()
+	for i, op := range cfg.Operators {
+		q.steps = append(q.steps, q.bind(i, op))
+	}
+	for _, s := range cfg.Sinks {
 		q.handle.Errors(ErrorSinkSend)
+		q.outlets = append(q.outlets, newOutlet(app, cfg.Into, s))
 	}
-	for range cfg.Sinks {
-		q.delivered = cfg.Into.Attach()
-	}
-	for _, w := range q.windows() {
-		q.handle.Window(w.WindowType()).SizeFunc(w.Bytes)
-	}
-	if q.logger = q.handle.Logger(); q.handle == nil {
-		q.logger = cfg.Logger
-	}
-	return q
+	return q, q.declare()
 }
 
 // Run works until the input stream is closed and empty, or ctx ends. Then it
 // closes the stream it writes to.
 func (q *Query) Run(ctx context.Context) error {
-	q.worker = q.handle.Worker()
 	defer q.worker.Close()
 	defer q.Into.Close()
+	defer q.life.end()
+	q.life.begin()
 	q.logger.InfoContext(ctx, "query started", "output.stream", q.Into.Name())
 	err := q.loop(ctx)
+	q.life.failed(err)
 	q.logger.InfoContext(ctx, "query stopped",
 		"events.processed", q.processed.Load(), "events.emitted", q.emitted.Load(), "errors", q.failures.Load())
 	return err
@@ -151,7 +156,7 @@ func (q *Query) batch(ctx context.Context, m junction.Message) error {
 	defer b.End()
 	b.Processed(q.input, n)
 	q.processed.Add(int64(n))
-	out := through(b, q.Operators, m.Batch)
+	out := through(b, q.steps, m.Batch)
 	if out.Len() > 0 {
 		q.links.take() // the windows those batches filled are closed
 	}
@@ -162,17 +167,6 @@ func (q *Query) batch(ctx context.Context, m junction.Message) error {
 		q.logger.DebugContext(b.Context(), "batch executed", "events.processed", n, "events.emitted", out.Len())
 	}
 	return q.emit(ctx, b, out)
-}
-
-// through passes rows from operator to operator until none are left.
-func through(b telemetry.Batch, ops []operator.Operator, rows *event.Batch) *event.Batch {
-	for _, op := range ops {
-		if rows.Len() == 0 {
-			return nil
-		}
-		rows = op.Process(b, rows)
-	}
-	return rows
 }
 
 // Close takes the query's series out of the export. Call it after Run.

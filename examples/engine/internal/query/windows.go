@@ -46,7 +46,7 @@ func (q *Query) closeWindows(ctx context.Context, now time.Time) error {
 	if !q.holds() {
 		return nil
 	}
-	b := q.worker.Trigger(context.WithoutCancel(ctx), q.links.take()...)
+	b := q.worker.Trigger(q.worker.Context(), q.links.take()...)
 	defer b.End()
 	for i, op := range q.Operators {
 		w, ok := op.(operator.Windowed)
@@ -54,7 +54,8 @@ func (q *Query) closeWindows(ctx context.Context, now time.Time) error {
 			continue
 		}
 		rows := w.Close(b, now)
-		if err := q.emit(ctx, b, through(b, q.Operators[i+1:], rows)); err != nil {
+		q.steps[i].out.Add(rows.Len())
+		if err := q.emit(ctx, b, through(b, q.steps[i+1:], rows)); err != nil {
 			return err
 		}
 	}
@@ -66,7 +67,7 @@ func (q *Query) end(ctx context.Context, m junction.Message) error {
 	if err := q.closeWindows(ctx, m.Taken); err != nil {
 		return err
 	}
-	if err := q.Into.Publish(ctx, junction.Message{Ctx: m.Ctx, End: true}); err != nil {
+	if _, err := q.Into.Publish(ctx, junction.Message{Ctx: m.Ctx, End: true}); err != nil {
 		return err
 	}
 	if err := q.finishSinks(ctx); err != nil {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 )
@@ -21,7 +22,11 @@ type File struct {
 	file    *os.File // nil in tests that bring their own writer
 	pending []byte   // encoded and not yet written
 	buf     []byte
+	last    atomic.Pointer[outcome]
 }
+
+// outcome is how a write ended.
+type outcome struct{ err error }
 
 // OpenFile opens or creates path for appending.
 func OpenFile(path string, names *event.Symbols) (*File, error) {
@@ -50,10 +55,21 @@ func (f *File) Format(b *event.Batch) error {
 
 // Send implements Sink. After a short write it goes on where that one stopped,
 // so that no line is torn or doubled.
-func (f *File) Send(context.Context) error {
-	n, err := f.out.Write(f.pending)
-	f.pending = f.pending[n:]
-	return err
+func (f *File) Send(context.Context) (bytes int, err error) {
+	bytes, err = f.out.Write(f.pending)
+	f.pending = f.pending[bytes:]
+	f.last.Store(&outcome{err})
+	return bytes, err
+}
+
+// Check returns why the file takes no events, as the last write found out. It
+// writes nothing itself: what would be a probe for the disk would be a line too
+// many for whoever reads the file. Any goroutine may call it.
+func (f *File) Check() error {
+	if last := f.last.Load(); last != nil && last.err != nil {
+		return fmt.Errorf("could not write the last results: %w", last.err)
+	}
+	return nil
 }
 
 // Finish implements Sink: it waits until the file is on the disk.

@@ -61,16 +61,16 @@ func (l *Log) attr(column event.Column, r event.Row, i int) slog.Attr {
 }
 
 // Send implements Sink.
-func (l *Log) Send(ctx context.Context) error {
+func (l *Log) Send(ctx context.Context) (int, error) {
 	for len(l.records) > 0 {
 		if l.logger.Enabled(ctx, slog.LevelInfo) {
 			if err := l.logger.Handler().Handle(ctx, l.records[0]); err != nil {
-				return err
+				return 0, err
 			}
 		}
 		l.records = l.records[1:]
 	}
-	return nil
+	return 0, nil
 }
 
 // Finish implements Sink.

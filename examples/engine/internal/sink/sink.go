@@ -25,8 +25,9 @@ type Sink interface {
 	Advice() string
 	// Format encodes b. It fails only for batches that can never be delivered.
 	Format(b *event.Batch) error
-	// Send delivers what Format encoded. ctx carries the trace context.
-	Send(ctx context.Context) error
+	// Send delivers what Format encoded, and returns how many bytes left the
+	// engine, 0 if that is not known. ctx carries the trace context.
+	Send(ctx context.Context) (bytes int, err error)
 	// Finish makes everything sent so far final, because the input has ended.
 	// It may be called again after a failure, and more batches may follow.
 	Finish(ctx context.Context) error

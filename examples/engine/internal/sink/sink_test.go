@@ -63,12 +63,21 @@ func TestAFullDiskTearsNoLineAndDoublesNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	attempts := 0
-	for err := f.Send(context.Background()); err != nil; err = f.Send(context.Background()) {
-		if !errors.Is(err, syscall.ENOSPC) {
-			t.Fatal(err)
+	written := 0
+	for {
+		n, err := f.Send(context.Background())
+		written += n
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, syscall.ENOSPC) || !errors.Is(f.Check(), syscall.ENOSPC) {
+			t.Fatal(err, f.Check())
 		}
 		d.free += 777 // somebody makes room
 		attempts++
+	}
+	if written != d.Len() || f.Check() != nil {
+		t.Errorf("%d bytes reported, %d written; check says %v", written, d.Len(), f.Check())
 	}
 	lines := strings.Split(strings.TrimSuffix(d.String(), "\n"), "\n")
 	if len(lines) != 50 || attempts < 2 {

@@ -41,6 +41,7 @@ type Sliding struct {
 	extent  Extent
 	lanes   []lane
 	touched []int // lanes pushed to since Compact
+	inside  int
 	bytes   int64
 }
 
@@ -67,12 +68,15 @@ func (s *Sliding) Push(key int, t int64, v float64) View {
 	before := cap(l.entries)
 	l.entries = append(l.entries, entry{t, v})
 	s.bytes += int64(cap(l.entries)-before) * entryBytes
+	s.inside++
 	for len(l.entries)-l.head > s.extent.Count {
 		l.head++
+		s.inside--
 	}
 	if span := int64(s.extent.Span); span > 0 {
 		for l.entries[l.head].at <= t-span {
 			l.head++
+			s.inside--
 		}
 	}
 	return View{key, l.head, len(l.entries)}
@@ -105,6 +109,9 @@ const (
 	entryBytes = 16
 	laneBytes  = 40
 )
+
+// Len is the number of values inside, over all keys.
+func (s *Sliding) Len() int { return s.inside }
 
 // Bytes is the memory held.
 func (s *Sliding) Bytes() int64 { return s.bytes }

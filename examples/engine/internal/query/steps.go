@@ -1,0 +1,71 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package query
+
+import (
+	"fmt"
+
+	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/operator"
+)
+
+// step is one operator with the counts that every operator has. They are cells
+// of the query's worker, because they move with every batch.
+type step struct {
+	operator.Operator
+
+	in, out *telemetry.Cell
+}
+
+// bind gives an operator its handles, once, at deploy.
+func (q *Query) bind(i int, op operator.Operator) step {
+	h := operator.Handles{
+		Query: q.handle, Worker: q.worker,
+		Operator: q.handle.Operator(op.Kind(), fmt.Sprintf("%s_%d", op.Kind(), i+1)),
+	}
+	if w, ok := op.(operator.Windowed); ok {
+		h.Window = q.handle.Window(w.WindowType()).SetDuration(w.Duration())
+		h.Window.SizeFunc(w.Bytes)
+	}
+	op.Bind(h)
+	return step{Operator: op, in: q.worker.Cell(h.Operator.EventsIn()), out: q.worker.Cell(h.Operator.EventsOut())}
+}
+
+// through passes rows from operator to operator until none are left.
+func through(b telemetry.Batch, steps []step, rows *event.Batch) *event.Batch {
+	for i := range steps {
+		if rows.Len() == 0 {
+			return nil
+		}
+		s := &steps[i]
+		s.in.Add(rows.Len())
+		rows = s.Process(b, rows)
+		s.out.Add(rows.Len())
+	}
+	return rows
+}
+
+// Dropped is the number of events that operators threw away although they should
+// have handled them. Any goroutine may call it.
+func (q *Query) Dropped() (total int64) {
+	for _, op := range q.Operators {
+		if d, ok := op.(operator.Dropping); ok {
+			total += d.Late()
+		}
+	}
+	return total
+}
+
+// StateBytes is the memory of what the query holds from batch to batch: its
+// windows and the table it joins with. Any goroutine may call it.
+func (q *Query) StateBytes() (total int64) {
+	for _, op := range q.Operators {
+		if s, ok := op.(operator.Stateful); ok {
+			total += s.Bytes()
+		}
+	}
+	return total
+}

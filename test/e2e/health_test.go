@@ -1,0 +1,57 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventflux-io/eventflux-otel/test/internal/run"
+)
+
+const allWell = `"checks":{"event_pipeline":"ok","state_backend":"ok","query_runtime":"ok"}`
+
+// eventuallyHealth waits until /health answers so.
+func eventuallyHealth(t *testing.T, c *run.Collector, code int, texts ...string) {
+	t.Helper()
+	run.Eventually(t, "/health says "+strings.Join(texts, ", "), func() bool {
+		got, body := c.Probe("/health")
+		for _, text := range texts {
+			if !strings.Contains(body, text) {
+				return false
+			}
+		}
+		return got == code
+	})
+}
+
+func TestAnEngineWithoutEventsIsHealthy(t *testing.T) {
+	c := run.StartCollector(t, "standalone", nil)
+	run.NewEngine{Endpoint: c.Endpoint(), A: []string{"--rate", "0.01"}}.Start(t) // the first event is a long way off
+	eventuallyHealth(t, c, 200, allWell, `"engines":{"up":2`)
+}
+
+// A reader that holds the pipe open and reads nothing makes the query hang in
+// the middle of a write: no error, only silence.
+func TestAQueryThatHangsIsNamed(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "alerts")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	reader, err := os.OpenFile(pipe, os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer func() { _ = reader.Close() }()
+
+	c := run.StartCollector(t, "standalone", nil)
+	run.NewEngine{
+		Endpoint: c.Endpoint(), Sink: pipe,
+		A: []string{"--rate", "5000", "--window", "50ms"}, B: []string{"--threshold", "0.0000001"},
+	}.Start(t)
+	eventuallyHealth(t, c, 200, allWell)
+	eventuallyHealth(t, c, 503, `"query_runtime":"fail"`, `"state_backend":"ok"`,
+		"(instance node-b) says that its query_runtime is unhealthy")
+}
