@@ -63,6 +63,14 @@ bench-overhead: build ## Print what telemetry costs the reference engine: PAIRS=
 bench-freshness: build ## Print how long after an event /metrics shows it (2 minutes).
 	go -C test test -run '^$$' -bench Freshness -benchtime 1x -timeout 10m ./freshness
 
+.PHONY: bench-size
+bench-size: ## Print the modules and megabytes an engine gains with the SDK.
+	go run -C internal/tools ./enginesize -sdk $(CURDIR)/sdk -allowed $(CURDIR)/internal/tools/enginesize/size.json
+
+.PHONY: check-size
+check-size: ## Fail when an engine gains a tenth more than size.json says; -update writes it anew.
+	go run -C internal/tools ./enginesize -sdk $(CURDIR)/sdk -allowed $(CURDIR)/internal/tools/enginesize/size.json -check
+
 .PHONY: generate
 generate: ## Write generated code anew.
 	for m in . sdk examples/engine; do go -C $$m generate ./...; done

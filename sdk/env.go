@@ -35,13 +35,11 @@ func (e environment) overlay(s settings) settings {
 	s.disabled = strings.EqualFold(e.get("OTEL_SDK_DISABLED"), "true")
 	s = e.resource(s)
 	s = e.queues(s)
-	if p := e.get("OTEL_EXPORTER_OTLP_PROTOCOL"); p != "" {
-		if err := checkProtocol(p); err != nil {
-			s.problems = append(s.problems, ignored("OTEL_EXPORTER_OTLP_PROTOCOL", err))
-		} else {
-			s.cfg.Export.Protocol = p
-		}
+	s.problems = append(s.problems, e.exporterProblems()...)
+	if p := e.get("OTEL_EXPORTER_OTLP_PROTOCOL"); checkProtocol(p) == nil {
+		s.cfg.Export.Protocol = p
 	}
+	s.noExemplars = strings.EqualFold(e.get(exemplarFilter), "always_off")
 	s.exportTimeout = defaultExportTimeout
 	s.problems = slices.Concat(s.problems,
 		e.milliseconds("OTEL_METRIC_EXPORT_INTERVAL", &s.cfg.Metrics.Interval),

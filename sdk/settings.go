@@ -24,6 +24,7 @@ type settings struct {
 	spanQueue     queue.Options
 	logQueue      queue.Options
 	exportTimeout time.Duration // of one export of metrics
+	noExemplars   bool
 
 	onError   func(error)
 	logWriter io.Writer

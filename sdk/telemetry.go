@@ -137,6 +137,7 @@ func (s *SDK) newRegistry(set settings, e sdkmetric.Exporter) *export.Registry {
 		Scope:              instrumentation.Scope{Name: scopeName, Version: Version},
 		MaxSeries:          set.cfg.Metrics.MaxSeries,
 		MaxSeriesPerFamily: set.cfg.Metrics.MaxSeriesPerMetric,
+		NoExemplars:        set.noExemplars,
 		Delta:              metricGuard{e, guard{errors: s.errors}}.Temporality(sdkmetric.InstrumentKindCounter) == metricdata.DeltaTemporality,
 		Attribute:          s.losses.metricAttribute,
 		OnLimit: func(metric string) {
