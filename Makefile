@@ -63,6 +63,10 @@ bench-overhead: build ## Print what telemetry costs the reference engine: PAIRS=
 bench-freshness: build ## Print how long after an event /metrics shows it (2 minutes).
 	go -C test test -run '^$$' -bench Freshness -benchtime 1x -timeout 10m ./freshness
 
+.PHONY: bench-outage
+bench-outage: build ## Print what an engine at half of its peak feels when the collector freezes, dies and returns (1 minute).
+	go -C test test -run '^$$' -bench Outage -benchtime 1x -timeout 10m ./outage
+
 .PHONY: generate
 generate: ## Write generated code anew.
 	for m in . sdk examples/engine; do go -C $$m generate ./...; done
