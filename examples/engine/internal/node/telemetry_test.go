@@ -5,96 +5,16 @@ package node
 
 import (
 	"context"
-	"io"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	sdklog "go.opentelemetry.io/otel/sdk/log"
-	"go.opentelemetry.io/otel/sdk/metric"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 )
-
-// recorder keeps what a node reports, beyond the shutdown of its SDK.
-type recorder struct {
-	spans  tracetest.SpanStubs
-	totals map[string]int64 // by metric name and attribute values
-	closed bool             // no more metrics: what follows is the end of every series
-}
-
-func (r *recorder) ExportSpans(_ context.Context, spans []sdktrace.ReadOnlySpan) error {
-	r.spans = append(r.spans, tracetest.SpanStubsFromReadOnlySpans(spans)...)
-	return nil
-}
-
-func (r *recorder) Shutdown(context.Context) error { return nil }
-
-// metrics is the recorder as an exporter of metrics.
-type metrics struct {
-	metric.Exporter // unset: only the methods below are called
-
-	r *recorder
-}
-
-func (metrics) Temporality(k metric.InstrumentKind) metricdata.Temporality {
-	return metric.DefaultTemporalitySelector(k)
-}
-
-func (metrics) Aggregation(k metric.InstrumentKind) metric.Aggregation {
-	return metric.DefaultAggregationSelector(k)
-}
-
-func (m metrics) Export(_ context.Context, rm *metricdata.ResourceMetrics) error {
-	if m.r.closed {
-		return nil
-	}
-	for _, scope := range rm.ScopeMetrics {
-		for _, one := range scope.Metrics {
-			sum, ok := one.Data.(metricdata.Sum[int64])
-			if !ok {
-				continue
-			}
-			for _, p := range sum.DataPoints {
-				key := one.Name
-				for _, kv := range p.Attributes.ToSlice() {
-					key += " " + kv.Value.AsString()
-				}
-				m.r.totals[key] = p.Value
-			}
-		}
-	}
-	return nil
-}
-
-func (metrics) ForceFlush(context.Context) error { return nil }
-func (metrics) Shutdown(context.Context) error   { return nil }
-
-// noLogs is an exporter of logs that keeps none.
-type noLogs struct{}
-
-func (noLogs) Export(context.Context, []sdklog.Record) error { return nil }
-func (noLogs) ForceFlush(context.Context) error              { return nil }
-func (noLogs) Shutdown(context.Context) error                { return nil }
-
-func startTelemetry(t *testing.T) (*telemetry.SDK, *recorder) {
-	t.Helper()
-	r := &recorder{totals: map[string]int64{}}
-	cfg := telemetry.DefaultConfig()
-	cfg.Level = telemetry.Detail
-	cfg.Metrics.Interval = time.Hour // only the last export counts
-	sdk, err := telemetry.Start(context.Background(), cfg,
-		telemetry.WithExporters(telemetry.Exporters{Spans: r, Metrics: metrics{r: r}, Logs: noLogs{}}),
-		telemetry.WithLogWriter(io.Discard))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sdk, r
-}
 
 // replayWithTelemetry runs both nodes and returns what each reported.
 func replayWithTelemetry(t *testing.T) (onA, onB *recorder, want expected) {
@@ -147,6 +67,18 @@ func TestTelemetryTellsWhatTheEngineDid(t *testing.T) {
 		"stream.subscribers.active StockStream":                  2,
 		"query.active.count":                                     3,
 		"connections grpc success":                               1,
+
+		"eventflux.operator.events.in filter_1 filter price_filter":       wholeFile,
+		"eventflux.operator.events.out window_1 window stock_aggregation": want.aggregates,
+		"eventflux.filter.events.dropped filter_1 filter price_filter":    wholeFile - want.passed,
+		"eventflux.window.events.added stock_aggregation tumbling":        want.passed,
+		"eventflux.window.events.retained stock_aggregation tumbling":     0,
+		"eventflux.window.events.late dropped stock_aggregation tumbling": 0,
+		"eventflux.source.events.received csv StockStream":                wholeFile,
+		"eventflux.sink.events.sent grpc AggregateStream":                 want.aggregates,
+		"eventflux.transport.messages out control grpc":                   1,
+		"eventflux.apps.active running":                                   1,
+		"eventflux.query.deployments success":                             3,
 	})
 	checkMetrics(t, "node B", onB, map[string]int64{
 		"stream.events.received AggregateStream":            want.aggregates,
@@ -156,7 +88,16 @@ func TestTelemetryTellsWhatTheEngineDid(t *testing.T) {
 		"stream.events.sent AlertStream":                    want.alerts,
 		"query.active.count":                                2,
 		"connections grpc success":                          1,
+
+		"eventflux.join.matches inner symbol_join":              want.joined,
+		"eventflux.join.misses left symbol_join":                want.aggregates - want.joined,
+		"eventflux.window.triggers price_alert sliding":         want.joined,
+		"eventflux.source.events.received grpc AggregateStream": want.aggregates,
+		"eventflux.sink.events.sent file AlertStream":           want.alerts,
+		"eventflux.transport.messages in control grpc":          1,
+		"eventflux.table.rows.stored symbols memory":            27,
 	})
+	checkDeployment(t, onA, onB)
 	checkTrace(t, onA, onB)
 	checkTimer(t, onA)
 }
@@ -166,6 +107,22 @@ func checkMetrics(t *testing.T, node string, r *recorder, want map[string]int64)
 	for name, w := range want {
 		if got, ok := r.totals[name]; !ok || got != w {
 			t.Errorf("%s: %s = %d (exported: %v), want %d", node, name, got, ok, w)
+		}
+	}
+}
+
+// checkDeployment looks for the trace that each node begins with.
+func checkDeployment(t *testing.T, nodes ...*recorder) {
+	t.Helper()
+	for _, r := range nodes {
+		i := slices.IndexFunc(r.spans, func(s tracetest.SpanStub) bool { return s.Name == "app.deploy" })
+		if i < 0 {
+			t.Error("no span app.deploy")
+			continue
+		}
+		got := attribute.NewSet(r.spans[i].Attributes...)
+		if want := attribute.NewSet(attribute.String("eventflux.app.name", appName), attribute.String("result", "success")); got != want {
+			t.Errorf("the deployment says %v", got.ToSlice())
 		}
 	}
 }
