@@ -21,19 +21,15 @@ import (
 // brokenBackend is something that telemetry is sent to and that does not take it, until it is stopped.
 type brokenBackend struct {
 	name  string
-	begin func(t *testing.T) (endpoint string, stop func())
+	begin func(*testing.T) (endpoint string, stop func())
 }
 
 var brokenBackends = []brokenBackend{
 	{"refuses connections", func(*testing.T) (string, func()) { return "127.0.0.1:1", func() {} }},
-	{"never accepts", func(t *testing.T) (string, func()) { return listen(t, nil) }},
-	{"accepts and never answers", func(t *testing.T) (string, func()) {
-		return listen(t, func(c net.Conn, _ <-chan struct{}) { _, _ = io.Copy(io.Discard, c) })
-	}},
-	{"accepts and never reads", func(t *testing.T) (string, func()) {
-		return listen(t, func(_ net.Conn, over <-chan struct{}) { <-over })
-	}},
-	{"answers a byte at a time", func(t *testing.T) (string, func()) { return listen(t, trickle) }},
+	{"never accepts", listening(nil)},
+	{"accepts and never answers", listening(func(c net.Conn, _ <-chan struct{}) { _, _ = io.Copy(io.Discard, c) })},
+	{"accepts and never reads", listening(func(_ net.Conn, over <-chan struct{}) { <-over })},
+	{"answers a byte at a time", listening(trickle)},
 	{"has a name that no resolver answers for", func(t *testing.T) (string, func()) {
 		whole, over := net.DefaultResolver, make(chan struct{})
 		t.Cleanup(func() { net.DefaultResolver = whole })
@@ -49,8 +45,16 @@ var brokenBackends = []brokenBackend{
 	}},
 }
 
+func listening(serve func(c net.Conn, over <-chan struct{})) func(*testing.T) (string, func()) {
+	return func(t *testing.T) (string, func()) {
+		t.Helper()
+		return listen(t, serve)
+	}
+}
+
 // listen opens a port and serves its connections until it is stopped; without serve nobody accepts them.
 func listen(t *testing.T, serve func(c net.Conn, over <-chan struct{})) (endpoint string, stop func()) {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	over := make(chan struct{})

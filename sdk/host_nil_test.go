@@ -37,8 +37,7 @@ func (w *nilWalk) visit(typ reflect.Type) {
 		return
 	}
 	w.seen[typ] = true
-	for i := range typ.NumMethod() {
-		m := typ.Method(i)
+	for m := range typ.Methods() {
 		args := []reflect.Value{reflect.Zero(typ)}
 		for j := 1; j < m.Type.NumIn(); j++ {
 			args = append(args, argument(m.Type.In(j)))
@@ -50,8 +49,8 @@ func (w *nilWalk) visit(typ reflect.Type) {
 				m.Func.Call(args)
 			}
 		}, "%s.%s", typ, m.Name)
-		for j := range m.Type.NumOut() {
-			w.visit(m.Type.Out(j))
+		for result := range m.Type.Outs() {
+			w.visit(result)
 		}
 	}
 }

@@ -105,9 +105,16 @@ func TestValuesThatPanicAreLoggedWithoutHarm(t *testing.T) {
 		require.NoError(t, err)
 		w := sdk.App("orders").Query("q1").Worker()
 		values := []any{
-			explosive{}, &explosive{}, (*explosive)(nil), &explosiveStringer{}, (*explosiveStringer)(nil), &explosiveJSON{},
-			(*explosiveJSON)(nil), explosiveText{}, map[explosiveText]int{{}: 1}, &explosiveError{}, (*explosiveError)(nil),
-			explosiveValuer{}, []any{explosive{}}, map[string]any{"in": explosive{}}, slog.GroupValue(slog.Any("in", explosive{})),
+			explosive{},
+			&explosive{}, (*explosive)(nil), &explosiveStringer{}, (*explosiveStringer)(nil), &explosiveJSON{},
+			(*explosiveJSON)(nil),
+			explosiveText{},
+			map[explosiveText]int{{}: 1},
+			&explosiveError{}, (*explosiveError)(nil),
+			explosiveValuer{},
+			[]any{explosive{}},
+			map[string]any{"in": explosive{}},
+			slog.GroupValue(slog.Any("in", explosive{})),
 			errors.Join(explosive{}), make(chan int), func() {}, slog.AnyValue(explosiveValuer{}),
 		}
 		for _, v := range values {
@@ -155,6 +162,7 @@ type selectors struct{ metricExporter }
 func (selectors) Temporality(sdkmetric.InstrumentKind) metricdata.Temporality {
 	panic("no temporality")
 }
+
 func (selectors) Aggregation(sdkmetric.InstrumentKind) sdkmetric.Aggregation { panic("no aggregation") }
 
 func TestExportersThatPanicInEveryMethodAreSurvived(t *testing.T) {

@@ -43,5 +43,5 @@ func duplicate(fd int, name string) *os.File {
 		return nil
 	}
 	syscall.CloseOnExec(copied)
-	return os.NewFile(uintptr(copied), name) //nolint:gosec // a descriptor
+	return os.NewFile(uintptr(copied), name)
 }
