@@ -31,6 +31,7 @@ var brokenBackends = []brokenBackend{
 	{"accepts and never reads", listening(func(_ net.Conn, over <-chan struct{}) { <-over })},
 	{"answers a byte at a time", listening(trickle)},
 	{"has a name that no resolver answers for", func(t *testing.T) (string, func()) {
+		t.Helper()
 		whole, over := net.DefaultResolver, make(chan struct{})
 		t.Cleanup(func() { net.DefaultResolver = whole })
 		net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -179,6 +180,7 @@ func TestABrokenLogOutputCostsTheEngineNothing(t *testing.T) {
 		lost  string
 	}{
 		"disk full": {begin: func(t *testing.T) ([]Option, string, func()) {
+			t.Helper()
 			if _, err := os.Stat("/dev/full"); err != nil {
 				t.Skip("there is no /dev/full")
 			}
@@ -189,6 +191,7 @@ func TestABrokenLogOutputCostsTheEngineNothing(t *testing.T) {
 			return []Option{WithLogWriter(w)}, "", func() { close(w) }
 		}},
 		"stdout that nobody reads": {begin: func(t *testing.T) ([]Option, string, func()) {
+			t.Helper()
 			r, w, err := os.Pipe()
 			require.NoError(t, err)
 			whole := os.Stdout
