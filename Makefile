@@ -67,6 +67,14 @@ bench-freshness: build ## Print how long after an event /metrics shows it (2 min
 bench-outage: build ## Print what an engine at half of its peak feels when the collector freezes, dies and returns (1 minute).
 	go -C test test -run '^$$' -bench Outage -benchtime 1x -timeout 10m ./outage
 
+.PHONY: bench-size
+bench-size: ## Print the modules and megabytes an engine gains with the SDK.
+	go run -C internal/tools ./enginesize -sdk $(CURDIR)/sdk -allowed $(CURDIR)/internal/tools/enginesize/size.json
+
+.PHONY: check-size
+check-size: ## Fail when an engine gains a tenth more than size.json says; -update writes it anew.
+	go run -C internal/tools ./enginesize -sdk $(CURDIR)/sdk -allowed $(CURDIR)/internal/tools/enginesize/size.json -check
+
 .PHONY: generate
 generate: ## Write generated code anew.
 	for m in . sdk examples/engine; do go -C $$m generate ./...; done

@@ -83,16 +83,17 @@ type Logging struct {
 }
 
 const (
-	defaultServiceName = "eventflux-rust"
-	defaultInterval    = 5 * time.Second
-	defaultTimeout     = 10 * time.Second
-	defaultPerQuery    = 10
-	defaultTotal       = 100
-	defaultMaxLinks    = 32
-	defaultMaxSeries   = 20_000
-	defaultPerMetric   = 2000                   // as OpenTelemetry's cardinality limit
-	defaultSlow        = 100 * time.Millisecond // the threshold of the alert HighQueryLatency
-	defaultPerSite     = 100
+	defaultServiceName   = "eventflux-rust"
+	defaultInterval      = 5 * time.Second
+	defaultTimeout       = 10 * time.Second
+	defaultExportTimeout = 30 * time.Second // as OpenTelemetry says, like OTEL_METRIC_EXPORT_TIMEOUT
+	defaultPerQuery      = 10
+	defaultTotal         = 100
+	defaultMaxLinks      = 32
+	defaultMaxSeries     = 20_000
+	defaultPerMetric     = 2000                   // as OpenTelemetry's cardinality limit
+	defaultSlow          = 100 * time.Millisecond // the threshold of the alert HighQueryLatency
+	defaultPerSite       = 100
 )
 
 // DefaultConfig returns the configuration that the zero Config stands for, with every default spelled out.

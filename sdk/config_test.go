@@ -150,7 +150,7 @@ func TestBadEnvironmentIsReportedAndIgnored(t *testing.T) {
 	require.Len(t, failures, 3)
 	assert.Contains(t, failures[0], "could not use OTEL_RESOURCE_ATTRIBUTES, it is ignored")
 	assert.Contains(t, failures[1], `unknown protocol "carrier-pigeon", want grpc or http/protobuf`)
-	assert.Contains(t, failures[2], `want milliseconds above 0, got "soon"`)
+	assert.Contains(t, failures[2], `want a whole number from 1 to 9223372036854, got "soon"`)
 }
 
 func writeTOML(t *testing.T, text string) string {

@@ -151,7 +151,7 @@ func (c *customColumn) emit(value float64, attrs []attribute.KeyValue) semconv.D
 		if i < 0 {
 			return semconv.DropReasonUndeclared
 		}
-		values[i] = kv.Value.Emit()
+		values[i] = kv.Value.String()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

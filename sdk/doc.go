@@ -16,8 +16,8 @@
 //
 // # Profiles
 //
-// With Config.Profiling the work on a batch carries the pprof labels query.id and processor.type. Profiles leave the
-// engine through its own pprof; the OTLP signal for profiles is not there.
+// Between SDK.LabelProfiles and its stop the work on a batch carries the pprof labels query.id and processor.type.
+// Profiles leave the engine through its own pprof; the OTLP signal for profiles is not there.
 //
 // # Safety
 //

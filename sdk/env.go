@@ -5,6 +5,7 @@ package telemetry
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -34,22 +35,41 @@ func (e environment) overlay(s settings) settings {
 	s.disabled = strings.EqualFold(e.get("OTEL_SDK_DISABLED"), "true")
 	s = e.resource(s)
 	s = e.queues(s)
-	if p := e.get("OTEL_EXPORTER_OTLP_PROTOCOL"); p != "" {
-		if err := checkProtocol(p); err != nil {
-			s.problems = append(s.problems, ignored("OTEL_EXPORTER_OTLP_PROTOCOL", err))
-		} else {
-			s.cfg.Export.Protocol = p
-		}
+	s.problems = append(s.problems, e.exporterProblems()...)
+	if p := e.get("OTEL_EXPORTER_OTLP_PROTOCOL"); checkProtocol(p) == nil {
+		s.cfg.Export.Protocol = p
 	}
-	if v := e.get("OTEL_METRIC_EXPORT_INTERVAL"); v != "" {
-		ms, err := strconv.Atoi(v)
-		if err != nil || ms <= 0 {
-			s.problems = append(s.problems, ignored("OTEL_METRIC_EXPORT_INTERVAL", fmt.Errorf("want milliseconds above 0, got %q", v)))
-		} else {
-			s.cfg.Metrics.Interval = time.Duration(ms) * time.Millisecond
-		}
-	}
+	s.noExemplars = strings.EqualFold(e.get(exemplarFilter), "always_off")
+	s.exportTimeout = defaultExportTimeout
+	s.problems = slices.Concat(s.problems,
+		e.milliseconds("OTEL_METRIC_EXPORT_INTERVAL", &s.cfg.Metrics.Interval),
+		e.milliseconds("OTEL_METRIC_EXPORT_TIMEOUT", &s.exportTimeout),
+	)
 	return s
+}
+
+// milliseconds sets setting to what the variable says, if it says something, and returns what is wrong with it.
+func (e environment) milliseconds(name string, setting *time.Duration) []error {
+	var ms int
+	problem := e.number(name, &ms, math.MaxInt64/int64(time.Millisecond))
+	if ms > 0 {
+		*setting = time.Duration(ms) * time.Millisecond
+	}
+	return problem
+}
+
+// number is the same for a whole number from 1 to most.
+func (e environment) number(name string, setting *int, most int64) []error {
+	v := e.get(name)
+	if v == "" {
+		return nil
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n <= 0 || int64(n) > most {
+		return []error{ignored(name, fmt.Errorf("want a whole number from 1 to %d, got %q", most, v))}
+	}
+	*setting = n
+	return nil
 }
 
 // queues reads how spans and log records are batched.

@@ -35,6 +35,18 @@ func (g guard) run(ctx context.Context, what string, call func(context.Context) 
 	g.errors.guarded(what, func() error { return call(ctx) })
 }
 
+// flush makes a call that flushes an exporter. One that was cancelled is no failure: whoever cancelled it knows, and
+// Shutdown flushes too.
+func (g guard) flush(ctx context.Context, what string, call func(context.Context) error) {
+	g.run(ctx, what, func(limited context.Context) error {
+		err := call(limited)
+		if errors.Is(ctx.Err(), context.Canceled) || g.stopped.Err() != nil {
+			return nil
+		}
+		return err
+	})
+}
+
 // export makes a call that exports items, and counts how it went.
 func (g guard) export(ctx context.Context, what string, items int, call func(context.Context) error) {
 	began, ok := time.Now(), false
@@ -70,9 +82,11 @@ type spanGuard struct {
 }
 
 func (g spanGuard) ExportSpans(ctx context.Context, spans []sdktrace.ReadOnlySpan) error {
-	spans, n := cleanSpans(spans)
-	g.losses.redacted.traces.Add(uint64(n))
-	g.export(ctx, "export traces", len(spans), func(ctx context.Context) error { return g.SpanExporter.ExportSpans(ctx, spans) })
+	g.export(ctx, "export traces", len(spans), func(ctx context.Context) error {
+		clean, n := cleanSpans(spans)
+		g.losses.redacted.traces.Add(uint64(n))
+		return g.SpanExporter.ExportSpans(ctx, clean)
+	})
 	return nil
 }
 
@@ -86,17 +100,18 @@ type metricGuard struct {
 	guard
 }
 
-// Export reports no failure when the reader itself cancelled the call: it does so to an export that is under way
-// when Shutdown begins, and then exports the same cumulative values once more.
-func (g metricGuard) Export(ctx context.Context, rm *metricdata.ResourceMetrics) error {
+// Export returns the error of a call that was cancelled, and does not report it: the reader cancels the export that
+// is under way when Shutdown begins, and then makes it again.
+func (g metricGuard) Export(ctx context.Context, rm *metricdata.ResourceMetrics) (interrupted error) {
 	g.export(ctx, "export metrics", countPoints(rm), func(call context.Context) error {
 		err := g.Exporter.Export(call, rm)
 		if errors.Is(ctx.Err(), context.Canceled) {
+			interrupted = err
 			return nil
 		}
 		return err
 	})
-	return nil
+	return interrupted
 }
 
 // countPoints counts the data points of an export.
@@ -125,7 +140,7 @@ func countPoints(rm *metricdata.ResourceMetrics) (n int) {
 }
 
 func (g metricGuard) ForceFlush(ctx context.Context) error {
-	g.run(ctx, "flush the metric exporter", g.Exporter.ForceFlush)
+	g.flush(ctx, "flush the metric exporter", g.Exporter.ForceFlush)
 	return nil
 }
 
@@ -140,14 +155,16 @@ type logGuard struct {
 }
 
 func (g logGuard) Export(ctx context.Context, records []sdklog.Record) error {
-	records, n := cleanRecords(records)
-	g.losses.hiddenInLogs(n)
-	g.export(ctx, "export logs", len(records), func(ctx context.Context) error { return g.Exporter.Export(ctx, records) })
+	g.export(ctx, "export logs", len(records), func(ctx context.Context) error {
+		clean, n := cleanRecords(records)
+		g.losses.hiddenInLogs(n)
+		return g.Exporter.Export(ctx, clean)
+	})
 	return nil
 }
 
 func (g logGuard) ForceFlush(ctx context.Context) error {
-	g.run(ctx, "flush the log exporter", g.Exporter.ForceFlush)
+	g.flush(ctx, "flush the log exporter", g.Exporter.ForceFlush)
 	return nil
 }
 

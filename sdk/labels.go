@@ -6,6 +6,7 @@ package telemetry
 import (
 	"context"
 	"runtime/pprof"
+	"sync"
 
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
@@ -38,8 +39,27 @@ func (l *labels) of(stage Stage) context.Context {
 	return l[stage]
 }
 
+// profileLabels returns the labels of the query. The first call makes them: most queries are never profiled.
+func (q *Query) profileLabels() *labels {
+	q.labelsOnce.Do(func() { q.labels = newLabels(q.id) })
+	return q.labels
+}
+
+// LabelProfiles makes the work on every batch that begins from now on carry the pprof labels query.id and, inside a
+// stage, processor.type, until stop is called. Call it around a profile that is to be split by query: while nobody
+// does, labels cost a batch nothing. Config.Profiling labels work all the time. Calls nest; it is safe for
+// concurrent use.
+func (s *SDK) LabelProfiles() (stop func()) {
+	if s == nil {
+		return func() {}
+	}
+	s.labelling.Add(1)
+	return sync.OnceFunc(func() { s.labelling.Add(-1) })
+}
+
 // enterLabel puts the query's label on this goroutine. outer is where the labels to return to are.
 func (w *Worker) enterLabel(outer context.Context) {
+	w.labels = w.query.profileLabels()
 	w.outer, w.stage = outer, 0
 	pprof.SetGoroutineLabels(w.labels.of(0))
 }
@@ -50,7 +70,7 @@ func (w *Worker) leaveLabel() {
 		return
 	}
 	pprof.SetGoroutineLabels(w.outer)
-	w.outer = nil
+	w.outer, w.labels = nil, nil
 }
 
 // label is the part of a Span that profiles see. The zero label does nothing.

@@ -129,3 +129,27 @@ func BenchmarkBatchLabelled(b *testing.B) {
 		})
 	}
 }
+
+func TestLabelsCanBeAskedForWhileAProfileRuns(t *testing.T) {
+	sdk := local(t, Config{})
+	w := sdk.App("orders").Query("q1").Worker()
+	labelled := func() string {
+		b := w.Begin(context.Background(), Arrival{Count: 1})
+		defer b.End()
+		return goroutineLabels(t)
+	}
+	if got := labelled(); got != "" {
+		t.Errorf("labels without a profile: %s", got)
+	}
+	stop, other := sdk.LabelProfiles(), sdk.LabelProfiles()
+	stop()
+	stop() // only the first call counts
+	if got, want := labelled(), `{"query.id":"q1"}`; got != want {
+		t.Errorf("labels are %s, want %s", got, want)
+	}
+	other()
+	if got := labelled(); got != "" {
+		t.Errorf("labels after the profile: %s", got)
+	}
+	(*SDK)(nil).LabelProfiles()()
+}

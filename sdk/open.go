@@ -43,7 +43,7 @@ func (w *Worker) begin(ctx context.Context, a Arrival) Batch {
 	if w.speaker.span.Load() != nil {
 		w.keepPromise(w.speaker.span.Swap(nil))
 	}
-	if w.labels != nil {
+	if w.labelling.Load() != 0 {
 		w.enterLabel(ctx)
 	}
 	return Batch{worker: w, sequence: w.sequence, ctx: ctx}

@@ -5,6 +5,7 @@ package telemetry
 
 import (
 	"context"
+	"sync"
 
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -19,6 +20,7 @@ import (
 type spanProcessor struct {
 	queue    *queue.Queue[sdktrace.ReadOnlySpan]
 	exporter sdktrace.SpanExporter
+	once     sync.Once // of Shutdown
 }
 
 func newSpanProcessor(o queue.Options, e sdktrace.SpanExporter) *spanProcessor {
@@ -38,7 +40,7 @@ func (p *spanProcessor) ForceFlush(ctx context.Context) error { return p.queue.F
 
 func (p *spanProcessor) Shutdown(ctx context.Context) error {
 	err := p.queue.Shutdown(ctx)
-	_ = p.exporter.Shutdown(ctx) // a guard, which reports by itself
+	p.once.Do(func() { _ = p.exporter.Shutdown(ctx) }) // a guard, which reports by itself
 	return err
 }
 
@@ -46,6 +48,7 @@ func (p *spanProcessor) Shutdown(ctx context.Context) error {
 type logProcessor struct {
 	queue    *queue.Queue[sdklog.Record]
 	exporter sdklog.Exporter
+	once     sync.Once // of Shutdown
 }
 
 func newLogProcessor(o queue.Options, e sdklog.Exporter) *logProcessor {
@@ -64,6 +67,6 @@ func (p *logProcessor) ForceFlush(ctx context.Context) error { return p.queue.Fl
 
 func (p *logProcessor) Shutdown(ctx context.Context) error {
 	err := p.queue.Shutdown(ctx)
-	_ = p.exporter.Shutdown(ctx)
+	p.once.Do(func() { _ = p.exporter.Shutdown(ctx) })
 	return err
 }

@@ -5,6 +5,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.opentelemetry.io/otel"
@@ -13,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
+	"github.com/eventflux-io/eventflux-otel/sdk/internal/reader"
 	"github.com/eventflux-io/eventflux-otel/sdk/propagate"
 )
 
@@ -49,7 +51,7 @@ func newProviders(ctx context.Context, s settings, e Exporters, producer sdkmetr
 		instanceID: service.InstanceID,
 		abandon:    abandon,
 	}
-	p.metrics = newMeterProvider(s, res, producer, metricGuard{e.Metrics, guarding(&f.metrics)})
+	p.metrics = newMeterProvider(s, res, producer, metricGuard{e.Metrics, guarding(&f.metrics)}, sink)
 	p.traces = newTracerProvider(res, p.spans)
 	p.logs = newLoggerProvider(res, p.records)
 	return p
@@ -77,13 +79,13 @@ func (s settings) newExporters(ctx context.Context) (e Exporters, err error) {
 	return e, nil
 }
 
-func newMeterProvider(s settings, res *resource.Resource, producer sdkmetric.Producer, e sdkmetric.Exporter) *sdkmetric.MeterProvider {
-	reader := sdkmetric.NewPeriodicReader(e,
-		sdkmetric.WithInterval(s.cfg.Metrics.Interval),
-		sdkmetric.WithProducer(producer),
-		sdkmetric.WithMaxExportBatchSize(maxPointsPerExport),
-	)
-	return sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithResource(res))
+// newMeterProvider reads with a reader of ours: the one of OpenTelemetry reports to the process-wide error handler,
+// which is the host's, does not survive a panic, and does not keep the deadline of Shutdown.
+func newMeterProvider(s settings, res *resource.Resource, producer sdkmetric.Producer, e sdkmetric.Exporter, sink *errorSink) *sdkmetric.MeterProvider {
+	r := reader.New(reader.Options{
+		Interval: s.cfg.Metrics.Interval, Timeout: s.exportTimeout, MaxPoints: maxPointsPerExport, Failed: sink.report,
+	}, producer, e)
+	return sdkmetric.NewMeterProvider(sdkmetric.WithReader(r), sdkmetric.WithResource(res))
 }
 
 // newTracerProvider leaves the sampler to OTEL_TRACES_SAMPLER; without it every span that passes the token
@@ -98,6 +100,22 @@ func newLoggerProvider(res *resource.Resource, p sdklog.Processor) *sdklog.Logge
 		sdklog.WithProcessor(p),
 		sdklog.WithResource(res),
 	)
+}
+
+// shutDownTraces ends the traces. When ctx has ended, the provider leaves its processor running: that is ended here.
+func (p providers) shutDownTraces(ctx context.Context) error {
+	if err := p.traces.Shutdown(ctx); err != nil {
+		return errors.Join(err, p.spans.Shutdown(ctx))
+	}
+	return nil
+}
+
+// shutDownLogs is the same for logs.
+func (p providers) shutDownLogs(ctx context.Context) error {
+	if err := p.logs.Shutdown(ctx); err != nil {
+		return errors.Join(err, p.records.Shutdown(ctx))
+	}
+	return nil
 }
 
 // setGlobals installs the providers process-wide.

@@ -23,9 +23,9 @@ type Query struct {
 	app      *App
 	id       string
 	rootName string
-	bucket   bucket // traces started
-	late     bucket // batches traced after the fact
-	labels   *labels
+	bucket   bucket  // traces started
+	late     bucket  // batches traced after the fact
+	labels   *labels // made by labelsOnce
 	latency  *cells.Histogram
 	batches  *cells.Counter
 	busy     *cells.Counter // nanoseconds, like blocked
@@ -34,6 +34,8 @@ type Query struct {
 	buffer   reading
 	waiting  reading
 	state    reading
+
+	labelsOnce sync.Once
 
 	mu      sync.Mutex
 	inputs  []*Input
@@ -55,9 +57,6 @@ func (a *App) Query(id string) *Query {
 	q.held = a.open(&q.handle, key)
 	q.bucket.setRate(a.sdk.perQuery)
 	q.late.setRate(a.sdk.perQuery)
-	if a.sdk.profiling {
-		q.labels = newLabels(id)
-	}
 
 	active, release := a.sdk.registry.Counter(family(semconv.QueryActiveCount))
 	active.Add(1)

@@ -6,6 +6,7 @@ package telemetry
 import (
 	"io"
 	"os"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -20,8 +21,10 @@ type settings struct {
 	pinned     map[string]bool      // exporter settings that an option fixed against the environment
 	problems   []error              // environment values that were ignored
 
-	spanQueue queue.Options
-	logQueue  queue.Options
+	spanQueue     queue.Options
+	logQueue      queue.Options
+	exportTimeout time.Duration // of one export of metrics
+	noExemplars   bool
 
 	onError   func(error)
 	logWriter io.Writer

@@ -88,10 +88,10 @@ func (s *SDK) stopProviders(ctx context.Context) error {
 	defer cancel()
 	dataErr := inParallel(first,
 		step{"shut down metrics", s.providers.metrics.Shutdown},
-		step{"shut down traces", s.providers.traces.Shutdown},
+		step{"shut down traces", s.providers.shutDownTraces},
 	)
 	s.goodbye(ctx)
-	logErr := inParallel(ctx, step{"shut down logs", s.providers.logs.Shutdown})
+	logErr := inParallel(ctx, step{"shut down logs", s.providers.shutDownLogs})
 	return errors.Join(dataErr, logErr)
 }
 

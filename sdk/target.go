@@ -20,23 +20,29 @@ type target struct {
 }
 
 // target resolves the settings for one signal ("traces", "metrics" or "logs"): what the environment says is left
-// to the exporter, unless an option pinned it; PROTOCOL is the exception, no exporter can act on that.
+// to the exporter, unless an option pinned it. The exceptions are PROTOCOL, on which no exporter can act, and an
+// ENDPOINT without a scheme, which they misread.
 func (s settings) target(signal string) target {
 	e := s.cfg.Export
 	env := environment{lookup: os.LookupEnv}
 	fromEnv := func(name string) bool {
-		if s.pinned[name] {
-			return false
-		}
-		return env.get("OTEL_EXPORTER_OTLP_"+name) != "" || env.get(signalVariable(signal, name)) != ""
+		v, _ := env.exporter(signal, name)
+		return v != "" && !s.pinned[name]
 	}
 	protocol := e.Protocol
 	if p := env.get(signalVariable(signal, "PROTOCOL")); !s.pinned["PROTOCOL"] && checkProtocol(p) == nil {
 		protocol = p
 	}
+	if v, _ := env.exporter(signal, "INSECURE"); v != "" {
+		e.Insecure = strings.EqualFold(v, "true")
+	}
 	t := target{http: protocol == ProtocolHTTP}
-	if !fromEnv("ENDPOINT") {
+	switch v, ofSignal := env.exporter(signal, "ENDPOINT"); {
+	case v == "" || s.pinned["ENDPOINT"]:
 		t.endpoint = endpointURL(e, signal, t.http)
+	case !strings.Contains(v, "://"):
+		e.Endpoint = v
+		t.endpoint = endpointURL(e, signal, t.http && !ofSignal)
 	}
 	if !fromEnv("HEADERS") {
 		t.headers = e.Headers

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/propagation"
@@ -33,8 +34,8 @@ type SDK struct {
 	maxLinks  int
 	maxSeries int
 	slow      time.Duration // latency from which a batch is traced after the fact
-	profiling bool
-	silent    bool // does not even log
+	labelling atomic.Int32  // above zero: work carries pprof labels
+	silent    bool          // does not even log
 	started   time.Time
 
 	registry  *export.Registry // nil: nothing is exported
@@ -97,7 +98,9 @@ func newSDK(s settings) *SDK {
 	if sdk.slow < 0 {
 		sdk.slow = math.MaxInt64
 	}
-	sdk.profiling = s.cfg.Profiling
+	if s.cfg.Profiling {
+		sdk.labelling.Add(1)
+	}
 	sdk.errors = newErrorSink(s.onError)
 	for _, err := range s.problems {
 		sdk.errors.report(err)
@@ -134,7 +137,8 @@ func (s *SDK) newRegistry(set settings, e sdkmetric.Exporter) *export.Registry {
 		Scope:              instrumentation.Scope{Name: scopeName, Version: Version},
 		MaxSeries:          set.cfg.Metrics.MaxSeries,
 		MaxSeriesPerFamily: set.cfg.Metrics.MaxSeriesPerMetric,
-		Delta:              e.Temporality(sdkmetric.InstrumentKindCounter) == metricdata.DeltaTemporality,
+		NoExemplars:        set.noExemplars,
+		Delta:              metricGuard{e, guard{errors: s.errors}}.Temporality(sdkmetric.InstrumentKindCounter) == metricdata.DeltaTemporality,
 		Attribute:          s.losses.metricAttribute,
 		OnLimit: func(metric string) {
 			s.logger.Warn("metric reached its limit of series, new ones are counted as one", string(semconv.MetricNameKey), metric)

@@ -6,6 +6,7 @@ package telemetry
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -24,10 +25,12 @@ type Worker struct {
 	speaker *speaker
 	ctx     *workerContext
 	last    *workerContext // the newest one made for a context of the host
-	labels  *labels        // nil: work is not labelled for profiles
-	epoch   time.Time      // where the durations below begin
-	slow    time.Duration  // SDK.slow
-	off     bool           // telemetry is off: only the logger and the context work
+	labels  *labels        // of the open batch; nil: it is not labelled for profiles
+
+	labelling *atomic.Int32 // above zero: work is labelled
+	epoch     time.Time     // where the durations below begin
+	slow      time.Duration // SDK.slow
+	off       bool          // telemetry is off: only the logger and the context work
 
 	// The open batch.
 	open     bool
@@ -64,7 +67,7 @@ func (q *Query) Worker() *Worker {
 	w := &Worker{query: q, speaker: s, epoch: sdk.started, slow: sdk.slow, off: sdk.registry == nil}
 	w.ctx = &workerContext{Context: context.Background(), speaker: s, plain: true}
 	if !w.off {
-		w.labels = q.labels
+		w.labelling = &sdk.labelling
 		w.latency = cells.NewTally(q.latency)
 		w.gate.quiet = always
 		w.grow(q)

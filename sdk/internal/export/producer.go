@@ -137,8 +137,8 @@ func (r *Registry) histogramPoint(f *Family, in *series, bounds []float64, now t
 		Count: s.Count, Sum: float64(s.Sum) / f.perUnit(), Bounds: bounds, BucketCounts: s.Counts,
 	}
 	for _, e := range s.Exemplars {
-		if e.Time.Before(start) {
-			continue // of an interval that has been reported
+		if r.opts.NoExemplars || e.Time.Before(start) {
+			continue // not wanted, or of an interval that has been reported
 		}
 		point.Exemplars = append(point.Exemplars, metricdata.Exemplar[float64]{
 			FilteredAttributes: []attribute.KeyValue{}, Time: e.Time, Value: float64(e.Value) / f.perUnit(),

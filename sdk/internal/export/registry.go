@@ -21,6 +21,8 @@ type Options struct {
 	MaxSeries          int // over all families; zero means no limit
 	MaxSeriesPerFamily int // zero means no limit
 
+	NoExemplars bool // histograms are exported without
+
 	Delta bool // sums that only grow and histograms report what was added since the collection before
 
 	Attribute func(attribute.KeyValue) attribute.KeyValue // applied to every attribute of a binding

@@ -61,7 +61,7 @@ func countDescriptors() int64 {
 	if err != nil {
 		return -1
 	}
-	defer dir.Close()
+	defer func() { _ = dir.Close() }()
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
 		return -1

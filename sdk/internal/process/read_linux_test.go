@@ -30,7 +30,7 @@ func TestUsageAgreesWithTheKernel(t *testing.T) {
 	before := Read()
 	held, err := os.Open(os.DevNull)
 	require.NoError(t, err)
-	defer held.Close()
+	defer func() { _ = held.Close() }()
 	for began := time.Now(); time.Since(began) < 20*time.Millisecond; {
 		// use some CPU
 	}

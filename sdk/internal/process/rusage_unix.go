@@ -21,6 +21,6 @@ func (u *Usage) readCPU() {
 func (u *Usage) readLimit() {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil {
-		u.DescriptorLimit = int64(min(uint64(limit.Cur), math.MaxInt64))
+		u.DescriptorLimit = int64(min(uint64(limit.Cur), math.MaxInt64)) //nolint:unconvert // signed on some platforms
 	}
 }

@@ -31,6 +31,7 @@ type Queue[T any] struct {
 	closed bool
 
 	dropped atomic.Uint64
+	once    sync.Once // of Shutdown
 	wake    chan struct{}
 	flush   chan chan struct{}
 	stop    chan struct{}
@@ -102,13 +103,15 @@ func (q *Queue[T]) Flush(ctx context.Context) error {
 }
 
 // Shutdown turns new items away, exports what is waiting until ctx ends, and ends the goroutine. It returns
-// ctx's error if that took too long; what is left then is dropped and counted. Call it once.
+// ctx's error if that took too long; what is left then is dropped and counted. A second call only waits.
 func (q *Queue[T]) Shutdown(ctx context.Context) error {
-	q.mu.Lock()
-	q.closed = true
-	q.mu.Unlock()
-	q.drain.Store(&ctx)
-	close(q.stop)
+	q.once.Do(func() {
+		q.mu.Lock()
+		q.closed = true
+		q.mu.Unlock()
+		q.drain.Store(&ctx)
+		close(q.stop)
+	})
 	select {
 	case <-q.done:
 		return ctx.Err()
