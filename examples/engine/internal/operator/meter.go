@@ -41,7 +41,7 @@ func (m *meter) moved(in, out int) {
 }
 
 // triggered counts windows that gave rows since start.
-func (m *meter) triggered(windows int, rows int, start time.Time) {
+func (m *meter) triggered(windows, rows int, start time.Time) {
 	m.triggers.Add(windows)
 	m.took.Observe(time.Since(start))
 	m.results.Observe(rows)
