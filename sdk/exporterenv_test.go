@@ -115,10 +115,12 @@ func TestCertificatesComeFromTheEnvironment(t *testing.T) {
 				return []telemetry.Option{telemetry.WithEndpoint(url)}
 			},
 			"endpoint of the environment": func(t *testing.T, url string) []telemetry.Option {
+				t.Helper()
 				t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
 				return nil
 			},
 			"endpoint without a scheme": func(t *testing.T, url string) []telemetry.Option {
+				t.Helper()
 				t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", strings.TrimPrefix(url, "https://"))
 				return nil
 			},
