@@ -7,6 +7,7 @@ export GOWORK := off
 
 UNIT := . sdk examples/engine
 MODULES := $(UNIT) test
+TIDIED := $(MODULES) sdk/internal/bench internal/tools
 TOOL := go tool -modfile=$(CURDIR)/internal/tools/go.mod
 COLLECTOR := bin/otelcol-eventflux
 ENGINE := bin/eventflux-engine
@@ -90,7 +91,7 @@ validate: $(COLLECTOR) ## Check every shipped collector configuration.
 
 .PHONY: lint
 lint: bin/golangci-lint ## Run golangci-lint over all modules.
-	for m in $(MODULES); do echo "== $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
+	for m in $(MODULES) sdk/internal/bench; do echo "== $$m"; (cd $$m && $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
 
 bin/golangci-lint: internal/tools/go.mod
 	mkdir -p bin
@@ -102,11 +103,11 @@ fmt: bin/golangci-lint ## Format all Go files.
 
 .PHONY: tidy
 tidy: ## Tidy every go.mod.
-	for m in $(MODULES) internal/tools; do go -C $$m mod tidy; done
+	for m in $(TIDIED); do go -C $$m mod tidy; done
 
 .PHONY: check-tidy
 check-tidy: ## Fail when a go.mod is not tidy.
-	for m in $(MODULES) internal/tools; do echo "== $$m"; go -C $$m mod tidy -diff; done
+	for m in $(TIDIED); do echo "== $$m"; go -C $$m mod tidy -diff; done
 
 .PHONY: clean
 clean: ## Remove what was built and recorded.

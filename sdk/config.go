@@ -17,12 +17,12 @@ import (
 // Config is everything Start can be told. Every zero field means its default, so a literal that sets one field
 // is a complete configuration. OTEL_* environment variables override it, options override both.
 type Config struct {
-	Service Service
-	Export  Export
-	Metrics Metrics
-	Traces  Traces
-	Logging Logging
-	Level   Level // how much is recorded; default Basic
+	Service Service // who is speaking
+	Export  Export  // where telemetry goes
+	Metrics Metrics // how often and how many series
+	Traces  Traces  // which batches are traced
+	Logging Logging // the local log
+	Level   Level   // how much is recorded; default Basic
 
 	// Profiling puts the pprof labels query.id and processor.type on goroutines while they work on a batch.
 	Profiling bool

@@ -5,7 +5,6 @@ package telemetry
 
 import (
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -91,5 +90,5 @@ func (s *stderrLines) handle(err error) {
 }
 
 func writeStderr(line string) {
-	fmt.Fprintln(os.Stderr, line)
+	fmt.Fprintln(stderr(), line)
 }

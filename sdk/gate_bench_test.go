@@ -5,7 +5,6 @@ package telemetry
 
 import (
 	"context"
-	"io"
 	"testing"
 	"time"
 
@@ -68,39 +67,6 @@ func BenchmarkSampledSpan(b *testing.B) {
 		}
 		root.End()
 	})
-}
-
-// BenchmarkOff measures what a batch and its parts cost when telemetry is off.
-func BenchmarkOff(b *testing.B) {
-	off, err := Start(b.Context(), Config{Level: Off}, WithLogWriter(io.Discard))
-	if err != nil {
-		b.Fatal(err)
-	}
-	for name, sdk := range map[string]*SDK{"nil": nil, "off": off} {
-		q := sdk.App("orders").Query("q1")
-		in, w := q.Input("In"), q.Worker()
-		ctx, batch := b.Context(), w.Begin(b.Context(), Arrival{Count: 1})
-		b.Run(name+"/begin", func(b *testing.B) {
-			for b.Loop() {
-				_ = w.Begin(ctx, Arrival{Count: 64})
-			}
-		})
-		b.Run(name+"/processed", func(b *testing.B) {
-			for b.Loop() {
-				batch.Processed(in, 1)
-			}
-		})
-		b.Run(name+"/span", func(b *testing.B) {
-			for b.Loop() {
-				batch.Span(StageWindow).End()
-			}
-		})
-		b.Run(name+"/end", func(b *testing.B) {
-			for b.Loop() {
-				batch.End()
-			}
-		})
-	}
 }
 
 // BenchmarkSpanUnsampled measures a stage of a batch that is not traced.

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"os"
 
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/lines"
 	"github.com/eventflux-io/eventflux-otel/sdk/logs"
@@ -32,13 +31,13 @@ func (l *localLog) open(set settings, sink *errorSink) (io.Writer, error) {
 	}
 	switch name := set.cfg.Logging.Output; name {
 	case "stdout":
-		return os.Stdout, nil
+		return stdout(), nil
 	case "stderr":
-		return os.Stderr, nil
+		return stderr(), nil
 	default:
 		file, err := logs.OpenFile(name)
 		if err != nil {
-			return os.Stdout, err
+			return stdout(), err
 		}
 		l.file, l.unwatch = file, watchHangup(file, sink)
 		return file, nil

@@ -85,7 +85,9 @@ func WithLogWriter(w io.Writer) Option {
 	return option(func(s settings) settings { s.logWriter = w; return s })
 }
 
-// Exporters replaces the OTLP exporters of some or all signals; a nil field keeps OTLP.
+// Exporters replaces the OTLP exporters of some or all signals; a nil field keeps OTLP. Calls to an exporter do not
+// overlap, except for Shutdown, and end with their context: one that ignores it holds up its own signal, and nothing
+// else. Panics are survived and reported.
 type Exporters struct {
 	Spans   sdktrace.SpanExporter
 	Metrics sdkmetric.Exporter
