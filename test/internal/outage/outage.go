@@ -21,7 +21,7 @@ type Plan struct {
 	Batch int      // most events per batch
 	Flags []string // further ones of both nodes
 
-	Control time.Duration // with a healthy collector, for comparison
+	Control time.Duration // with a healthy collector, for comparison; another one is started meanwhile
 	Frozen  time.Duration // the collector is stopped by SIGSTOP: connections stay, nobody answers
 	Away    time.Duration // it was killed: nobody listens
 	After   time.Duration // it is back
@@ -57,6 +57,7 @@ func (p Plan) Run(t testing.TB) Report {
 	time.Sleep(warmUp)
 
 	start := take(c.Metrics())
+	bystander(t)
 	time.Sleep(p.Control)
 	before := take(c.Metrics())
 	c.Signal(syscall.SIGSTOP)
@@ -71,6 +72,16 @@ func (p Plan) Run(t testing.TB) Report {
 	after := take(c.Metrics())
 	r.Control, r.Outage = before.since(start), after.since(before)
 	return r
+}
+
+// bystander starts a collector that the engine knows nothing of, and kills it:
+// the CPU time that takes is no fault of the collector's absence.
+func bystander(t testing.TB) {
+	t.Helper()
+	other := run.NewCollector(t)
+	other.Launch("standalone", nil)
+	other.WaitReady()
+	other.Kill()
 }
 
 // visible waits until both nodes are on /metrics.

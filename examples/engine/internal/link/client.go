@@ -54,7 +54,7 @@ const (
 func NewClient(peer string, s *event.Schema, names *event.Symbols, meter *Meter) (*Client, error) {
 	conn, err := grpc.NewClient("passthrough:///"+peer,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(dialer(meter.connections)),
+		grpc.WithContextDialer(dialer(meter.links)),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: 2 * time.Second},
 			MinConnectTimeout: pingTimeout,

@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
@@ -44,8 +45,27 @@ func classify(err error) string {
 	}
 }
 
+// counts are the connections of one end, as metrics and as a number.
+type counts struct {
+	*telemetry.Connections
+
+	open atomic.Int64
+}
+
+// Opened shadows the one of Connections.
+func (c *counts) Opened() {
+	c.open.Add(1)
+	c.Connections.Opened()
+}
+
+// Closed shadows the one of Connections.
+func (c *counts) Closed() {
+	c.open.Add(-1)
+	c.Connections.Closed()
+}
+
 // dialer counts every attempt to connect.
-func dialer(counts *telemetry.Connections) func(context.Context, string) (net.Conn, error) {
+func dialer(counts *counts) func(context.Context, string) (net.Conn, error) {
 	var d net.Dialer
 	return func(ctx context.Context, addr string) (net.Conn, error) {
 		c, err := d.DialContext(ctx, "tcp", addr)
@@ -62,7 +82,7 @@ func dialer(counts *telemetry.Connections) func(context.Context, string) (net.Co
 // listener counts every connection that is accepted.
 type listener struct {
 	net.Listener
-	counts *telemetry.Connections
+	counts *counts
 }
 
 func (l listener) Accept() (net.Conn, error) {
@@ -77,7 +97,7 @@ func (l listener) Accept() (net.Conn, error) {
 // conn counts its end, and the error that led to it, once each.
 type conn struct {
 	net.Conn
-	counts     *telemetry.Connections
+	counts     *counts
 	endIsError bool // the peer may not close
 
 	closed sync.Once

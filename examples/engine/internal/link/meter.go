@@ -19,9 +19,9 @@ const protocol = "grpc"
 // Meter is what one end of a link reports. Messages are few next to events, so
 // these are shared counters. Without an app they count nothing.
 type Meter struct {
-	app         *telemetry.App
-	connections *telemetry.Connections
-	transport   *telemetry.Transport
+	app       *telemetry.App
+	links     *counts
+	transport *telemetry.Transport
 
 	succeeded, failed   *telemetry.Histogram
 	bytes               *telemetry.Counter
@@ -32,7 +32,7 @@ type Meter struct {
 func NewMeter(app *telemetry.App, d semconv.DirectionValue) *Meter {
 	t := app.Transport(protocol)
 	m := &Meter{
-		app: app, transport: t, connections: connections(app),
+		app: app, transport: t, links: &counts{Connections: connections(app)},
 		bytes: t.IO(d), injected: t.ContextInjected(), extracted: t.ContextExtracted(semconv.ResultSuccess),
 	}
 	if d == semconv.DirectionOut {
@@ -43,6 +43,9 @@ func NewMeter(app *telemetry.App, d semconv.DirectionValue) *Meter {
 	}
 	return m
 }
+
+// connected is 1 while a connection is open, else 0.
+func (m *Meter) connected() float64 { return float64(min(m.links.open.Load(), 1)) }
 
 // kindOf is the kind of a message: what brings no events is about the stream.
 func kindOf(m *linkpb.Message) semconv.MessageTypeValue {

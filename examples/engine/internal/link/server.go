@@ -34,7 +34,9 @@ type Server struct {
 	out     *junction.Junction
 	names   *event.Symbols
 	meter   *Meter
+	source  *telemetry.Source
 	events  *telemetry.Counter
+	bytes   *telemetry.Counter
 	senders senders
 	lis     net.Listener
 	grpc    *grpc.Server
@@ -49,10 +51,12 @@ func Listen(addr string, out *junction.Junction, names *event.Symbols, meter *Me
 	if err != nil {
 		return nil, err
 	}
+	source := meter.app.Source(out.Name(), protocol)
+	source.Connected().Func(meter.connected)
 	s := &Server{
-		out: out, names: names, meter: meter, lis: listener{lis, meter.connections},
-		events: meter.app.Source(out.Name(), protocol).EventsReceived(),
-		grpc:   grpc.NewServer(grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingAfter / 2})),
+		out: out, names: names, meter: meter, lis: listener{lis, meter.links},
+		source: source, events: source.EventsReceived(), bytes: source.IO(),
+		grpc: grpc.NewServer(grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingAfter / 2})),
 	}
 	linkpb.RegisterLinkServer(s.grpc, s)
 	return s, nil
@@ -89,8 +93,9 @@ func (s *Server) Close() error {
 
 // Send implements the service.
 func (s *Server) Send(ctx context.Context, m *linkpb.Message) (*linkpb.Ack, error) {
-	kind := kindOf(m)
-	s.meter.received(kind, proto.Size(m), len(m.GetHeaders()) > 0)
+	kind, size := kindOf(m), proto.Size(m)
+	s.meter.received(kind, size, len(m.GetHeaders()) > 0)
+	s.bytes.Add(size)
 	// The context of the sender is of the batch, that of the request is not.
 	traced, span := s.meter.app.Operation(propagate.ExtractMap(context.Background(), m.GetHeaders()),
 		telemetry.OperationReceive, semconv.Protocol(protocol), semconv.MessageType(kind))
@@ -98,6 +103,7 @@ func (s *Server) Send(ctx context.Context, m *linkpb.Message) (*linkpb.Ack, erro
 	ack, err := s.take(ctx, traced, m)
 	if err != nil {
 		s.meter.refused(err)
+		s.source.Errors(status.Code(err).String()).Inc()
 		span.Fail(err)
 	}
 	return ack, err

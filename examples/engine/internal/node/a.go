@@ -124,11 +124,13 @@ func (a *A) openSource() (kind string, err error) {
 	return "csv", nil
 }
 
-// rejected logs the first few records that cannot be read; the total is in the totals.
+// rejected counts the records that cannot be read, and logs the first few.
 func (a *A) rejected() func(error) {
 	const most = 5
 	logger, n := a.logger.With("stream.name", market.Stock.Stream), 0
+	skipped := a.handle.Source(market.Stock.Stream, "csv").MappingErrors("csv")
 	return func(err error) {
+		skipped.Inc()
 		if n++; n <= most {
 			logger.Warn("record skipped", "file", a.cfg.Replay, "error", err.Error())
 		}
