@@ -60,7 +60,8 @@ func TestForceFlushAndShutdownKeepTheirDeadlinesWhateverHangs(t *testing.T) {
 				begun := time.Now()
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 				defer cancel()
-				if err := sdk.ForceFlush(ctx); name != "check" {
+				survived := name == "function" // it is left out, and all else is exported
+				if err := sdk.ForceFlush(ctx); name != "check" && !survived {
 					require.ErrorIs(t, err, context.DeadlineExceeded)
 				}
 				assert.LessOrEqual(t, time.Since(begun), 2*time.Second)
@@ -69,7 +70,7 @@ func TestForceFlushAndShutdownKeepTheirDeadlinesWhateverHangs(t *testing.T) {
 				ctx, cancel = context.WithTimeout(t.Context(), 3*time.Second)
 				defer cancel()
 				first := sdk.Shutdown(ctx)
-				require.Error(t, first)
+				assert.Equal(t, survived, first == nil)
 				assert.LessOrEqual(t, time.Since(begun), 3*time.Second)
 				assert.Equal(t, first, sdk.Shutdown(t.Context()), "a second Shutdown answers what the first did")
 

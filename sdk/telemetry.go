@@ -143,6 +143,9 @@ func (s *SDK) newRegistry(set settings, e sdkmetric.Exporter) *export.Registry {
 		OnLimit: func(metric string) {
 			s.logger.Warn("metric reached its limit of series, new ones are counted as one", string(semconv.MetricNameKey), metric)
 		},
+		OnHang: func(metric string) {
+			s.errors.report(fmt.Errorf("could not read metric %s: its function has not answered for a second, it is left out until it does", metric))
+		},
 		OnPanic: func(metric string, p any) {
 			s.errors.panicked(&s.errors.panics.callback, "could not read metric "+metric, p)
 		},

@@ -55,10 +55,10 @@ var (
 	attrTaskType               = Attribute{&attribute{key: "eventflux.task.type", kind: Enum, values: []string{"one_shot", "periodic", "cron"}}}
 	attrExecutorName           = Attribute{&attribute{key: "eventflux.executor.name", kind: String}}
 	attrThreadState            = Attribute{&attribute{key: "eventflux.thread.state", kind: Enum, values: []string{"busy", "idle"}}}
-	attrSignal                 = Attribute{&attribute{key: "eventflux.signal", kind: Enum, values: []string{"metrics", "traces", "logs"}}}
+	attrSignal                 = Attribute{&attribute{key: "eventflux.signal", kind: Enum, values: []string{"metrics", "traces", "logs", "local_log"}}}
 	attrMetricName             = Attribute{&attribute{key: "eventflux.metric.name", kind: String}}
-	attrSamplingDecision       = Attribute{&attribute{key: "eventflux.sampling.decision", kind: Enum, values: []string{"recorded", "skipped", "parent_forced", "rate_limited", "late_slow", "late_error"}}}
-	attrPanicSite              = Attribute{&attribute{key: "eventflux.panic.site", kind: Enum, values: []string{"callback", "exporter", "log_handler", "health_check", "span", "emit"}}}
+	attrSamplingDecision       = Attribute{&attribute{key: "eventflux.sampling.decision", kind: Enum, values: []string{"recorded", "skipped", "parent_forced", "rate_limited", "late_slow", "late_error", "late_log"}}}
+	attrPanicSite              = Attribute{&attribute{key: "eventflux.panic.site", kind: Enum, values: []string{"callback", "exporter", "health_check", "span"}}}
 	attrHealthCheck            = Attribute{&attribute{key: "eventflux.health.check", kind: String}}
 	attrHealthState            = Attribute{&attribute{key: "eventflux.health.state", kind: Enum, values: []string{"healthy", "degraded", "unhealthy", "unknown", "shutting_down"}}}
 	attrHealthPreviousState    = Attribute{&attribute{key: "eventflux.health.previous_state", kind: String}}

@@ -172,7 +172,7 @@ func BenchmarkSampledSpan(b *testing.B) {
 
 func BenchmarkAlternativeOTelSpan(b *testing.B) {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(discard{}))
-	defer provider.Shutdown(context.Background())
+	defer func() { _ = provider.Shutdown(context.Background()) }()
 	tracer := provider.Tracer("t")
 	ctx, root := tracer.Start(context.Background(), "query.execute q")
 	defer root.End()
@@ -212,6 +212,7 @@ func BenchmarkAlternativePrometheusHistogramObserve(b *testing.B) {
 }
 
 func otelMeter(b *testing.B) metric.Meter {
+	b.Helper()
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))
 	b.Cleanup(func() { _ = provider.Shutdown(context.Background()) })
 	return provider.Meter("m")

@@ -119,6 +119,19 @@ func BenchmarkProduce(b *testing.B) {
 	}
 }
 
+// BenchmarkProduceFuncs measures series that are read through a function.
+func BenchmarkProduceFuncs(b *testing.B) {
+	const n = 1000
+	r := NewRegistry(Options{})
+	for i := range n {
+		r.Func(load, func() float64 { return 1 }, attribute.Int("n", i))
+	}
+	for b.Loop() {
+		_, _ = r.Produce(b.Context())
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/series")
+}
+
 // BenchmarkSeriesMemory reports what one counter series of one attribute holds on to.
 func BenchmarkSeriesMemory(b *testing.B) {
 	const n = 10_000

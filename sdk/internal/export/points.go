@@ -52,7 +52,7 @@ func points[N int64 | float64](r *Registry, b batch, now time.Time) []metricdata
 func read[N int64 | float64](r *Registry, f *Family, s *series) (N, bool) {
 	switch {
 	case f.Kind == Gauge:
-		value, ok := r.largest(f, s)
+		value, ok := largest(s)
 		return N(value), ok
 	case len(s.functions()) == 0 && !f.scaled():
 		return N(s.total.Load()), true
@@ -68,35 +68,24 @@ func (r *Registry) total(f *Family, s *series) (value float64, ok bool) {
 	functions := s.functions()
 	value, failed := float64(s.total.Load())/f.perUnit(), 0
 	for _, rd := range functions {
-		read, ok := r.call(f, rd)
-		if !ok {
+		if !rd.answered {
 			failed++
 			continue
 		}
-		value += read
+		value += rd.value
 	}
 	return value, failed == 0 || failed < len(functions)
 }
 
 // largest is the largest answer of the functions of a series.
-func (r *Registry) largest(f *Family, s *series) (value float64, ok bool) {
+func largest(s *series) (value float64, ok bool) {
 	value = math.Inf(-1)
 	for _, rd := range s.functions() {
-		if read, answered := r.call(f, rd); answered {
-			value, ok = max(value, read), true
+		if rd.answered {
+			value, ok = max(value, rd.value), true
 		}
 	}
 	return value, ok
-}
-
-// call runs a function of the host. It reports false if there is no value: the binding was released, the
-// function panicked, or it returned something that is not a number.
-func (r *Registry) call(f *Family, rd *reader) (value float64, ok bool) {
-	if rd.closed.Load() {
-		return 0, false
-	}
-	answered := r.guarded(f.Name, func() { value = rd.read() })
-	return value, answered && number(value)
 }
 
 // guarded runs call and reports whether it returned.

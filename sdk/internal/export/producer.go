@@ -28,6 +28,7 @@ func (r *Registry) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
 	defer r.collecting.Unlock()
 	r.runHooks()
 	now, batches := r.snapshot()
+	r.ask(batches)
 	metrics := make([]metricdata.Metrics, 0, len(batches))
 	for _, b := range batches {
 		data := r.collect(b, now)

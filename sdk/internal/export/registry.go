@@ -27,6 +27,7 @@ type Options struct {
 
 	Attribute func(attribute.KeyValue) attribute.KeyValue // applied to every attribute of a binding
 	OnPanic   func(metric string, recovered any)          // a function of the host panicked; its point is left out
+	OnHang    func(metric string)                         // a function of the host takes too long; its point is left out
 	OnLimit   func(metric string)                         // a family met a limit for the first time
 }
 
@@ -66,6 +67,9 @@ func NewRegistry(opts Options) *Registry {
 	if opts.OnPanic == nil {
 		opts.OnPanic = func(string, any) {}
 	}
+	if opts.OnHang == nil {
+		opts.OnHang = func(string) {}
+	}
 	if opts.OnLimit == nil {
 		opts.OnLimit = func(string) {}
 	}
@@ -91,8 +95,9 @@ func (r *Registry) Histogram(f *Family, attrs ...attribute.KeyValue) (*cells.His
 	return s.histogram, r.releaser(s, nil)
 }
 
-// Func binds a function that is called at every collection, on the collecting goroutine, under recover. No call
-// begins after the returned release function has returned. What read returns is in the family's unit.
+// Func binds a function that is called at every collection, under recover. One that takes longer than a second or
+// two has no point until it returns. No call begins after the returned release function has returned. What read returns
+// is in the family's unit.
 func (r *Registry) Func(f *Family, read func() float64, attrs ...attribute.KeyValue) func() {
 	if r == nil {
 		return func() {}

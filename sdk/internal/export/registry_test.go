@@ -8,6 +8,8 @@ import (
 	"math"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/instrumentation"
@@ -127,6 +129,34 @@ func TestAFunctionWithoutAnAnswerGivesNoPoint(t *testing.T) {
 	if panics != 1 {
 		t.Errorf("%d panics reported, want 1", panics)
 	}
+}
+
+func TestAFunctionThatHangsCostsOnlyItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var hung []string
+		r := NewRegistry(Options{OnHang: func(metric string) { hung = append(hung, metric) }})
+		let := make(chan float64)
+		r.Func(load, func() float64 { return <-let })
+		r.Func(size, func() float64 { return 2 })
+		for range 2 {
+			began := time.Now()
+			if got := sum1(t, produce(t, r)["size"]).Value; got != 2 {
+				t.Errorf("size = %d, want 2", got)
+			}
+			if took := time.Since(began); took > 2*patience {
+				t.Errorf("a collection took %s", took)
+			}
+		}
+		if len(hung) != 1 {
+			t.Errorf("hung: %v, want it to be told once", hung)
+		}
+		let <- 1 // nobody takes this answer any more
+		synctest.Wait()
+		go func() { let <- 3 }()
+		if got := produce(t, r)["load"].(metricdata.Gauge[float64]).DataPoints[0].Value; got != 3 {
+			t.Errorf("load = %v, want 3: it answers again", got)
+		}
+	})
 }
 
 func TestNoCallBeginsAfterRelease(t *testing.T) {

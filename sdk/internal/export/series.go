@@ -44,8 +44,13 @@ func (s *series) setFunctions(list []*reader) {
 
 // reader is one function that is called at collection.
 type reader struct {
-	read   func() float64
-	closed atomic.Bool
+	read    func() float64
+	closed  atomic.Bool
+	running atomic.Bool // a call has not returned
+
+	// The answer at this collection, which owns it.
+	value    float64
+	answered bool
 }
 
 func newSeries(f *Family, attrs attribute.Set, now time.Time) *series {
