@@ -1166,10 +1166,6 @@ var metrics = []metric{
 		instrument: UpDownCounter, level: Basic, fixed: false,
 	},
 	{
-		name: "process.uptime", unit: "s", prometheus: "process_uptime_seconds",
-		instrument: Gauge, level: Basic, fixed: false,
-	},
-	{
 		name: "eventflux.telemetry.series.active", unit: "{series}", prometheus: "eventflux_telemetry_series_active",
 		instrument: UpDownCounter, level: Basic, fixed: false,
 		uses: []Use{{attrMetricName, true}},

@@ -475,11 +475,11 @@ const (
 	// DebuggerSessionsActive is eventflux.debugger.sessions.active. Debuggers that are attached, which slows queries
 	// down.
 	DebuggerSessionsActive
-	// ProcessCPUTime is process.cpu.time. CPU time of the process.
+	// ProcessCPUTime is process.cpu.time. Total CPU seconds broken down by different states.
 	ProcessCPUTime
-	// ProcessMemoryUsage is process.memory.usage. Physical memory of the process.
+	// ProcessMemoryUsage is process.memory.usage. The amount of physical memory in use.
 	ProcessMemoryUsage
-	// ProcessMemoryVirtual is process.memory.virtual. Address space the process has reserved.
+	// ProcessMemoryVirtual is process.memory.virtual. Virtual memory size.
 	ProcessMemoryVirtual
 	// ProcessThreadCount is process.thread.count. Threads of the process.
 	ProcessThreadCount
@@ -488,8 +488,6 @@ const (
 	// ProcessFileDescriptorLimit is eventflux.process.file_descriptor.limit. File descriptors that the process may
 	// open.
 	ProcessFileDescriptorLimit
-	// ProcessUptime is process.uptime. Time since the process started.
-	ProcessUptime
 	// TelemetrySeriesActive is eventflux.telemetry.series.active. Series the SDK keeps.
 	TelemetrySeriesActive
 	// TelemetrySeriesOverflowed is eventflux.telemetry.series.overflowed. Series that a limit sent to the overflow
@@ -544,7 +542,7 @@ const (
 )
 
 // MetricCount is the number of metrics.
-const MetricCount = 244
+const MetricCount = 243
 
 // Upper bounds of histogram buckets.
 var (
@@ -1833,18 +1831,18 @@ var metrics = [MetricCount]metric{
 	},
 	ProcessCPUTime: {
 		name: "process.cpu.time", unit: "s", prometheus: "process_cpu_time_seconds_total",
-		description: "CPU time of the process.",
+		description: "Total CPU seconds broken down by different states.",
 		instrument:  Counter, level: LevelBasic,
 		attributes: []attribute.Key{CPUModeKey},
 	},
 	ProcessMemoryUsage: {
 		name: "process.memory.usage", unit: "By", prometheus: "process_memory_usage_bytes",
-		description: "Physical memory of the process.",
+		description: "The amount of physical memory in use.",
 		instrument:  UpDownCounter, level: LevelBasic,
 	},
 	ProcessMemoryVirtual: {
 		name: "process.memory.virtual", unit: "By", prometheus: "process_memory_virtual_bytes",
-		description: "Address space the process has reserved.",
+		description: "Virtual memory size.",
 		instrument:  UpDownCounter, level: LevelBasic,
 	},
 	ProcessThreadCount: {
@@ -1861,11 +1859,6 @@ var metrics = [MetricCount]metric{
 		name: "eventflux.process.file_descriptor.limit", unit: "{file_descriptor}", prometheus: "eventflux_process_file_descriptor_limit",
 		description: "File descriptors that the process may open.",
 		instrument:  UpDownCounter, level: LevelBasic,
-	},
-	ProcessUptime: {
-		name: "process.uptime", unit: "s", prometheus: "process_uptime_seconds",
-		description: "Time since the process started.",
-		instrument:  Gauge, level: LevelBasic,
 	},
 	TelemetrySeriesActive: {
 		name: "eventflux.telemetry.series.active", unit: "{series}", prometheus: "eventflux_telemetry_series_active",
