@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/pprof"
 	"strings"
 	"time"
 
@@ -86,6 +87,53 @@ func ExampleSDK_Health() {
 }
 
 func pingState(context.Context) error { return nil }
+
+// Every part of an engine has a handle, and every metric of the conventions an instrument on one. Instruments are
+// bound when they are asked for: keep them.
+func ExampleApp_Sink() {
+	sdk := telemetry.Noop()
+	app := sdk.App("orders")
+	query := app.Query("totals")
+	worker := query.Worker()
+
+	sink := app.Sink("Totals", "file")
+	sent, failed := sink.EventsSent(), sink.Errors("timeout")
+	sink.QueueDepth().Func(func() int64 { return 3 })
+	filtered := worker.Cell(query.Operator("filter", "f1").FilterEventsDropped()) // this worker's share
+
+	filtered.Inc()
+	sent.Add(3)
+	failed.Inc()
+
+	sink.Close()
+	// Output:
+}
+
+// SELECT COUNT(*) AS total_trades, AVG(price) AS avg_price ... EMIT METRICS
+func ExampleQuery_EmitMetrics() {
+	query := telemetry.Noop().App("orders").Query("totals")
+	err := query.EmitMetrics(
+		telemetry.Column{Name: "total_trades", Total: true},
+		telemetry.Column{Name: "avg_price", Unit: "{usd}"},
+	)
+	if err != nil {
+		fmt.Println(err)
+	}
+	query.Emit("total_trades", 3)
+	query.Emit("avg_price", 101.5)
+	// Output:
+}
+
+// A CPU profile that can be split by query.
+func ExampleSDK_LabelProfiles() {
+	sdk := telemetry.Noop()
+	var w bytes.Buffer
+	defer sdk.LabelProfiles()()
+	if err := pprof.StartCPUProfile(&w); err == nil {
+		pprof.StopCPUProfile()
+	}
+	// Output:
+}
 
 // A file configures an engine; mistakes are named with their line.
 func ExampleLoadTOML() {

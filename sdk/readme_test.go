@@ -18,16 +18,16 @@ func TestTheREADMEShowsWhatIsCompiledAndLoaded(t *testing.T) {
 		require.NoError(t, err)
 		return string(text)
 	}
-	readme, example := read("README.md"), read("example_test.go")
-	_, body, _ := strings.Cut(example, "func Example() {\n")
-	body, _, _ = strings.Cut(body, "\tfmt.Println(total)\n")
-	for line := range strings.Lines(body) {
-		assert.Contains(t, readme, strings.TrimPrefix(line, "\t"))
-	}
-	_, body, _ = strings.Cut(example, "checks := sdk.Health()\n")
-	body, _, _ = strings.Cut(body, "\tremove, err")
-	for line := range strings.Lines(body) {
-		assert.Contains(t, readme, strings.TrimPrefix(line, "\t"))
+	readme, example := read("README.md"), strings.ReplaceAll(read("example_test.go"), `"testdata/`, `"`)
+	blocks := strings.Split(readme, "```go\n")[1:]
+	require.GreaterOrEqual(t, len(blocks), 5)
+	for _, block := range blocks {
+		code, _, _ := strings.Cut(block, "```")
+		for line := range strings.Lines(code) {
+			if line = strings.TrimSpace(line); line != "" {
+				assert.Contains(t, example, line)
+			}
+		}
 	}
 	assert.Contains(t, readme, read("testdata/eventflux.toml"))
 }
