@@ -56,7 +56,7 @@ func TestTheSDKSaysWhatItSentLostAndHid(t *testing.T) {
 	assert.Subset(t, self(t, c, "items.exported"), []string{"{eventflux.signal=traces result=success} 2", "{eventflux.signal=logs result=failure} 0"})
 	assert.Contains(t, self(t, c, "items.dropped"), "{eventflux.drop.reason=queue_full eventflux.signal=traces} 0")
 	assert.NotContains(t, self(t, c, "items.dropped"), "{eventflux.drop.reason=export_failed eventflux.signal=local_log} 0")
-	assert.Subset(t, self(t, c, "panics.recovered"), []string{"{eventflux.panic.site=callback} 1", "{eventflux.panic.site=span} 1"})
+	assert.Subset(t, self(t, c, "panics.recovered"), []string{"{eventflux.panic.site=callback} 2", "{eventflux.panic.site=span} 1"})
 	assert.Equal(t, []string{"{} 2"}, self(t, c, "logs.suppressed"))
 	assert.Subset(t, self(t, c, "values.redacted"), []string{"{eventflux.signal=logs} 20"})
 	assert.Positive(t, c.newest()["eventflux.telemetry.export.duration"].GetHistogram().DataPoints[0].Count)
