@@ -31,3 +31,20 @@ func TestStagesAreTheSpansOfTheConventions(t *testing.T) {
 		}
 	}
 }
+
+func TestOperationsAreTheSpansOfTheConventions(t *testing.T) {
+	known := make(map[string]semconv.Span)
+	for s := range semconv.Spans() {
+		known[s.Name()] = s
+	}
+	for o := OperationCheckpoint; int(o) < len(operations); o++ {
+		shape := o.shape()
+		span, ok := known[shape.name]
+		if !assert.True(t, ok, "%s is no span of the conventions", shape.name) {
+			continue
+		}
+		assert.Equal(t, span.NameKey(), shape.nameKey, shape.name)
+		assert.Equal(t, or(span.Kind(), trace.SpanKindInternal), or(shape.kind, trace.SpanKindInternal), shape.name)
+		assert.Equal(t, span.Level() == semconv.LevelDetail, shape.leaf, shape.name)
+	}
+}

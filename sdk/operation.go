@@ -39,11 +39,11 @@ type operationShape struct {
 
 var operations = [...]operationShape{
 	OperationCheckpoint: {shape: shape{name: "checkpoint", nameKey: semconv.CheckpointTypeKey}, always: true, result: true},
-	OperationComponent:  {shape: shape{name: "checkpoint.component"}},
+	OperationComponent:  {shape: shape{name: "checkpoint.component", leaf: true}},
 	OperationRecover:    {shape: shape{name: "state.recover"}, always: true, result: true},
 	OperationDeploy:     {shape: shape{name: "app.deploy"}, always: true, result: true, app: true},
-	OperationSend:       {shape: shape{name: "transport.send", nameKey: semconv.MessageTypeKey, kind: trace.SpanKindProducer}},
-	OperationReceive:    {shape: shape{name: "transport.receive", nameKey: semconv.MessageTypeKey, kind: trace.SpanKindConsumer}},
+	OperationSend:       {shape: shape{name: "transport.send", nameKey: semconv.MessageTypeKey, kind: trace.SpanKindProducer, leaf: true}},
+	OperationReceive:    {shape: shape{name: "transport.receive", nameKey: semconv.MessageTypeKey, kind: trace.SpanKindConsumer, leaf: true}},
 }
 
 var (
@@ -64,7 +64,8 @@ func (o Operation) shape() operationShape {
 }
 
 // Operation begins a span for work outside of batches, a child of the sampled span in ctx or else a root, and
-// returns it with ctx as its context. If it is not recorded, ctx comes back as it is.
+// returns it with ctx as its context. If it is not recorded, ctx comes back as it is: parts of checkpoints and
+// messages between nodes are recorded at level Detail only.
 //
 // A checkpoint, a recovery or a deployment carries result: "success" unless Fail was called. Messages from outside
 // that arrive sampled count against the limit on joins, ten times Traces.Total per second.
@@ -98,6 +99,8 @@ func (a *App) Operation(ctx context.Context, o Operation, attrs ...attribute.Key
 // records decides whether an operation below parent is recorded.
 func (s *SDK) records(kind operationShape, parent trace.SpanContext) bool {
 	switch {
+	case kind.leaf && s.level != Detail:
+		return false
 	case kind.always:
 		return !s.gates.stopped.Load()
 	case !parent.IsSampled():

@@ -26,7 +26,7 @@ func (refused) ErrorType() string { return "connection_refused" }
 
 func TestRareOperationsAreAlwaysRecorded(t *testing.T) {
 	c := newCollector(t, telemetry.ProtocolGRPC)
-	sdk := start(t, c, telemetry.ProtocolGRPC, telemetry.Config{Traces: telemetry.Traces{PerQuery: -1, Total: -1}})
+	sdk := start(t, c, telemetry.ProtocolGRPC, telemetry.Config{Level: telemetry.Detail, Traces: telemetry.Traces{PerQuery: -1, Total: -1}})
 	app := sdk.App("orders")
 	ctx, checkpoint := app.Operation(t.Context(), telemetry.OperationCheckpoint, attribute.String("eventflux.checkpoint.type", "full"))
 	_, part := app.Operation(ctx, telemetry.OperationComponent, attribute.String("eventflux.state.component", "window"))
@@ -52,7 +52,7 @@ func TestRareOperationsAreAlwaysRecorded(t *testing.T) {
 
 func TestMessagesAreRecordedOnlyInsideATrace(t *testing.T) {
 	c := newCollector(t, telemetry.ProtocolGRPC)
-	sdk := start(t, c, telemetry.ProtocolGRPC, telemetry.Config{})
+	sdk := start(t, c, telemetry.ProtocolGRPC, telemetry.Config{Level: telemetry.Detail})
 	about := []attribute.KeyValue{attribute.String("protocol", "tcp"), attribute.String("eventflux.message.type", "events")}
 	ctx, none := sdk.Operation(t.Context(), telemetry.OperationSend, about...)
 	assert.Equal(t, t.Context(), ctx)
