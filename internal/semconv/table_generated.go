@@ -1277,7 +1277,7 @@ var metrics = []metric{
 var spans = []span{
 	{
 		name: "query.execute", nameKey: "query.id", kind: "internal", level: Basic,
-		uses: []Use{{attrSamplingDecision, false}, {attrQueryID, true}, {attrStreamName, true}, {attrEventCount, false}, {attrAppName, false}, {attrTenant, false}, {attrErrorType, false}},
+		uses: []Use{{attrQueryID, true}, {attrStreamName, true}, {attrEventCount, false}, {attrAppName, false}, {attrTenant, false}, {attrErrorType, false}, {attrSamplingDecision, false}},
 	},
 	{
 		name: "event.ingest", nameKey: "stream.name", kind: "internal", level: Basic,

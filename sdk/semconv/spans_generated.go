@@ -63,7 +63,7 @@ const (
 var spans = [...]span{
 	SpanQueryExecute: {
 		name: "query.execute", nameKey: QueryIDKey, kind: trace.SpanKindInternal, level: LevelBasic,
-		attributes: []attribute.Key{SamplingDecisionKey, QueryIDKey, StreamNameKey, EventCountKey, AppNameKey, TenantKey, ErrorTypeKey},
+		attributes: []attribute.Key{QueryIDKey, StreamNameKey, EventCountKey, AppNameKey, TenantKey, ErrorTypeKey, SamplingDecisionKey},
 	},
 	SpanEventIngest: {
 		name: "event.ingest", nameKey: StreamNameKey, kind: trace.SpanKindInternal, level: LevelBasic,
