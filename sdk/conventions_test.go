@@ -12,20 +12,26 @@ import (
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
-func TestStagesAreTheSpansOfTheConventions(t *testing.T) {
-	known := make(map[string]semconv.Span)
-	for s := range semconv.Spans() {
-		known[s.Name()] = s
-	}
-	for stage := StageFilter; int(stage) < len(shapes); stage++ {
-		shape := stage.shape()
-		span, ok := known[shape.name]
-		if !assert.True(t, ok, "%s is no span of the conventions", shape.name) {
+// assertConvention holds what the SDK does for a span against the conventions.
+func assertConvention(t *testing.T, s shape) semconv.Span {
+	t.Helper()
+	for span := range semconv.Spans() {
+		if span.Name() != s.name {
 			continue
 		}
-		assert.Equal(t, span.NameKey(), shape.nameKey, shape.name)
-		assert.Equal(t, or(span.Kind(), trace.SpanKindInternal), or(shape.kind, trace.SpanKindInternal), shape.name)
-		assert.Equal(t, span.Level() == semconv.LevelDetail, shape.leaf, shape.name)
+		assert.Equal(t, span.NameKey(), s.nameKey, s.name)
+		assert.Equal(t, or(span.Kind(), trace.SpanKindInternal), or(s.kind, trace.SpanKindInternal), s.name)
+		assert.Equal(t, span.Level() == semconv.LevelDetail, s.leaf, s.name)
+		return span
+	}
+	t.Fatalf("%s is no span of the conventions", s.name)
+	return 0
+}
+
+func TestStagesAreTheSpansOfTheConventions(t *testing.T) {
+	for stage := StageFilter; int(stage) < len(shapes); stage++ {
+		shape := stage.shape()
+		span := assertConvention(t, *shape)
 		for _, kv := range shape.attributes(nil, &Query{id: "q"}, 1, nil) {
 			assert.Contains(t, span.Attributes(), kv.Key, shape.name)
 		}
@@ -33,18 +39,7 @@ func TestStagesAreTheSpansOfTheConventions(t *testing.T) {
 }
 
 func TestOperationsAreTheSpansOfTheConventions(t *testing.T) {
-	known := make(map[string]semconv.Span)
-	for s := range semconv.Spans() {
-		known[s.Name()] = s
-	}
 	for o := OperationCheckpoint; int(o) < len(operations); o++ {
-		shape := o.shape()
-		span, ok := known[shape.name]
-		if !assert.True(t, ok, "%s is no span of the conventions", shape.name) {
-			continue
-		}
-		assert.Equal(t, span.NameKey(), shape.nameKey, shape.name)
-		assert.Equal(t, or(span.Kind(), trace.SpanKindInternal), or(shape.kind, trace.SpanKindInternal), shape.name)
-		assert.Equal(t, span.Level() == semconv.LevelDetail, shape.leaf, shape.name)
+		assertConvention(t, o.shape().shape)
 	}
 }

@@ -14,12 +14,14 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/eventflux-io/eventflux-otel/sdk/internal/reader"
 )
 
 // guard stands between the OpenTelemetry SDK and the exporters. It keeps a panic from ending the process; it
 // reports failures to our sink, because returned ones would reach the process-wide OpenTelemetry error handler,
-// which belongs to the host; it takes out secrets; it counts; and it ends
-// calls that outlive Shutdown, so that nothing is left running.
+// which belongs to the host; it takes out secrets; it counts; and it ends calls that outlive Shutdown, so that
+// nothing is left running.
 type guard struct {
 	errors  *errorSink
 	losses  *losses
@@ -103,7 +105,7 @@ type metricGuard struct {
 // Export returns the error of a call that was cancelled, and does not report it: the reader cancels the export that
 // is under way when Shutdown begins, and then makes it again.
 func (g metricGuard) Export(ctx context.Context, rm *metricdata.ResourceMetrics) (interrupted error) {
-	g.export(ctx, "export metrics", countPoints(rm), func(call context.Context) error {
+	g.export(ctx, "export metrics", reader.Points(rm), func(call context.Context) error {
 		err := g.Exporter.Export(call, rm)
 		if errors.Is(ctx.Err(), context.Canceled) {
 			interrupted = err
@@ -112,31 +114,6 @@ func (g metricGuard) Export(ctx context.Context, rm *metricdata.ResourceMetrics)
 		return err
 	})
 	return interrupted
-}
-
-// countPoints counts the data points of an export.
-func countPoints(rm *metricdata.ResourceMetrics) (n int) {
-	for _, scope := range rm.ScopeMetrics {
-		for _, m := range scope.Metrics {
-			switch data := m.Data.(type) {
-			case metricdata.Sum[int64]:
-				n += len(data.DataPoints)
-			case metricdata.Sum[float64]:
-				n += len(data.DataPoints)
-			case metricdata.Gauge[int64]:
-				n += len(data.DataPoints)
-			case metricdata.Gauge[float64]:
-				n += len(data.DataPoints)
-			case metricdata.Histogram[int64]:
-				n += len(data.DataPoints)
-			case metricdata.Histogram[float64]:
-				n += len(data.DataPoints)
-			default:
-				n++ // of a library, through the globals
-			}
-		}
-	}
-	return n
 }
 
 func (g metricGuard) ForceFlush(ctx context.Context) error {

@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/eventflux-io/eventflux-otel/sdk/health"
+	"github.com/eventflux-io/eventflux-otel/sdk/internal/cells"
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/cpushare"
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/export"
 	"github.com/eventflux-io/eventflux-otel/sdk/internal/process"
@@ -133,7 +134,9 @@ func (s *SDK) startExport(ctx context.Context, set settings) error {
 func (s *SDK) newRegistry(set settings, e sdkmetric.Exporter) *export.Registry {
 	used, _ := process.Read().CPU()
 	s.cpu = cpushare.NewLedger(used)
-	return export.NewRegistry(export.Options{
+	var took *cells.Histogram
+	registry := export.NewRegistry(export.Options{
+		Collected:          func(d time.Duration) { took.Observe(int64(d)) },
 		Scope:              instrumentation.Scope{Name: scopeName, Version: Version},
 		MaxSeries:          set.cfg.Metrics.MaxSeries,
 		MaxSeriesPerFamily: set.cfg.Metrics.MaxSeriesPerMetric,
@@ -150,6 +153,9 @@ func (s *SDK) newRegistry(set settings, e sdkmetric.Exporter) *export.Registry {
 			s.errors.panicked(&s.errors.panics.callback, "could not read metric "+metric, p)
 		},
 	})
+	took, release := registry.Histogram(family(semconv.TelemetryCollectDuration))
+	s.runtime.release(release)
+	return registry
 }
 
 // Logger returns the engine's logger, with target "eventflux". Use Query.Logger for records about a query.

@@ -26,6 +26,8 @@ type batch struct {
 func (r *Registry) Produce(context.Context) ([]metricdata.ScopeMetrics, error) {
 	r.collecting.Lock()
 	defer r.collecting.Unlock()
+	began := time.Now()
+	defer func() { r.opts.Collected(time.Since(began)) }()
 	r.runHooks()
 	now, batches := r.snapshot()
 	r.ask(batches)

@@ -25,6 +25,7 @@ type Options struct {
 
 	Delta bool // sums that only grow and histograms report what was added since the collection before
 
+	Collected func(took time.Duration)                    // told of every collection when it is over
 	Attribute func(attribute.KeyValue) attribute.KeyValue // applied to every attribute of a binding
 	OnPanic   func(metric string, recovered any)          // a function of the host panicked; its point is left out
 	OnHang    func(metric string)                         // a function of the host takes too long; its point is left out
@@ -61,6 +62,9 @@ type table struct {
 
 // NewRegistry returns an empty Registry. Families are exported in the order of their first binding.
 func NewRegistry(opts Options) *Registry {
+	if opts.Collected == nil {
+		opts.Collected = func(time.Duration) {}
+	}
 	if opts.Attribute == nil {
 		opts.Attribute = func(kv attribute.KeyValue) attribute.KeyValue { return kv }
 	}
@@ -146,13 +150,6 @@ func (r *Registry) Usage() []Usage {
 		usage = append(usage, Usage{Family: t.family, Active: len(t.series), Overflowed: t.overflowed})
 	}
 	return usage
-}
-
-// Full reports whether a new attribute set would get an overflow series because the registry as a whole is full.
-func (r *Registry) Full() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.opts.MaxSeries > 0 && r.live >= r.opts.MaxSeries
 }
 
 // table returns the table of f. Call it under the lock.

@@ -4,6 +4,8 @@
 package reader
 
 import (
+	"math"
+
 	"go.opentelemetry.io/otel/sdk/instrumentation"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 )
@@ -59,6 +61,17 @@ func (p *packer) put(scope instrumentation.Scope, m metricdata.Metrics) {
 	in.Metrics = append(in.Metrics, m)
 }
 
+// Points counts the data points of a collection.
+func Points(rm *metricdata.ResourceMetrics) (n int) {
+	for _, scope := range rm.ScopeMetrics {
+		for _, m := range scope.Metrics {
+			_, points := part(m.Data, 0, math.MaxInt)
+			n += points
+		}
+	}
+	return n
+}
+
 // part returns data with at most limit of its points, beginning with the one at index from, and their number.
 func part(data metricdata.Aggregation, from, limit int) (metricdata.Aggregation, int) {
 	switch d := data.(type) {
@@ -92,5 +105,5 @@ func part(data metricdata.Aggregation, from, limit int) (metricdata.Aggregation,
 }
 
 func window[P any](points []P, from, limit int) []P {
-	return points[from:min(from+limit, len(points))]
+	return points[from : from+min(limit, len(points)-from)]
 }

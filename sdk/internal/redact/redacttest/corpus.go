@@ -144,7 +144,7 @@ func Innocent() []string {
 		"", "Query executed successfully", "query.id=totals stream.name=Orders", "events.processed=1234 duration.ms=15",
 		"tokens.processed=12", "token_bucket=5 token.bucket.size=7", "keyboard=de key=42 partition.key=AAPL", "primary_key: id",
 		"http://localhost:4317/v1/traces", "https://grafana.local:3000/d/abc?orgId=1&from=now", "dial tcp 127.0.0.1:5432: connect: connection refused",
-		"http://[::1]:8080/x@y", "https://registry.npmjs.org/@scope/pkg", "mail ada@example.com about it", "ada@db.local:5432 is up",
+		"http://[::1]:8080/x@y", "https://packages.example.com/@scope/pkg", "mail ada@example.com about it", "ada@db.local:5432 is up",
 		"image repo/app:v1.2@sha256:9f86d081884c7d659a2feaa0c55ad015", "1700000000000", "1700000000123456789", "at=1700000000000 id=4111111111111112",
 		"order 4111111111111111x", "0.4111111111111111", "550e8400-e29b-41d4-a716-446655440000", "trace abc12300000000000000000000000001 span def4560000000002",
 		"unexpected token: SELECT at 3:14", "unexpected token ';' in expression", "could not read secret: permission denied",
