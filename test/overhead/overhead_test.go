@@ -39,31 +39,32 @@ func BenchmarkOverhead(b *testing.B) {
 	rig := newRig(b, c.Endpoint())
 	for _, size := range batches {
 		b.Run(fmt.Sprintf("batch=%d", size), func(b *testing.B) {
-			cost := make(map[string][]float64) // milliseconds of CPU per million events, by round
+			cost, rate := make(map[string][]float64), make(map[string][]float64) // by round
 			for range b.N {
 				for _, i := range rand.Perm(len(variants)) {
 					v := variants[i]
-					cost[v] = append(cost[v], rig.cost(b, v, size))
+					c, r := rig.cost(b, v, size)
+					cost[v], rate[v] = append(cost[v], c), append(rate[v], r)
 				}
 			}
 			if b.N > 1 { // the first run, of one round, is a warm-up
-				table(cost)
+				table(cost, rate)
 			}
 		})
 	}
 }
 
 // table prints the results. They are more than a benchmark's metrics can say.
-func table(cost map[string][]float64) {
-	fmt.Printf("\n| telemetry | CPU ms per million events, median | ratio to off, median | 95%% interval of the mean ratio | pairs |\n|---|---|---|---|---|\n")
+func table(cost, rate map[string][]float64) {
+	fmt.Printf("\n| telemetry | million events/s, median | CPU ms per million events, median | ratio to off, median | 95%% interval of the mean ratio | pairs |\n|---|---|---|---|---|---|\n")
 	for _, v := range variants {
 		ratios := make([]float64, len(cost[v]))
 		for i := range ratios {
 			ratios[i] = cost[v][i] / cost["off"][i]
 		}
 		low, high := interval(ratios)
-		fmt.Printf("| %s | %.1f | %+.2f %% | %+.2f to %+.2f %% | %d |\n",
-			v, median(cost[v]), percent(median(ratios)), percent(low), percent(high), len(ratios))
+		fmt.Printf("| %s | %.1f | %.1f | %+.2f %% | %+.2f to %+.2f %% | %d |\n",
+			v, median(rate[v]), median(cost[v]), percent(median(ratios)), percent(low), percent(high), len(ratios))
 	}
 }
 
@@ -113,8 +114,9 @@ func newRig(b *testing.B, endpoint string) *rig {
 	return r
 }
 
-// cost is the CPU time of both nodes in milliseconds per million events that node a read.
-func (r *rig) cost(b *testing.B, variant string, batch int) float64 {
+// cost is the CPU time of both nodes in milliseconds per million events that node a read, and how many million
+// events it read per second.
+func (r *rig) cost(b *testing.B, variant string, batch int) (cpu, rate float64) {
 	b.Helper()
 	link := fmt.Sprintf("127.0.0.1:%d", run.FreePort(b))
 	node := func(name string, args ...string) *run.Process {
@@ -130,8 +132,9 @@ func (r *rig) cost(b *testing.B, variant string, batch int) float64 {
 	}
 	main, other := readings(b, up), readings(b, down)
 	first, last := main.at(main[0].at+warmUp.Nanoseconds()), main[len(main)-1]
-	cpu := last.cpu - first.cpu + other.at(last.at).cpu - other.at(first.at).cpu
-	return float64(cpu) / 1e6 / (float64(last.events-first.events) / 1e6)
+	used := last.cpu - first.cpu + other.at(last.at).cpu - other.at(first.at).cpu
+	millions := float64(last.events-first.events) / 1e6
+	return float64(used) / 1e6 / millions, millions / time.Duration(last.at-first.at).Seconds()
 }
 
 // reading is one line of progress.
