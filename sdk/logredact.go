@@ -4,8 +4,6 @@
 package telemetry
 
 import (
-	"slices"
-
 	"go.opentelemetry.io/otel/attribute"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 
@@ -16,24 +14,21 @@ import (
 // none left; those of libraries that log through the global provider come here first. It returns records itself
 // if nothing is to be hidden.
 func cleanRecords(records []sdklog.Record) ([]sdklog.Record, int) {
-	out, n := records, 0
-	for i := range records {
-		body, found := redact.Value(records[i].Body())
-		attrs, inAttributes := cleanAttributes(&records[i])
-		if found += inAttributes; found == 0 {
-			continue
-		}
-		if n == 0 {
-			out = slices.Clone(records)
-		}
-		out[i] = records[i].Clone()
-		out[i].SetBody(body)
-		if inAttributes > 0 {
-			out[i].SetAttributes(attrs...)
-		}
-		n += found
+	return redact.Each(records, cleanRecord)
+}
+
+func cleanRecord(r sdklog.Record) (sdklog.Record, int) {
+	body, found := redact.Value(r.Body())
+	attrs, inAttributes := cleanAttributes(&r)
+	if found+inAttributes == 0 {
+		return r, 0
 	}
-	return out, n
+	clean := r.Clone()
+	clean.SetBody(body)
+	if inAttributes > 0 {
+		clean.SetAttributes(attrs...)
+	}
+	return clean, found + inAttributes
 }
 
 // cleanAttributes returns the attributes of r only if there is something to hide in them.

@@ -16,16 +16,33 @@ import (
 // The batch processors of OpenTelemetry do not say how much they dropped. These do, and their queues are the same
 // for spans and for log records.
 
+// outlet is a queue in front of an exporter, which it owns.
+type outlet[T any] struct {
+	queue *queue.Queue[T]
+	end   func(context.Context) error // of the exporter
+	once  sync.Once                   // of Shutdown
+}
+
+// ForceFlush waits until what is queued has been given to the exporter.
+func (o *outlet[T]) ForceFlush(ctx context.Context) error { return o.queue.Flush(ctx) }
+
+// Shutdown exports what is queued and shuts the exporter down.
+func (o *outlet[T]) Shutdown(ctx context.Context) error {
+	err := o.queue.Shutdown(ctx)
+	o.once.Do(func() { _ = o.end(ctx) }) // a guard, which reports by itself
+	return err
+}
+
 // spanProcessor queues the spans that ended.
 type spanProcessor struct {
-	queue    *queue.Queue[sdktrace.ReadOnlySpan]
-	exporter sdktrace.SpanExporter
-	once     sync.Once // of Shutdown
+	outlet[sdktrace.ReadOnlySpan]
 }
 
 func newSpanProcessor(o queue.Options, e sdktrace.SpanExporter) *spanProcessor {
-	q := queue.New(o, func(ctx context.Context, spans []sdktrace.ReadOnlySpan) { _ = e.ExportSpans(ctx, spans) })
-	return &spanProcessor{queue: q, exporter: e}
+	p := &spanProcessor{}
+	p.end = e.Shutdown
+	p.queue = queue.New(o, func(ctx context.Context, spans []sdktrace.ReadOnlySpan) { _ = e.ExportSpans(ctx, spans) })
+	return p
 }
 
 func (p *spanProcessor) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
@@ -36,24 +53,16 @@ func (p *spanProcessor) OnEnd(s sdktrace.ReadOnlySpan) {
 	}
 }
 
-func (p *spanProcessor) ForceFlush(ctx context.Context) error { return p.queue.Flush(ctx) }
-
-func (p *spanProcessor) Shutdown(ctx context.Context) error {
-	err := p.queue.Shutdown(ctx)
-	p.once.Do(func() { _ = p.exporter.Shutdown(ctx) }) // a guard, which reports by itself
-	return err
-}
-
 // logProcessor queues log records.
 type logProcessor struct {
-	queue    *queue.Queue[sdklog.Record]
-	exporter sdklog.Exporter
-	once     sync.Once // of Shutdown
+	outlet[sdklog.Record]
 }
 
 func newLogProcessor(o queue.Options, e sdklog.Exporter) *logProcessor {
-	q := queue.New(o, func(ctx context.Context, records []sdklog.Record) { _ = e.Export(ctx, records) })
-	return &logProcessor{queue: q, exporter: e}
+	p := &logProcessor{}
+	p.end = e.Shutdown
+	p.queue = queue.New(o, func(ctx context.Context, records []sdklog.Record) { _ = e.Export(ctx, records) })
+	return p
 }
 
 func (p *logProcessor) Enabled(context.Context, sdklog.EnabledParameters) bool { return true }
@@ -61,12 +70,4 @@ func (p *logProcessor) Enabled(context.Context, sdklog.EnabledParameters) bool {
 func (p *logProcessor) OnEmit(_ context.Context, r *sdklog.Record) error {
 	p.queue.Push(r.Clone())
 	return nil
-}
-
-func (p *logProcessor) ForceFlush(ctx context.Context) error { return p.queue.Flush(ctx) }
-
-func (p *logProcessor) Shutdown(ctx context.Context) error {
-	err := p.queue.Shutdown(ctx)
-	p.once.Do(func() { _ = p.exporter.Shutdown(ctx) })
-	return err
 }

@@ -13,19 +13,7 @@ func KeyValue(kv attribute.KeyValue) (attribute.KeyValue, int) {
 
 // KeyValues is KeyValue for each member. It returns list itself if nothing is to be hidden, else a copy.
 func KeyValues(list []attribute.KeyValue) ([]attribute.KeyValue, int) {
-	out, n := list, 0
-	for i, kv := range list {
-		clean, found := KeyValue(kv)
-		if found == 0 {
-			continue
-		}
-		if n == 0 {
-			out = append([]attribute.KeyValue(nil), list...)
-		}
-		out[i] = clean
-		n += found
-	}
-	return out, n
+	return Each(list, KeyValue)
 }
 
 func keyValueIn(prefix string, kv attribute.KeyValue) (attribute.KeyValue, int) {

@@ -9,6 +9,8 @@
 // timestamps, names of streams and queries, positions in a query text.
 package redact
 
+import "slices"
+
 // Mark stands where a secret was.
 const Mark = "***"
 
@@ -50,16 +52,22 @@ func pass(s string) (string, int) {
 
 // Strings is String for each member. It returns list itself if nothing is to be hidden, else a copy.
 func Strings(list []string) ([]string, int) {
+	return Each(list, String)
+}
+
+// Each returns list with clean done to each member, and how many secrets that hid: list itself if there were none,
+// else a copy.
+func Each[T any](list []T, clean func(T) (T, int)) ([]T, int) {
 	out, n := list, 0
-	for i, s := range list {
-		clean, found := String(s)
+	for i, member := range list {
+		cleaned, found := clean(member)
 		if found == 0 {
 			continue
 		}
 		if n == 0 {
-			out = append([]string(nil), list...)
+			out = slices.Clone(list)
 		}
-		out[i] = clean
+		out[i] = cleaned
 		n += found
 	}
 	return out, n
