@@ -35,11 +35,13 @@ func TestDifferencesAreThoseOfPrometheusWithZeroForWhatIsMissing(t *testing.T) {
 	}{
 		{
 			`sum by (q) (in_total{kind="x"}) - sum by (q) ({__name__=~"out_total|held"})`,
-			map[string]float64{"q=a": 5, "q=b": 1, "q=c": 0}, map[string]float64{"q=a": 5, "q=c": 4},
+			map[string]float64{"q=a": 5, "q=b": 1, "q=c": 0},
+			map[string]float64{"q=a": 5, "q=c": 4},
 		},
 		{
 			`sum by (q) (in_total * times) - sum by (q) (in_total{kind=~"y|z"})`,
-			map[string]float64{"q=a": 50, "q=b": 20}, map[string]float64{"q=a": 7},
+			map[string]float64{"q=a": 50, "q=b": 20},
+			map[string]float64{"q=a": 7},
 		},
 		{
 			`sum by (kind, q) (held) - sum by (kind, q) (out)`, // no metric has half a name
