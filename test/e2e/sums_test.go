@@ -104,7 +104,7 @@ func TestTheSumsClose(t *testing.T) {
 
 	scrapes := 0
 	var m scrape.Snapshot
-	run.Eventually(t, "all events have been processed and every sum closes", func() bool {
+	closed := run.Within(func() bool {
 		m = c.Metrics()
 		read, _ := m.Sum("eventflux_source_events_received_total", scrape.Labels{"eventflux_source_type": "csv"})
 		if read > 0 && read < troubledRows {
@@ -113,6 +113,7 @@ func TestTheSumsClose(t *testing.T) {
 		}
 		return read == troubledRows && len(unequal(t, m, exactly)) == 0
 	})
+	require.True(t, closed, "at rest: %v", unequal(t, m, exactly))
 	assert.Greater(t, scrapes, 10, "scrapes in mid-run")
 	for _, name := range []string{
 		"eventflux_filter_events_dropped_total", "eventflux_expression_errors_total",
