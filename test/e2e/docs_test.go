@@ -69,7 +69,7 @@ func TestEveryMetricNamedExists(t *testing.T) {
 			}
 		}
 	}
-	label := map[string]bool{"query_id": true, "stream_name": true}
+	label := map[string]bool{"query_id": true, "stream_name": true, "eventflux_operator_id": true}
 	for _, path := range files(t, "dashboards/*.json", "alerts/*.yml", "docs/telemetry.md") {
 		named := 0
 		for _, name := range family.FindAllString(read(t, path), -1) {

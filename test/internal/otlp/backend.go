@@ -9,17 +9,21 @@ import (
 	"context"
 	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
 	_ "google.golang.org/grpc/encoding/gzip" // what the collector compresses with
+
+	"github.com/eventflux-io/eventflux-otel/test/internal/recorded"
 )
 
-// Backend takes logs over OTLP/gRPC and counts each by its body.
+// Backend takes logs and spans over OTLP/gRPC. It counts each log by its body.
 type Backend struct {
 	plogotlp.UnimplementedGRPCServer
 	// Delay is how long each request takes, in nanoseconds.
@@ -29,6 +33,7 @@ type Backend struct {
 	server *grpc.Server
 	mu     sync.Mutex
 	seen   map[string]int
+	spans  []recorded.Span
 }
 
 // NewBackend chooses an address without listening on it.
@@ -45,6 +50,7 @@ func (b *Backend) Start(t testing.TB) {
 	}
 	b.server = grpc.NewServer()
 	plogotlp.RegisterGRPCServer(b.server, b)
+	ptraceotlp.RegisterGRPCServer(b.server, &traces{backend: b})
 	var serving sync.WaitGroup
 	serving.Go(func() { _ = b.server.Serve(ln) }) // ends with Stop
 	t.Cleanup(func() {
@@ -74,3 +80,29 @@ func (b *Backend) Seen() map[string]int {
 	defer b.mu.Unlock()
 	return maps.Clone(b.seen)
 }
+
+// traces is the Backend's other service: both are called Export.
+type traces struct {
+	ptraceotlp.UnimplementedGRPCServer
+	backend *Backend
+}
+
+// Export implements ptraceotlp.GRPCServer.
+func (s *traces) Export(_ context.Context, req ptraceotlp.ExportRequest) (ptraceotlp.ExportResponse, error) {
+	b := s.backend
+	time.Sleep(time.Duration(b.Delay.Load()))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.spans = recorded.AppendSpans(b.spans, req.Traces())
+	return ptraceotlp.NewExportResponse(), nil
+}
+
+// Spans returns all spans that arrived.
+func (b *Backend) Spans() []recorded.Span {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.spans)
+}
+
+// Addr is the address that it listens on.
+func (b *Backend) Addr() string { return b.addr }

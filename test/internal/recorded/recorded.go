@@ -36,16 +36,20 @@ type Log struct {
 // Spans returns all spans of a recording, none when it does not exist yet.
 func Spans(path string) (spans []Span, err error) {
 	unmarshal := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces
-	err = each(path, unmarshal, func(td ptrace.Traces) {
-		for _, rs := range td.ResourceSpans().All() {
-			for _, ss := range rs.ScopeSpans().All() {
-				for _, s := range ss.Spans().All() {
-					spans = append(spans, Span{s, rs.Resource().Attributes()})
-				}
+	err = each(path, unmarshal, func(td ptrace.Traces) { spans = AppendSpans(spans, td) })
+	return spans, err
+}
+
+// AppendSpans appends the spans of one request.
+func AppendSpans(spans []Span, td ptrace.Traces) []Span {
+	for _, rs := range td.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, s := range ss.Spans().All() {
+				spans = append(spans, Span{s, rs.Resource().Attributes()})
 			}
 		}
-	})
-	return spans, err
+	}
+	return spans
 }
 
 // Logs returns all records of a recording, none when it does not exist yet.

@@ -5,6 +5,7 @@ package run
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,6 +23,7 @@ type NewEngine struct {
 	Sink     string   // default a file of its own
 	Both     []string // flags of both nodes
 	A, B     []string // flags of one node
+	Env      map[string]string
 }
 
 // Start starts node B, waits until it listens, and starts node A.
@@ -41,7 +43,9 @@ func (n NewEngine) Start(t testing.TB) *Engine {
 func (n NewEngine) node(t testing.TB, name string, args []string) *Process {
 	t.Helper()
 	args = append(append([]string{"--node", name, "--instance", "node-" + name}, n.Both...), args...)
-	return Start(t, "node "+name, Binary(t, "eventflux-engine"), args, map[string]string{
+	env := map[string]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + n.Endpoint, "OTEL_METRIC_EXPORT_INTERVAL": "200",
-	})
+	}
+	maps.Copy(env, n.Env)
+	return Start(t, "node "+name, Binary(t, "eventflux-engine"), args, env)
 }

@@ -16,6 +16,7 @@ type Filter struct {
 	out       *event.Schema
 	dropped   *telemetry.Cell
 	failed    *telemetry.Counter
+	failures  int // rows of the batch at hand that could not be evaluated
 }
 
 // NewFilter returns a filter whose output has the columns of its input.
@@ -34,10 +35,11 @@ func (f *Filter) Bind(h Handles) {
 func (f *Filter) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 	span := b.Span(telemetry.StageFilter)
 	leaf := span.Span(telemetry.StageExpression)
+	f.failures = 0
 	out := f.pass(b, in)
 	leaf.End()
 	span.End()
-	f.dropped.Add(in.Len() - out.Len())
+	f.dropped.Add(in.Len() - out.Len() - f.failures)
 	return out
 }
 
@@ -71,6 +73,7 @@ func (f *Filter) match(b telemetry.Batch, r event.Row) bool {
 	if err != nil {
 		b.Error(ErrorExpression, err)
 		f.failed.Inc()
+		f.failures++
 	}
 	return ok
 }

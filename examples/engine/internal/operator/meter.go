@@ -14,16 +14,17 @@ import (
 // happens per batch is counted in cells of the worker, what happens per result
 // in shared counters.
 type meter struct {
-	added, triggers *telemetry.Cell
-	retained        *telemetry.UpDownCounter
-	late            *telemetry.Counter
-	took            *telemetry.Histogram
-	results         *telemetry.SizeHistogram
+	added, expired, triggers *telemetry.Cell
+	retained                 *telemetry.UpDownCounter
+	late                     *telemetry.Counter
+	took                     *telemetry.Histogram
+	results                  *telemetry.SizeHistogram
 }
 
 func newMeter(h Handles) meter {
 	return meter{
 		added:    h.Worker.Cell(h.Window.EventsAdded()),
+		expired:  h.Worker.Cell(h.Window.EventsExpired()),
 		triggers: h.Worker.Cell(h.Window.Triggers()),
 		retained: h.Window.EventsRetained(),
 		late:     h.Window.EventsLate(semconv.LateActionDropped),
@@ -35,6 +36,7 @@ func newMeter(h Handles) meter {
 // moved counts events that came in and events that went out.
 func (m *meter) moved(in, out int) {
 	m.added.Add(in)
+	m.expired.Add(out)
 	if in != out {
 		m.retained.Add(in - out)
 	}
