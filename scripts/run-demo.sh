@@ -69,10 +69,10 @@ for _ in $(seq 150); do
 done
 
 export OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:$grpc OTEL_EXPORTER_OTLP_PROTOCOL=grpc
-bin/eventflux-engine --node b --instance node-b --config examples/engine/eventflux.toml \
+bin/eventflux-engine --node b --instance node-b --drain-period 0 --config examples/engine/eventflux.toml \
 	--listen "127.0.0.1:$link" --sink "$data/alerts.jsonl" >"$data/node-b.log" 2>&1 &
 node_b=$!
-bin/eventflux-engine --node a --instance node-a --config examples/engine/eventflux.toml \
+bin/eventflux-engine --node a --instance node-a --drain-period 0 --config examples/engine/eventflux.toml \
 	--peer "127.0.0.1:$link" --rate "$rate" >"$data/node-a.log" 2>&1 &
 node_a=$!
 

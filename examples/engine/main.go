@@ -37,25 +37,29 @@ func main() {
 	os.Exit(signalled())
 }
 
-// signalled runs the program until it ends or is asked to; a second signal ends
-// it at once.
+// signalled runs the program until it ends or is asked to. A second signal cuts
+// the drain period short, a third ends the program at once.
 func signalled() int {
 	stop, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	signals := make(chan os.Signal, 2)
+	hurry := make(chan struct{})
+	signals := make(chan os.Signal, 3)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
 		<-signals
 		cancel()
-		<-signals // whoever asks twice does not want to wait
-		fmt.Fprintln(os.Stderr, "eventflux-engine: second signal, exiting at once")
+		<-signals
+		fmt.Fprintln(os.Stderr, "eventflux-engine: second signal, finishing now")
+		close(hurry)
+		<-signals
+		fmt.Fprintln(os.Stderr, "eventflux-engine: third signal, exiting at once")
 		os.Exit(exitFailed)
 	}()
-	return run(stop, os.Args[1:], os.Stdout, os.Stderr)
+	return run(stop, hurry, os.Args[1:], os.Stdout, os.Stderr)
 }
 
-// run is the whole program; stop asks it to finish.
-func run(stop context.Context, args []string, stdout, stderr io.Writer) int {
+// run is the whole program; stop asks it to finish, hurry to take no time over it.
+func run(stop context.Context, hurry <-chan struct{}, args []string, stdout, stderr io.Writer) int {
 	s, err := settings.Parse(args, stdout)
 	if errors.Is(err, settings.ErrHelp) {
 		return 0
@@ -69,7 +73,7 @@ func run(stop context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "eventflux-engine: %v\n", err)
 		return exitUsage
 	}
-	s.App.Stderr = stderr
+	s.App.Stderr, s.App.Hurry = stderr, hurry
 	ctx := context.Background()
 	sdk, err := telemetry.Start(ctx, cfg, options(s)...)
 	if err != nil {

@@ -116,7 +116,7 @@ func replay(t *testing.T, front, ofA, ofB *run.Collector) *demo {
 	engine := run.Binary(t, "eventflux-engine")
 
 	d.b = run.Start(t, "node b", engine,
-		[]string{"--node", "b", "--config", config, "--listen", link, "--sink", d.sink, "--sliding", "20"},
+		[]string{"--node", "b", "--config", config, "--listen", link, "--sink", d.sink, "--sliding", "20", "--drain-period", "0"},
 		map[string]string{
 			"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + ofB.Endpoint(),
 			"OTEL_RESOURCE_ATTRIBUTES":    "service.instance.id=node-b,service.version=0.3.0,deployment.environment=production",

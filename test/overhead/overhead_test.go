@@ -120,7 +120,7 @@ func (r *rig) cost(b *testing.B, variant string, batch int) (cpu, rate float64) 
 	b.Helper()
 	link := fmt.Sprintf("127.0.0.1:%d", run.FreePort(b))
 	node := func(name string, args ...string) *run.Process {
-		return run.Start(b, name, r.engine, append([]string{"--node", name, "--config", r.files[variant], "--progress", "100ms"}, args...), nil)
+		return run.Start(b, name, r.engine, append([]string{"--node", name, "--config", r.files[variant], "--progress", "100ms", "--drain-period", "0"}, args...), nil)
 	}
 	down := node("b", "--listen", link, "--sink", filepath.Join(r.dir, "alerts.jsonl"))
 	up := node("a", "--peer", link, "--rate", "0", "--batch", strconv.Itoa(batch), "--duration", (warmUp + window).String())

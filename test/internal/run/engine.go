@@ -17,7 +17,8 @@ type Engine struct {
 }
 
 // NewEngine says how to start the reference engine. It exports metrics every
-// 200 ms, which keeps tests short.
+// 200 ms and has no drain period unless a flag gives it one, which keeps tests
+// short.
 type NewEngine struct {
 	Endpoint string
 	Sink     string   // default a file of its own
@@ -42,7 +43,7 @@ func (n NewEngine) Start(t testing.TB) *Engine {
 
 func (n NewEngine) node(t testing.TB, name string, args []string) *Process {
 	t.Helper()
-	args = append(append([]string{"--node", name, "--instance", "node-" + name}, n.Both...), args...)
+	args = append(append([]string{"--node", name, "--instance", "node-" + name, "--drain-period", "0"}, n.Both...), args...)
 	env := map[string]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + n.Endpoint, "OTEL_METRIC_EXPORT_INTERVAL": "200",
 	}

@@ -137,8 +137,8 @@ func (a *A) rejected() func(error) {
 	}
 }
 
-// Run works until the input has ended, or stop ends, and all of it is
-// acknowledged. With Linger it then waits for stop.
+// Run works until the input has ended, or the drain period after stop, and all
+// of it is acknowledged. With Linger it then waits for stop.
 func (a *A) Run(ctx, stop context.Context) error {
 	a.logger.InfoContext(ctx, "node a started", "peer", a.cfg.Peer, "window", a.cfg.Window.String(), "filter", a.cfg.Filter)
 	if err := a.run(ctx, stop, a.pump.Read, a.pump.Run); err != nil {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -80,13 +79,13 @@ func (a *app) query(cfg query.Config) error {
 
 // run works until the feed has ended and every query has finished its work.
 // feed gets two contexts: it must give up when the first ends, and bring its
-// input to an end when stop does. read says how many events have come in.
-//
-// After stop ends, everything must be done within the drain time.
-func (a *app) run(ctx, stop context.Context, read func() int64, feed func(run, stop context.Context) error) error {
+// input to an end when stop does, which is the drain period after asked ends.
+// read says how many events have come in.
+func (a *app) run(ctx, asked context.Context, read func() int64, feed func(run, stop context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer a.guard(stop, cancel)()
+	stop, release := a.drain(asked, cancel)
+	defer release()
 	group, run := errgroup.WithContext(ctx)
 	if a.cfg.Progress > 0 {
 		ticking, done := context.WithCancel(ctx)
@@ -102,39 +101,6 @@ func (a *app) run(ctx, stop context.Context, read func() int64, feed func(run, s
 		return fmt.Errorf("%w: %w", cause, err)
 	}
 	return err
-}
-
-// guard cancels the work when it takes too long after stop. The returned
-// function ends the guard and waits for it.
-func (a *app) guard(stop context.Context, cancel context.CancelCauseFunc) (release func()) {
-	done, left := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(left)
-		select {
-		case <-done:
-			return
-		case <-stop.Done():
-		}
-		a.sdk.Health().SetShuttingDown()
-		a.logger.Info("stopping", "drain.timeout", a.cfg.Drain.String())
-		t := time.NewTimer(a.cfg.Drain)
-		defer t.Stop()
-		select {
-		case <-done:
-		case <-t.C:
-			cancel(fmt.Errorf("drain not finished after %s, %d events were left behind", a.cfg.Drain, a.undelivered()))
-		}
-	}()
-	return func() { close(done); <-left }
-}
-
-// undelivered is the number of events that wait in streams.
-func (a *app) undelivered() (n int64) {
-	for _, s := range a.streams {
-		t := s.Totals()
-		n += max(0, t.Received*int64(s.Subscribers())-t.Sent)
-	}
-	return n
 }
 
 // close releases everything. Call it after run.

@@ -93,7 +93,7 @@ func (b *B) deployQueries(symbols *table.Table, out sink.Sink) error {
 // Addr is the address that node A connects to.
 func (b *B) Addr() string { return b.server.Addr() }
 
-// Run serves until stop ends, then finishes what it has received.
+// Run serves until the drain period after stop is over, then finishes what it has received.
 func (b *B) Run(ctx, stop context.Context) error {
 	b.logger.InfoContext(ctx, "node b started", "listen", b.Addr(), "sink", b.cfg.Sink)
 	return b.run(ctx, stop, b.server.Received, b.serve)

@@ -35,9 +35,12 @@ type Config struct {
 	Sink      string        // file for alerts
 
 	// Both.
-	Batch   int           // most events per batch of a source
-	Symbols int           // how many symbols are traded; sizes the table of node B
-	Drain   time.Duration // how long a stopping node may take to finish its work
+	Batch       int           // most events per batch of a source
+	Symbols     int           // how many symbols are traded; sizes the table of node B
+	DrainPeriod time.Duration // how long a node that was asked to stop goes on taking events
+	Drain       time.Duration // how long it may take to finish its work after that
+	// Hurry is closed to end the drain period at once; nil: never.
+	Hurry <-chan struct{}
 	// Progress is how often the node tells Stderr how far it is; 0: never.
 	Progress time.Duration
 	// Stderr hears, in plain words, what an operator must act on; nil: nobody.
@@ -59,6 +62,8 @@ func DefaultConfig() Config {
 		Batch:     64,
 		Symbols:   market.DefaultSymbols,
 		Drain:     10 * time.Second,
+		// What load balancers and orchestrators need to notice.
+		DrainPeriod: 5 * time.Second,
 	}
 }
 
@@ -82,6 +87,7 @@ func (c Config) Validate() error {
 	check(c.Batch > 0 && c.Batch <= maxBatch, "batch must be from 1 to %d, got %d", maxBatch, c.Batch)
 	check(c.Symbols > 0 && c.Symbols <= maxSymbols, "symbols must be from 1 to %d, got %d", maxSymbols, c.Symbols)
 	check(c.Progress >= 0, "progress must not be negative, got %s", c.Progress)
+	check(c.DrainPeriod >= 0, "drain-period must not be negative, got %s", c.DrainPeriod)
 	check(c.Drain > 0, "drain must be positive, got %s", c.Drain)
 	check(c.Peer != "", "peer must not be empty")
 	check(c.Listen != "", "listen must not be empty")

@@ -52,6 +52,7 @@ func testConfig(t *testing.T) Config {
 	cfg.Window = 24 * time.Hour
 	cfg.Sliding = window.Extent{Count: 20}
 	cfg.Threshold = 0.05
+	cfg.DrainPeriod = 0
 	cfg.Sink = filepath.Join(t.TempDir(), "alerts.jsonl")
 	return cfg
 }

@@ -86,7 +86,8 @@ func (s *Settings) bind(f *flag.FlagSet) {
 	f.IntVar(&c.Batch, "batch", c.Batch, "most events in one batch of a source")
 	f.IntVar(&c.Symbols, "symbols", c.Symbols, "how many symbols are traded; give both nodes the same number")
 	f.DurationVar(&c.Progress, "progress", 0, "print events and CPU time so far to stderr this often; 0 is never")
-	f.DurationVar(&c.Drain, "drain", c.Drain, "how long work may take to finish after a signal")
+	f.DurationVar(&c.DrainPeriod, "drain-period", c.DrainPeriod, "how long to go on taking events after a signal; 0 is not at all")
+	f.DurationVar(&c.Drain, "drain", c.Drain, "how long work may take to finish after the drain period")
 }
 
 func given(f *flag.FlagSet, name string) (found bool) {

@@ -1,0 +1,102 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+const (
+	// announceTimeout bounds the export that says the node is shutting down.
+	announceTimeout = 2 * time.Second
+	// hurryTimeout is how long the work in hand may still take once somebody is in a hurry.
+	hurryTimeout = time.Second
+)
+
+// drain leads a node from the wish that it end to its end. Once asked ends, the
+// node says that it is shutting down and takes events for the drain period;
+// then stop ends, and what is left must be done within the drain time, or
+// giveUp is called. Hurry ends the period and leaves a second for the rest.
+//
+// release ends all of it and waits for it; call it when the work is done.
+func (a *app) drain(asked context.Context, giveUp context.CancelCauseFunc) (stop context.Context, release func()) {
+	stop, end := context.WithCancel(context.WithoutCancel(asked))
+	done, left := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(left)
+		defer end()
+		select {
+		case <-done:
+			return
+		case <-asked.Done():
+		}
+		a.announce()
+		if !outlasts(a.cfg.DrainPeriod, done, a.cfg.Hurry) {
+			return
+		}
+		a.logger.Info("input ends", "drain.timeout", a.cfg.Drain.String())
+		end()
+		a.finish(done, giveUp)
+	}()
+	return stop, func() { close(done); <-left }
+}
+
+// finish calls giveUp when the work is not done in time.
+func (a *app) finish(done <-chan struct{}, giveUp context.CancelCauseFunc) {
+	start := time.Now()
+	if !outlasts(a.cfg.Drain, done, a.cfg.Hurry) {
+		return
+	}
+	if a.hurried() && !outlasts(min(a.cfg.Drain, hurryTimeout), done, nil) {
+		return
+	}
+	giveUp(fmt.Errorf("drain not finished after %s, %d events were left behind",
+		time.Since(start).Round(100*time.Millisecond), a.undelivered()))
+}
+
+func (a *app) hurried() bool {
+	select {
+	case <-a.cfg.Hurry:
+		return true
+	default:
+		return false
+	}
+}
+
+// announce makes the node shutting down and has that exported out of turn, in
+// the background: a collector that hangs must not hold up the end.
+func (a *app) announce() {
+	a.sdk.Health().SetShuttingDown()
+	a.logger.Info("shutting down", "drain.period", a.cfg.DrainPeriod.String())
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), announceTimeout)
+		defer cancel()
+		_ = a.sdk.ForceFlush(ctx) // the next export says it too, and the SDK reports failures itself
+	}()
+}
+
+// outlasts waits until d has passed or somebody is in a hurry; it is false if
+// the work is done before that.
+func outlasts(d time.Duration, done, hurry <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-done:
+		return false
+	case <-hurry:
+	case <-t.C:
+	}
+	return true
+}
+
+// undelivered is the number of events that wait in streams.
+func (a *app) undelivered() (n int64) {
+	for _, s := range a.streams {
+		t := s.Totals()
+		n += max(0, t.Received*int64(s.Subscribers())-t.Sent)
+	}
+	return n
+}

@@ -1,0 +1,75 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package node
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+)
+
+// drained tells after how long, counted from the wish to stop, the input ended
+// and the work was given up; 0 is never. work is how long the work takes after
+// the end of the input, hurry when the second signal comes.
+func drained(t *testing.T, cfg Config, work, hurry time.Duration) (input, gaveUp time.Duration) {
+	t.Helper()
+	if hurry > 0 {
+		hurried := make(chan struct{})
+		cfg.Hurry = hurried
+		time.AfterFunc(hurry, func() { close(hurried) })
+	}
+	asked, ask := context.WithCancel(context.Background())
+	working, giveUp := context.WithCancelCause(context.Background())
+	defer giveUp(nil)
+	a := newApp(telemetry.Noop(), cfg)
+	stop, release := a.drain(asked, giveUp)
+	start := time.Now()
+	ask()
+	<-stop.Done()
+	input = time.Since(start)
+	select {
+	case <-time.After(work):
+	case <-working.Done():
+		gaveUp = time.Since(start)
+		if cause := context.Cause(working); !strings.Contains(cause.Error(), "0 events were left behind") {
+			t.Errorf("the reason is %v", cause)
+		}
+	}
+	release()
+	if err := a.close(); err != nil {
+		t.Error(err)
+	}
+	return input, gaveUp
+}
+
+func TestTheEndOfANode(t *testing.T) {
+	const s = time.Second
+	for _, tt := range []struct {
+		name                       string
+		period, drain, work, hurry time.Duration
+		wantInput, wantGaveUp      time.Duration
+	}{
+		{name: "the input goes on for the period", period: 5 * s, drain: 10 * s, work: s, wantInput: 5 * s},
+		{name: "without a period it ends at once", drain: 10 * s, work: s},
+		{name: "work that takes too long is given up", period: 5 * s, drain: 10 * s, work: 60 * s, wantInput: 5 * s, wantGaveUp: 15 * s},
+		{name: "a second signal ends the period", period: 5 * s, drain: 10 * s, work: s / 2, hurry: 2 * s, wantInput: 2 * s},
+		{name: "and leaves a second for the work", period: 5 * s, drain: 10 * s, work: 60 * s, hurry: 2 * s, wantInput: 2 * s, wantGaveUp: 3 * s},
+		{name: "after the period too", period: 5 * s, drain: 10 * s, work: 60 * s, hurry: 7 * s, wantInput: 5 * s, wantGaveUp: 8 * s},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg := DefaultConfig()
+				cfg.DrainPeriod, cfg.Drain = tt.period, tt.drain
+				input, gaveUp := drained(t, cfg, tt.work, tt.hurry)
+				if input != tt.wantInput || gaveUp != tt.wantGaveUp {
+					t.Errorf("input ended after %s, want %s; given up after %s, want %s", input, tt.wantInput, gaveUp, tt.wantGaveUp)
+				}
+			})
+		})
+	}
+}
