@@ -24,6 +24,9 @@ type Message struct {
 	Batch *event.Batch
 	// End says that no more events follow for now: windows close, sinks flush.
 	End bool
+	// Barrier, unless 0, says that everything before it belongs to the checkpoint
+	// of that number. Such a message has no batch.
+	Barrier uint64
 
 	// Source is the kind of external source; empty if a query sent the batch.
 	Source             string

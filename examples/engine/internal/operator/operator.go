@@ -7,6 +7,7 @@
 package operator
 
 import (
+	"encoding"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -41,6 +42,17 @@ type Handles struct {
 	Worker   *telemetry.Worker // of the goroutine that calls Process
 	Operator *telemetry.Operator
 	Window   *telemetry.Window // of a Windowed
+	// Failed takes a row of a stream that the operator could not handle.
+	Failed func(b telemetry.Batch, r event.Row, s *event.Schema, errorType string, err error)
+}
+
+// Durable is an Operator whose state survives a restart. Both methods are
+// called by the goroutine of Process; UnmarshalBinary before the first batch.
+// Interned texts keep their ids over a restart.
+type Durable interface {
+	Operator
+	encoding.BinaryMarshaler
+	encoding.BinaryUnmarshaler
 }
 
 // Dropping is an Operator that throws events away which it should have handled.
