@@ -24,7 +24,7 @@ type step struct {
 func (q *Query) bind(i int, op operator.Operator) step {
 	h := operator.Handles{
 		Query: q.handle, Worker: q.worker,
-		Operator: q.handle.Operator(op.Kind(), fmt.Sprintf("%s_%d", op.Kind(), i+1)),
+		Operator: q.handle.Operator(op.Kind(), fmt.Sprintf("%s_%d", op.Kind(), i+1)), Failed: q.Failed,
 	}
 	if w, ok := op.(operator.Windowed); ok {
 		h.Window = q.handle.Window(w.WindowType()).SetDuration(w.Duration())

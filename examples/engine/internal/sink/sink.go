@@ -49,3 +49,13 @@ func IsPermanent(err error) bool {
 	var p permanent
 	return errors.As(err, &p)
 }
+
+// Positioned is a Sink that can forget what it delivered after a certain point,
+// so that it may be delivered again.
+type Positioned interface {
+	Sink
+	// Position makes everything sent so far durable and says how much that is.
+	Position() (int64, error)
+	// Recover forgets what was sent after a position. Call it before the first Send.
+	Recover(position int64) error
+}
