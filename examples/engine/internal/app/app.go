@@ -81,8 +81,8 @@ type Table struct {
 // Aggregation keeps sums per time bucket, for on-demand queries.
 type Aggregation struct {
 	Name   string     `toml:"name"`
-	From   string     `toml:"from"` // a query feeds it
-	Column string     `toml:"column"`
+	From   string     `toml:"from"` // a stream that a query writes
+	Values []string   `toml:"values"`
 	By     string     `toml:"by"`
 	Per    []Duration `toml:"per"`
 	Keep   []Duration `toml:"keep"`

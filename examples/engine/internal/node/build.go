@@ -23,7 +23,7 @@ import (
 // build makes everything in the order events pass it, tables first.
 func (n *Node) build() (err error) {
 	for _, step := range []func() error{
-		n.openState, n.openTables, n.openAggregations, n.compile, n.openStreams, n.openQueries, n.openFeeds, n.openOperations, n.restore,
+		n.openState, n.openTables, n.compile, n.openStreams, n.openQueries, n.openFeeds, n.openOperations, n.restore,
 	} {
 		if err := step(); err != nil {
 			return err
@@ -44,12 +44,9 @@ func (n *Node) compile() (err error) {
 }
 
 func (n *Node) openTables() error {
-	n.parts.Names, n.parts.Tables = n.names, map[string]*table.Table{}
+	n.parts = plan.Parts{Names: n.names, Tables: map[string]*table.Table{}, App: n.handle}
 	for _, decl := range n.app.Tables {
-		if decl.Node != n.opts.Node {
-			continue
-		}
-		t, err := n.openTable(decl)
+		t, err := n.openTable(decl, decl.Node == n.opts.Node)
 		if err != nil {
 			return fmt.Errorf("could not open table %s: %w", decl.Name, err)
 		}
@@ -59,15 +56,21 @@ func (n *Node) openTables() error {
 	return nil
 }
 
-func (n *Node) openTable(decl app.Table) (*table.Table, error) {
+// openTable opens a table of this node. Of one that is elsewhere only the columns
+// are of interest.
+func (n *Node) openTable(decl app.Table, here bool) (*table.Table, error) {
 	columns, err := plan.Columns(decl.Columns)
 	if err != nil {
 		return nil, err
 	}
 	cfg := table.Config{
 		Schema: &event.Schema{Stream: decl.Name, Columns: columns}, Key: decl.Key, Indexes: decl.Indexes,
-		Names: n.names, App: n.handle,
+		Names: n.names,
 	}
+	if !here {
+		return table.Open(cfg)
+	}
+	cfg.App = n.handle
 	if decl.Type == "store" {
 		cfg.File, cfg.Cache = decl.File, decl.Cache
 	}
@@ -78,7 +81,8 @@ func (n *Node) openTable(decl app.Table) (*table.Table, error) {
 	if decl.CSV != "" {
 		err = t.LoadCSV(decl.CSV)
 	}
-	if err = errors.Join(err, t.Load(expandRows(decl.Rows))); err != nil {
+	rows, wrong := expandRows(decl.Rows)
+	if err = errors.Join(err, wrong, t.Load(rows)); err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
 	return t, nil

@@ -23,7 +23,7 @@ type chain struct {
 	*planner
 
 	query     app.Query
-	here      bool          // else only the schema is wanted
+	here      bool          // else the schema is all that is wanted
 	at        *event.Schema // what the operators so far give
 	operators []operator.Operator
 	errors    []string
@@ -44,10 +44,10 @@ func (c *chain) build() error {
 	return nil
 }
 
-// add appends an operator; out is what it gives.
-func (c *chain) add(op operator.Operator, out ...string) {
+// add appends an operator, and the values of error.type that it reports.
+func (c *chain) add(op operator.Operator, errorTypes ...string) {
 	c.operators = append(c.operators, op)
-	c.errors = append(c.errors, out...)
+	c.errors = append(c.errors, errorTypes...)
 }
 
 // named is a schema of the output stream.
@@ -69,8 +69,6 @@ func (c *chain) filter(source string, wanted bool) func() error {
 		return nil
 	}
 }
-
-func (c *chain) column(name string) (int, error) { return index(c.at, name) }
 
 func index(s *event.Schema, name string) (int, error) {
 	i, ok := s.Index(name)
@@ -203,8 +201,8 @@ func (s *selection) call(fn string, args []string) (int, event.Type, bool, error
 func (s *selection) window() error {
 	sel := operator.Selection{GroupBy: s.by, Aggregates: s.specs, Out: s.base}
 	w, in := s.query.Window, s.in
-	make := func() (operator.Operator, error) { return newWindow(w, s.panes, in, sel) }
-	first, err := make()
+	one := func() (operator.Operator, error) { return newWindow(w, in, sel) }
+	first, err := one()
 	if err != nil {
 		return err
 	}
@@ -213,18 +211,17 @@ func (s *selection) window() error {
 		s.add(first, operator.ErrorLateEvent)
 		return nil
 	}
-	key, err := index(in, s.query.PartitionBy)
-	if err != nil {
+	if _, err := index(in, s.query.PartitionBy); err != nil {
 		return err
 	}
-	p, err := operator.NewPartition(operator.PartitionOptions{Key: key, In: in, Out: s.base, Make: func() ([]operator.Operator, error) {
-		op, err := make()
+	p, err := operator.NewPartition(operator.PartitionOptions{Key: s.query.PartitionBy, Make: func() ([]operator.Operator, error) {
+		op, err := one()
 		return []operator.Operator{op}, err
 	}})
 	if err != nil {
 		return err
 	}
-	s.add(p, operator.ErrorLateEvent)
+	s.add(p, operator.ErrorLateEvent, operator.ErrorPartitionLimit)
 	return nil
 }
 

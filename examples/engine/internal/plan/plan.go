@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/app"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/operator"
@@ -24,6 +26,8 @@ type Plan struct {
 	Node    string
 	Queries []*Query           // of this node, in the order events pass them
 	Streams map[string]*Stream // all that touch this node
+
+	Aggregations map[string]*rollup.Rollup
 }
 
 // Query is a query of this node, ready to be bound.
@@ -48,9 +52,9 @@ type Stream struct {
 
 // Parts are what exists before the plan: what operators look things up in.
 type Parts struct {
-	Names        *event.Symbols
-	Tables       map[string]*table.Table // of this node
-	Aggregations map[string]*rollup.Rollup
+	Names  *event.Symbols
+	Tables map[string]*table.Table // those of other nodes, too; they may be empty
+	App    *telemetry.App          // may be nil
 }
 
 // DLQ is the name of the dead-letter stream of a stream.
@@ -69,7 +73,7 @@ type planner struct {
 func New(a *app.App, node string, parts Parts) (*Plan, error) {
 	p := &planner{
 		app: a, parts: parts, schemas: map[string]*event.Schema{}, made: map[string][]string{}, read: map[string][]string{},
-		plan: &Plan{Node: node, Streams: map[string]*Stream{}},
+		plan: &Plan{Node: node, Streams: map[string]*Stream{}, Aggregations: map[string]*rollup.Rollup{}},
 	}
 	if err := p.declared(); err != nil {
 		return nil, err
@@ -168,6 +172,9 @@ func inputs(q app.Query) []string {
 func (p *planner) query(q app.Query) error {
 	here := q.Node == p.plan.Node
 	c := &chain{planner: p, query: q, here: here, at: p.schemas[q.From]}
+	if q.Filter != "" && len(inputs(q)) > 1 {
+		return errors.New("it reads two streams; filter them in queries of their own")
+	}
 	if err := c.build(); err != nil {
 		return err
 	}
