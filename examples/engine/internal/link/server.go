@@ -152,6 +152,9 @@ func (s *Server) publish(traced context.Context, m *linkpb.Message, start time.T
 	return nil
 }
 
+// Connected is the number of open connections.
+func (s *Server) Connected() int64 { return s.meter.links.open.Load() }
+
 // Received is the number of events taken, without duplicates.
 func (s *Server) Received() int64 { return s.received.Load() }
 

@@ -108,6 +108,7 @@ func (b *B) serve(run, stop context.Context) error {
 	case err := <-failed:
 		return fmt.Errorf("serve the link: %w", err)
 	case <-stop.Done():
+		b.awaitPeers(run, b.server.Connected)
 	case <-run.Done():
 	}
 	b.server.Stop(run)

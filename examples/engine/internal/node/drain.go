@@ -14,6 +14,8 @@ const (
 	announceTimeout = 2 * time.Second
 	// hurryTimeout is how long the work in hand may still take once somebody is in a hurry.
 	hurryTimeout = time.Second
+	// peersEvery is how often a node that could end looks whether its peers have ended.
+	peersEvery = 10 * time.Millisecond
 )
 
 // drain leads a node from the wish that it end to its end. Once asked ends, the
@@ -42,6 +44,28 @@ func (a *app) drain(asked context.Context, giveUp context.CancelCauseFunc) (stop
 		a.finish(done, giveUp)
 	}()
 	return stop, func() { close(done); <-left }
+}
+
+// awaitPeers returns when nobody is connected any more. Peers that were asked to end together with this node flush
+// their windows only now, and take up to their own drain period more to be as far: it waits for them as long as that
+// period was. Half of the time to finish the work is left for the work, so a peer that goes on holds nothing up.
+func (a *app) awaitPeers(run context.Context, connected func() int64) {
+	end := time.NewTimer(min(a.cfg.DrainPeriod, a.cfg.Drain/2))
+	defer end.Stop()
+	look := time.NewTicker(peersEvery)
+	defer look.Stop()
+	for hurry := a.cfg.Hurry; connected() > 0; {
+		select {
+		case <-look.C:
+		case <-hurry:
+			hurry = nil
+			end.Reset(min(a.cfg.DrainPeriod, a.cfg.Drain/2, hurryTimeout/2))
+		case <-end.C:
+			return
+		case <-run.Done():
+			return
+		}
+	}
 }
 
 // finish calls giveUp when the work is not done in time.
