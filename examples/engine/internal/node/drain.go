@@ -46,20 +46,21 @@ func (a *app) drain(asked context.Context, giveUp context.CancelCauseFunc) (stop
 	return stop, func() { close(done); <-left }
 }
 
-// awaitPeers returns when nobody is connected any more. Peers that were asked to end together with this node flush
-// their windows only now, and take up to their own drain period more to be as far: it waits for them as long as that
-// period was. Half of the time to finish the work is left for the work, so a peer that goes on holds nothing up.
-func (a *app) awaitPeers(run context.Context, connected func() int64) {
-	end := time.NewTimer(min(a.cfg.DrainPeriod, a.cfg.Drain/2))
+// awaitPeers returns when no peer is left that may still send, which is what open counts. Peers that were asked to end
+// together with this node flush their windows only after their own drain period, so it waits for them as long as that
+// period was. Half of the time for the work is kept for the work, so that a peer that goes on holds nothing up.
+func (a *app) awaitPeers(run context.Context, open func() int64) {
+	longest := min(a.cfg.DrainPeriod, a.cfg.Drain/2)
+	end := time.NewTimer(longest)
 	defer end.Stop()
 	look := time.NewTicker(peersEvery)
 	defer look.Stop()
-	for hurry := a.cfg.Hurry; connected() > 0; {
+	for hurry := a.cfg.Hurry; open() > 0; {
 		select {
 		case <-look.C:
 		case <-hurry:
 			hurry = nil
-			end.Reset(min(a.cfg.DrainPeriod, a.cfg.Drain/2, hurryTimeout/2))
+			end.Reset(min(longest, hurryTimeout/2))
 		case <-end.C:
 			return
 		case <-run.Done():

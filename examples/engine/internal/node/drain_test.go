@@ -18,11 +18,9 @@ import (
 // the end of the input, hurry when the second signal comes.
 func drained(t *testing.T, cfg Config, work, hurry time.Duration) (input, gaveUp time.Duration) {
 	t.Helper()
-	if hurry > 0 {
-		hurried := make(chan struct{})
-		cfg.Hurry = hurried
-		time.AfterFunc(hurry, func() { close(hurried) })
-	}
+	hurried := make(chan struct{})
+	cfg.Hurry = hurried
+	after(hurry, func() { close(hurried) })
 	asked, ask := context.WithCancel(context.Background())
 	working, giveUp := context.WithCancelCause(context.Background())
 	defer giveUp(nil)
@@ -93,28 +91,30 @@ func TestANodeWaitsForItsPeersBeforeItStopsListening(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cfg := DefaultConfig()
 				cfg.DrainPeriod, cfg.Drain = tt.period, tt.drain
-				run, abort := context.WithCancel(context.Background())
-				defer abort()
 				hurried := make(chan struct{})
 				cfg.Hurry = hurried
-				if tt.hurry > 0 {
-					time.AfterFunc(tt.hurry, func() { close(hurried) })
-				}
-				if tt.abort > 0 {
-					time.AfterFunc(tt.abort, abort)
-				}
+				run, abort := context.WithCancel(context.Background())
+				defer abort()
+				after(tt.hurry, func() { close(hurried) })
+				after(tt.abort, abort)
 				start := time.Now()
-				connected := func() int64 {
+				(&app{cfg: cfg}).awaitPeers(run, func() int64 {
 					if tt.gone > 0 && time.Since(start) >= tt.gone {
 						return 0
 					}
 					return 1
-				}
-				(&app{cfg: cfg}).awaitPeers(run, connected)
+				})
 				if got := time.Since(start); got != tt.want {
 					t.Errorf("waited %s, want %s", got, tt.want)
 				}
 			})
 		})
+	}
+}
+
+// after calls f in d, unless that is 0.
+func after(d time.Duration, f func()) {
+	if d > 0 {
+		time.AfterFunc(d, f)
 	}
 }
