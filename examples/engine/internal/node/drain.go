@@ -14,6 +14,8 @@ const (
 	announceTimeout = 2 * time.Second
 	// hurryTimeout is how long the work in hand may still take once somebody is in a hurry.
 	hurryTimeout = time.Second
+	// peersEvery is how often a node that could end looks whether its peers have ended.
+	peersEvery = 10 * time.Millisecond
 )
 
 // drain leads a node from the wish that it end to its end. Once asked ends, the
@@ -42,6 +44,29 @@ func (n *Node) drain(asked context.Context, giveUp context.CancelCauseFunc) (sto
 		n.finish(done, giveUp)
 	}()
 	return stop, func() { close(done); <-left }
+}
+
+// awaitPeers returns when no peer is left that may still send, which is what open counts. Peers that were asked to end
+// together with this node flush their windows only after their own drain period, so it waits for them as long as that
+// period was. Half of the time for the work is kept for the work, so that a peer that goes on holds nothing up.
+func (n *Node) awaitPeers(run context.Context, open func() int64) {
+	longest := min(n.opts.DrainPeriod, n.opts.Drain/2)
+	end := time.NewTimer(longest)
+	defer end.Stop()
+	look := time.NewTicker(peersEvery)
+	defer look.Stop()
+	for hurry := n.opts.Hurry; open() > 0; {
+		select {
+		case <-look.C:
+		case <-hurry:
+			hurry = nil
+			end.Reset(min(longest, hurryTimeout/2))
+		case <-end.C:
+			return
+		case <-run.Done():
+			return
+		}
+	}
 }
 
 // finish calls giveUp when the work is not done in time.
