@@ -109,7 +109,6 @@ func (a *App) defaults() {
 		s := &a.Streams[i]
 		or(&s.Backpressure, "block")
 		or(&s.Queue, DefaultQueue)
-		or(&s.OnError, "log")
 		or(&s.Timeout, Duration(defaultInterval))
 	}
 	for i := range a.Sources {

@@ -31,7 +31,7 @@ func (a *App) Validate() error {
 	a.places(p)
 	for _, s := range a.Streams {
 		p.oneOf("backpressure of stream "+s.Name, s.Backpressure, "block", "drop", "backoff")
-		p.oneOf("on_error of stream "+s.Name, s.OnError, "log", "drop", "stream", "store")
+		p.oneOf("on_error of stream "+s.Name, strings.TrimPrefix(s.OnError, "retry-then-"), "", "log", "drop", "stream", "store")
 		p.check(s.Queue > 0 && s.Queue <= maxQueue, "queue of stream %s must be from 1 to %d, got %d", s.Name, maxQueue, s.Queue)
 	}
 	for _, s := range a.Sources {

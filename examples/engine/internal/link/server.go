@@ -103,6 +103,9 @@ func (s *Server) Close() error {
 	return nil
 }
 
+// Connected is the number of open connections.
+func (s *Server) Connected() int64 { return s.meter.open.Load() }
+
 // Received is the number of events taken, without duplicates.
 func (s *Server) Received() int64 { return s.received.Load() }
 

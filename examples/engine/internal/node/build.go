@@ -139,7 +139,9 @@ func (n *Node) openQuery(q *plan.Query) error {
 		fmt.Fprintf(n.opts.Stderr, "eventflux-engine: %s does not take events: %v; %s, meanwhile events wait\n", s.Target(), err, s.Advice())
 	}
 	cfg.OnEnd = n.passed
-	n.handleFailures(q, &cfg)
+	if err := n.handleFailures(q, &cfg); err != nil {
+		return err
+	}
 	n.ops.hold(&cfg)
 	n.durable.query(q.ID, &cfg)
 	made, err := query.New(n.handle, cfg)

@@ -42,7 +42,8 @@ type Node struct {
 	sinks   []*sink.File
 	closers []io.Closer
 	checks  []func() // end the health checks
-	durable durable
+	durable  durable
+	failures failures
 	ops     operations
 }
 
@@ -64,6 +65,7 @@ func New(sdk *telemetry.SDK, a *app.App, o Options) (*Node, error) {
 	}
 	n := &Node{
 		opts: o, app: a, sdk: sdk, handle: sdk.App(a.Name), names: &event.Symbols{},
+		failures: failures{handlers: map[string]*failure.Handler{}, stores: map[string]*failure.Store{}},
 		streams: map[string]*junction.Junction{}, peers: map[string]*link.Peer{},
 	}
 	n.logger = sdk.Logger().With("target", "eventflux::node", "eventflux.app.name", a.Name)

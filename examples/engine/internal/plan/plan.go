@@ -16,6 +16,7 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/app"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/failure"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/operator"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/rollup"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/table"
@@ -60,6 +61,9 @@ type Parts struct {
 // DLQ is the name of the dead-letter stream of a stream.
 func DLQ(stream string) string { return stream + "_DLQ" }
 
+// letters reports whether a stream has one.
+func letters(s app.Stream) bool { return strings.TrimPrefix(s.OnError, "retry-then-") == "stream" }
+
 type planner struct {
 	app     *app.App
 	parts   Parts
@@ -95,11 +99,7 @@ func (p *planner) declared() error {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("stream %s: %w", s.Name, err))
 		}
-		p.schemas[s.Name] = &event.Schema{Stream: s.Name, Columns: columns}
-		if s.OnError == "stream" {
-			dlq := append(slices.Clone(columns), event.Column{Name: "error", Type: event.Symbol})
-			p.schemas[DLQ(s.Name)] = &event.Schema{Stream: DLQ(s.Name), Columns: dlq}
-		}
+		p.know(&event.Schema{Stream: s.Name, Columns: columns})
 	}
 	for _, s := range p.app.Sources {
 		p.made[s.Stream] = append(p.made[s.Stream], s.Node)
@@ -107,7 +107,7 @@ func (p *planner) declared() error {
 	for _, t := range p.app.Triggers {
 		p.made[t.Stream] = append(p.made[t.Stream], t.Node)
 		if p.schemas[t.Stream] == nil {
-			p.schemas[t.Stream] = &event.Schema{Stream: t.Stream, Columns: []event.Column{{Name: "triggered", Type: event.Time}}}
+			p.know(&event.Schema{Stream: t.Stream, Columns: []event.Column{{Name: "triggered", Type: event.Time}}})
 		}
 	}
 	for name := range p.made {
@@ -116,6 +116,14 @@ func (p *planner) declared() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// know notes the schema of a stream, and of its dead letters.
+func (p *planner) know(s *event.Schema) {
+	p.schemas[s.Stream] = s
+	if letters(p.config(s.Stream)) {
+		p.schemas[DLQ(s.Stream)] = failure.DeadLetters(s)
+	}
 }
 
 // Columns reads "name type" pairs.
@@ -181,11 +189,11 @@ func (p *planner) query(q app.Query) error {
 	if declared := p.schemas[q.Into]; declared != nil && !declared.SameColumns(c.at) {
 		return fmt.Errorf("it gives %s, but stream %s has %s", describe(c.at), q.Into, describe(declared))
 	}
-	p.schemas[q.Into] = c.at
+	p.know(c.at)
 	p.made[q.Into] = append(p.made[q.Into], q.Node)
 	for _, in := range inputs(q) {
 		p.read[in] = append(p.read[in], q.Node)
-		if here && p.config(in).OnError == "stream" {
+		if here && letters(p.config(in)) {
 			p.made[DLQ(in)] = append(p.made[DLQ(in)], q.Node)
 		}
 	}
@@ -212,7 +220,7 @@ func (p *planner) config(stream string) app.Stream {
 			return s
 		}
 	}
-	return app.Stream{Name: stream, Backpressure: "block", Queue: app.DefaultQueue, OnError: "log"}
+	return app.Stream{Name: stream, Backpressure: "block", Queue: app.DefaultQueue}
 }
 
 // streams says what this node has to do with each stream.

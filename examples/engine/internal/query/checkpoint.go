@@ -30,8 +30,7 @@ func (q *Query) checkpoint(ctx context.Context, id uint64) error {
 		data, err := q.snapshot(ctx)
 		q.Report(id, data, err)
 	}
-	_, err := q.Into.Publish(ctx, junction.Message{Ctx: q.worker.Context(), Barrier: id})
-	return err
+	return q.mark(ctx, junction.Message{Ctx: q.worker.Context(), Barrier: id})
 }
 
 func (q *Query) snapshot(ctx context.Context) ([]byte, error) {

@@ -37,6 +37,9 @@ type Config struct {
 	// Metrics are columns of Into whose values become metrics, as EMIT METRICS
 	// in a SELECT says; may be empty.
 	Metrics []Metric
+	// Letters are the dead-letter streams of the inputs, which end with the query;
+	// may be empty.
+	Letters []*junction.Junction
 	// Failed takes rows that an operator could not handle; may be nil.
 	Failed func(b telemetry.Batch, r event.Row, s *event.Schema, errorType string, err error)
 	// Refused is asked what becomes of rows that a sink will never take. The query
@@ -113,7 +116,7 @@ func New(app *telemetry.App, cfg Config) (*Query, error) {
 // closes the stream it writes to.
 func (q *Query) Run(ctx context.Context) error {
 	defer q.worker.Close()
-	defer q.Into.Close()
+	defer q.closeStreams()
 	defer q.life.end()
 	q.life.begin()
 	q.logger.InfoContext(ctx, "query started", "output.stream", q.Into.Name())
@@ -150,6 +153,22 @@ func (q *Query) batch(ctx context.Context, in *input, m junction.Message) error 
 		q.logger.DebugContext(b.Context(), "batch executed", "events.processed", n, "events.emitted", out.Len())
 	}
 	return q.emit(ctx, b, out)
+}
+
+// mark sends an end or a barrier to whoever reads what the query writes.
+func (q *Query) mark(ctx context.Context, m junction.Message) error {
+	for _, out := range append(q.Letters, q.Into) {
+		if _, err := out.Publish(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *Query) closeStreams() {
+	for _, out := range append(q.Letters, q.Into) {
+		out.Close()
+	}
 }
 
 func (q *Query) held(ctx context.Context, where Place) {

@@ -59,6 +59,17 @@ func (q *Query) Dropped() (total int64) {
 	return total
 }
 
+// Unmatched is the number of rows that found no partner in a table. Any goroutine
+// may call it.
+func (q *Query) Unmatched() (total int64) {
+	for _, op := range q.Operators {
+		if j, ok := op.(interface{ Unmatched() int64 }); ok {
+			total += j.Unmatched()
+		}
+	}
+	return total
+}
+
 // StateBytes is the memory of what the query holds from batch to batch: its
 // windows and the table it joins with. Any goroutine may call it.
 func (q *Query) StateBytes() (total int64) {
