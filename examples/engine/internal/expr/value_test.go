@@ -18,8 +18,12 @@ import (
 
 // trade has a column of each type, Float and Int twice.
 var trade = &event.Schema{Stream: "Trades", Columns: []event.Column{
-	{Name: "symbol", Type: event.Symbol}, {Name: "price", Type: event.Float}, {Name: "volume", Type: event.Int},
-	{Name: "at", Type: event.Time}, {Name: "cost", Type: event.Float}, {Name: "lots", Type: event.Int},
+	{Name: "symbol", Type: event.Symbol},
+	{Name: "price", Type: event.Float},
+	{Name: "volume", Type: event.Int},
+	{Name: "at", Type: event.Time},
+	{Name: "cost", Type: event.Float},
+	{Name: "lots", Type: event.Int},
 }}
 
 func tradeRow(symbol event.ID, price float64, volume, at int64, cost float64, lots int64) event.Row {
@@ -40,7 +44,7 @@ func TestValuesHaveTheTypeOfTheirOperands(t *testing.T) {
 	big := int64(1)<<60 + 1 // a double cannot hold it
 	r := tradeRow(ibm, 2.5, big, 7_000, -4.25, -3)
 	tests := map[string]any{
-		"price": 2.5, "volume": big, "symbol": ibm, "at": event.Type(event.Time), "'IBM'": ibm, "5": int64(5), "5.0": 5.0,
+		"price": 2.5, "volume": big, "symbol": ibm, "at": event.Time, "'IBM'": ibm, "5": int64(5), "5.0": 5.0,
 		"-9223372036854775808": int64(math.MinInt64), "9223372036854775808": math.Exp2(63), "- -5": int64(5), "-(5)": int64(-5),
 		"volume + 1": big + 1, "volume - lots": big + 3, "lots * lots": int64(9), "-volume": -big, "lots / 2": -1.5, "6 / 3": 2.0,
 		"price * 2": 5.0, "price + lots": -0.5, "-price": -2.5, "2 + 3 * 4": int64(14), "(2 + 3) * 4": int64(20), "7 - 2 - 1": int64(4),
