@@ -88,13 +88,11 @@ type Aggregation struct {
 	Keep   []Duration `toml:"keep"`
 }
 
-// Trigger publishes an event at certain times.
+// Trigger publishes an event into the stream of its name at certain times.
 type Trigger struct {
-	Name   string   `toml:"name"`
-	Stream string   `toml:"stream"`
-	Every  Duration `toml:"every"`
-	Cron   string   `toml:"cron"`
-	Node   string   `toml:"node"`
+	Name string `toml:"name"`
+	At   string `toml:"at"` // "start", a period such as "5s", or a cron expression
+	Node string `toml:"node"`
 }
 
 // Query takes a stream, or two, and writes another. Its parts work in the order

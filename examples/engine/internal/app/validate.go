@@ -42,7 +42,7 @@ func (a *App) Validate() error {
 		p.check(t.Key != "", "table %s has no key", t.Name)
 	}
 	for _, t := range a.Triggers {
-		p.check((t.Every > 0) != (t.Cron != ""), "trigger %s needs either every or cron", t.Name)
+		p.check(t.At != "", "trigger %s needs at: start, a period, or a cron expression", t.Name)
 	}
 	for _, g := range a.Aggregations {
 		p.check(len(g.Per) > 0 && len(g.Keep) == len(g.Per), "aggregation %s needs per, and one keep for each", g.Name)

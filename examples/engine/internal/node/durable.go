@@ -78,10 +78,10 @@ func (d *durable) query(id string, cfg *query.Config) {
 // first into a log on disk.
 func (n *Node) inlet(stream, kind string) (*inlet, error) {
 	into := n.streams[stream]
+	publish := n.publish(into)
 	if n.durable.store == nil {
 		return &inlet{into: into, put: func(ctx context.Context, m junction.Message, _ string, _ uint64) error {
-			_, err := into.Publish(ctx, m)
-			return err
+			return publish(ctx, m)
 		}}, nil
 	}
 	name := "log/" + stream
@@ -93,10 +93,6 @@ func (n *Node) inlet(stream, kind string) (*inlet, error) {
 	}
 	n.closers = append(n.closers, log)
 	n.durable.part(name, log.UnmarshalBinary)
-	publish := func(ctx context.Context, m junction.Message) error {
-		_, err := into.Publish(ctx, m)
-		return err
-	}
 	return &inlet{into: into, put: log.Take, replay: func(run, stop context.Context) error {
 		return log.Run(run, stop, publish, n.durable.keep)
 	}}, nil

@@ -18,7 +18,6 @@ import (
 // operations is what goes on beside the events.
 type operations struct {
 	schedule *schedule.Scheduler
-	triggers []junctionEnd
 }
 
 // schedulerWorkers is how many tasks may run at the same time.
@@ -31,11 +30,11 @@ func (n *Node) openOperations() error {
 		if decl.Node != n.opts.Node {
 			continue
 		}
-		into := n.streams[decl.Stream]
-		t := schedule.NewTrigger(decl.Name, n.handle, into.Schema(), n.publish(into))
-		if err := t.Start(n.ops.schedule, time.Duration(decl.Every), decl.Cron); err != nil {
-			return fmt.Errorf("trigger %s: %w", decl.Name, err)
+		into := n.streams[decl.Name]
+		if err := n.ops.schedule.Trigger(into.Schema(), decl.At, n.publish(into)); err != nil {
+			return err
 		}
+		n.feeds = append(n.feeds, feed{run: func(run, stop context.Context) error { return n.trigger(run, stop, into) }})
 	}
 	return nil
 }
@@ -45,5 +44,24 @@ func (n *Node) attend(ctx context.Context) {
 	go n.ops.schedule.Run(ctx)
 	if n.opts.Progress > 0 {
 		go n.progress(ctx)
+	}
+}
+
+// trigger ends the stream of a trigger with the input.
+func (n *Node) trigger(run, stop context.Context, into *junction.Junction) error {
+	defer into.Close()
+	select {
+	case <-run.Done():
+		return run.Err()
+	case <-stop.Done():
+	}
+	return n.publish(into)(run, junction.Message{Ctx: context.Background(), End: true})
+}
+
+// publish is how sources that are driven by others put messages into a stream.
+func (n *Node) publish(into *junction.Junction) func(context.Context, junction.Message) error {
+	return func(ctx context.Context, m junction.Message) error {
+		_, err := into.Publish(ctx, m)
+		return err
 	}
 }

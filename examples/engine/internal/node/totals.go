@@ -35,7 +35,9 @@ func (n *Node) Totals() Totals {
 		t.Unmatched += q.Unmatched()
 	}
 	for _, f := range n.feeds {
-		f.totals(&t)
+		if f.totals != nil {
+			f.totals(&t)
+		}
 	}
 	return t
 }

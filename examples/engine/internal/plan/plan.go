@@ -19,6 +19,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/failure"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/operator"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/rollup"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/schedule"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/table"
 )
 
@@ -105,10 +106,8 @@ func (p *planner) declared() error {
 		p.made[s.Stream] = append(p.made[s.Stream], s.Node)
 	}
 	for _, t := range p.app.Triggers {
-		p.made[t.Stream] = append(p.made[t.Stream], t.Node)
-		if p.schemas[t.Stream] == nil {
-			p.know(&event.Schema{Stream: t.Stream, Columns: []event.Column{{Name: "triggered", Type: event.Time}}})
-		}
+		p.made[t.Name] = append(p.made[t.Name], t.Node)
+		p.know(schedule.TriggerSchema(t.Name))
 	}
 	for name := range p.made {
 		if p.schemas[name] == nil {
