@@ -18,8 +18,8 @@ import (
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/node"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/command"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/node"
 )
 
 // version is the engine's own, service.version unless configured otherwise.

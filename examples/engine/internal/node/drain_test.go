@@ -16,16 +16,16 @@ import (
 // drained tells after how long, counted from the wish to stop, the input ended
 // and the work was given up; 0 is never. work is how long the work takes after
 // the end of the input, hurry when the second signal comes.
-func drained(t *testing.T, cfg Config, work, hurry time.Duration) (input, gaveUp time.Duration) {
+func drained(t *testing.T, o Options, work, hurry time.Duration) (input, gaveUp time.Duration) {
 	t.Helper()
 	hurried := make(chan struct{})
-	cfg.Hurry = hurried
+	o.Hurry = hurried
 	after(hurry, func() { close(hurried) })
 	asked, ask := context.WithCancel(context.Background())
 	working, giveUp := context.WithCancelCause(context.Background())
 	defer giveUp(nil)
-	a := newApp(telemetry.Noop(), cfg)
-	stop, release := a.drain(asked, giveUp)
+	n := &Node{opts: o, sdk: telemetry.Noop(), logger: telemetry.Noop().Logger()}
+	stop, release := n.drain(asked, giveUp)
 	start := time.Now()
 	ask()
 	<-stop.Done()
@@ -39,9 +39,6 @@ func drained(t *testing.T, cfg Config, work, hurry time.Duration) (input, gaveUp
 		}
 	}
 	release()
-	if err := a.close(); err != nil {
-		t.Error(err)
-	}
 	return input, gaveUp
 }
 
@@ -61,9 +58,9 @@ func TestTheEndOfANode(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cfg := DefaultConfig()
-				cfg.DrainPeriod, cfg.Drain = tt.period, tt.drain
-				input, gaveUp := drained(t, cfg, tt.work, tt.hurry)
+				o := DefaultOptions()
+				o.DrainPeriod, o.Drain = tt.period, tt.drain
+				input, gaveUp := drained(t, o, tt.work, tt.hurry)
 				if input != tt.wantInput || gaveUp != tt.wantGaveUp {
 					t.Errorf("input ended after %s, want %s; given up after %s, want %s", input, tt.wantInput, gaveUp, tt.wantGaveUp)
 				}
@@ -89,16 +86,16 @@ func TestANodeWaitsForItsPeersBeforeItStopsListening(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cfg := DefaultConfig()
-				cfg.DrainPeriod, cfg.Drain = tt.period, tt.drain
+				o := DefaultOptions()
+				o.DrainPeriod, o.Drain = tt.period, tt.drain
 				hurried := make(chan struct{})
-				cfg.Hurry = hurried
+				o.Hurry = hurried
 				run, abort := context.WithCancel(context.Background())
 				defer abort()
 				after(tt.hurry, func() { close(hurried) })
 				after(tt.abort, abort)
 				start := time.Now()
-				(&app{cfg: cfg}).awaitPeers(run, func() int64 {
+				(&Node{opts: o}).awaitPeers(run, func() int64 {
 					if tt.gone > 0 && time.Since(start) >= tt.gone {
 						return 0
 					}

@@ -108,7 +108,9 @@ func (n *Node) restore() error {
 		d.part("query/"+q.ID, q.Restore)
 	}
 	d.keep = state.New(d.store, d.names, n.names, n.handle)
-	d.keep.OnFail(func(id uint64, err error) { n.logger.Error("checkpoint failed", "checkpoint", id, "error", err.Error()) })
+	d.keep.OnFail(func(id uint64, err error) {
+		n.logger.Error("checkpoint failed", "checkpoint", id, "error", err.Error())
+	})
 	restored, err := d.keep.Recover(func(part string, data []byte) error {
 		restore, ok := d.parts[part]
 		if !ok {

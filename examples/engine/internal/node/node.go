@@ -26,25 +26,25 @@ import (
 
 // Node runs its part of an application.
 type Node struct {
-	opts    Options
-	app     *app.App
-	sdk     *telemetry.SDK
-	handle  *telemetry.App
-	logger  *slog.Logger
-	names   *event.Symbols
-	plan    *plan.Plan
-	parts   plan.Parts
-	streams map[string]*junction.Junction
-	queries []*query.Query
-	feeds   []feed
-	server  *link.Server          // of streams that come from other nodes; nil: none does
-	peers   map[string]*link.Peer // by address
-	sinks   []*sink.File
-	closers []io.Closer
-	checks  []func() // end the health checks
+	opts     Options
+	app      *app.App
+	sdk      *telemetry.SDK
+	handle   *telemetry.App
+	logger   *slog.Logger
+	names    *event.Symbols
+	plan     *plan.Plan
+	parts    plan.Parts
+	streams  map[string]*junction.Junction
+	queries  []*query.Query
+	feeds    []feed
+	server   *link.Server          // of streams that come from other nodes; nil: none does
+	peers    map[string]*link.Peer // by address
+	sinks    []*sink.File
+	closers  []io.Closer
+	checks   []func() // end the health checks
 	durable  durable
 	failures failures
-	ops     operations
+	ops      operations
 }
 
 // feed brings events into streams until its input or stop ends. It must give up
@@ -66,7 +66,7 @@ func New(sdk *telemetry.SDK, a *app.App, o Options) (*Node, error) {
 	n := &Node{
 		opts: o, app: a, sdk: sdk, handle: sdk.App(a.Name), names: &event.Symbols{},
 		failures: failures{handlers: map[string]*failure.Handler{}, stores: map[string]*failure.Store{}},
-		streams: map[string]*junction.Junction{}, peers: map[string]*link.Peer{},
+		streams:  map[string]*junction.Junction{}, peers: map[string]*link.Peer{},
 	}
 	n.logger = sdk.Logger().With("target", "eventflux::node", "eventflux.app.name", a.Name)
 	n.memory()

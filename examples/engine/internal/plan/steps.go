@@ -67,13 +67,13 @@ func (c *chain) pattern() (err error) {
 	if m.Stream != "" {
 		second = c.schemas[m.Stream]
 	}
-	o := operator.PairOptions{
+	o := operator.PatternOptions{PairOptions: operator.PairOptions{
 		A: operator.Input{Schema: c.at, Key: m.By}, B: operator.Input{Schema: second, Key: m.By}, Within: time.Duration(m.Within),
-	}
-	if o.A.Where, err = expr.Compile(m.First, c.at, c.parts.Names); err != nil {
+	}}
+	if o.WhereA, err = expr.Compile(m.First, c.at, c.parts.Names); err != nil {
 		return err
 	}
-	if o.B.Where, err = expr.Compile(m.Then, second, c.parts.Names); err != nil {
+	if o.WhereB, err = expr.Compile(m.Then, second, c.parts.Names); err != nil {
 		return err
 	}
 	o.Out = c.named(side(c.at.Columns, second.Columns, "_then"))
@@ -102,7 +102,7 @@ func (c *chain) aggregation() error {
 		if c.here {
 			c.plan.Aggregations[decl.Name] = r
 		}
-		c.add(operator.NewRollup(r))
+		c.add(operator.NewRollup(r, c.at))
 	}
 	return nil
 }
