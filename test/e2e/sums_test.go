@@ -97,7 +97,7 @@ func TestTheSumsClose(t *testing.T) {
 	run.NewEngine{
 		Endpoint: c.Endpoint(), Both: []string{"--config", config}, B: []string{"--set", "sliding=20"},
 		A: []string{
-			"--set", "source=csv", "--rate", "0", "--set", "replay="+troubledFile(t), "--rate", fmt.Sprint(troubledRate), "--set", "window=1h", "--linger",
+			"--set", "source=csv", "--rate", "0", "--set", "replay=" + troubledFile(t), "--rate", fmt.Sprint(troubledRate), "--set", "window=1h", "--linger",
 			"--set", "filter=price >= 5.0 && 10.0 / volume < 5.0",
 		},
 	}.Start(t)

@@ -4,7 +4,6 @@
 package plan
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -133,30 +132,19 @@ func newWindow(w *app.Window, in *event.Schema, sel operator.Selection) (operato
 	if rowWindow(w) {
 		return operator.NewRows(window.Extent{Span: span, Count: count}, w.Type, in, sel)
 	}
-	late := window.Dropped
-	if w.Late == "accept" {
-		late = window.Accepted
+	cfg := window.Config{Delay: time.Duration(w.Watermark), Accept: w.Late == "accept"}
+	switch w.Type {
+	case "session":
+		cfg.Gap = span
+	case "lengthBatch":
+		cfg.Length = count
+	case "timeBatch": // closed by a timer
+	default:
+		cfg.Size, cfg.Slide = span, time.Duration(w.Slide)
 	}
-	panes, err := newPanes(w, span, count, late)
+	panes, err := window.New(cfg)
 	if err != nil {
 		return nil, err
 	}
 	return operator.NewWindow(panes, w.Type, span, in, sel)
-}
-
-func newPanes(w *app.Window, span time.Duration, count int, late window.Verdict) (*window.Panes, error) {
-	delay := time.Duration(w.Watermark)
-	switch w.Type {
-	case "tumbling":
-		return window.NewTumbling(span, delay, late)
-	case "sliding":
-		return window.NewHopping(span, time.Duration(w.Slide), delay, late)
-	case "session":
-		return window.NewSession(span, delay, late)
-	case "lengthBatch":
-		return window.NewLength(count)
-	case "timeBatch":
-		return window.NewManual(), nil
-	}
-	return nil, errors.New("unknown window type " + w.Type)
 }
