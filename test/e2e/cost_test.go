@@ -17,8 +17,8 @@ import (
 func TestTheCostOfQueriesIsTheCostOfTheEngine(t *testing.T) {
 	c := run.StartCollector(t, "standalone", nil)
 	run.NewEngine{
-		Endpoint: c.Endpoint(), Both: []string{"--symbols", "5000", "--config", writeConfig(t, "[service]\ntenant = \"acme\"\n")},
-		A: []string{"--rate", "20000", "--window", "100ms"}, B: []string{"--sliding", "20"},
+		Endpoint: c.Endpoint(), Both: []string{"--set", "extra=S[25-5000]", "--config", writeConfig(t, "[service]\ntenant = \"acme\"\n")},
+		A: []string{"--rate", "20000", "--set", "window=100ms"}, B: []string{"--set", "sliding=20"},
 	}.Start(t)
 	nodes := []string{"node-a", "node-b"}
 	run.Eventually(t, "both nodes have used CPU for their queries", func() bool {

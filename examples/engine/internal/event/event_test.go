@@ -78,3 +78,30 @@ func TestFullSymbolTableRefusesNewTextOnly(t *testing.T) {
 		t.Error("a third symbol must be refused")
 	}
 }
+
+func TestRestoredSymbolsKeepTheirIDs(t *testing.T) {
+	var old Symbols
+	for _, text := range []string{"b", "", "a"} {
+		_, _ = old.Intern(text)
+	}
+	names := old.Names()
+	_, _ = old.Intern("later")
+	_ = append(names, "mine") // must not reach the table
+	if len(names) != 3 || old.Name(3) != "later" {
+		t.Fatalf("names %q, symbol 3 is %q", names, old.Name(3))
+	}
+	var fresh, began, other Symbols
+	_, _ = began.Intern("b") // what a program interns at start, again
+	for _, s := range []*Symbols{&fresh, &began} {
+		if err := s.Restore(names); err != nil || s.Len() != 3 || s.Name(2) != "a" {
+			t.Errorf("err %v, %q", err, s.Names())
+		}
+	}
+	_, _ = other.Intern("a")
+	if err := other.Restore(names); err == nil {
+		t.Error("a symbol with another id must be refused")
+	}
+	if err := (&Symbols{Max: 2}).Restore(names); err == nil {
+		t.Error("a table that is too small must be refused")
+	}
+}

@@ -5,6 +5,7 @@ package event
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -75,6 +76,21 @@ func (t *Symbols) Name(id ID) string {
 		return ""
 	}
 	return names[id]
+}
+
+// Names lists the texts by id, without a copy: do not change it.
+func (t *Symbols) Names() []string { return slices.Clip(t.load()) }
+
+// Restore gives names the ids they had when Names listed them. It fails for a text that has another id by now.
+func (t *Symbols) Restore(names []string) error {
+	for want, name := range names {
+		if id, err := t.Intern(name); err != nil {
+			return fmt.Errorf("could not restore symbol %d: %w", want, err)
+		} else if int(id) != want {
+			return fmt.Errorf("could not restore symbol %q as %d: it already is %d", name, want, id)
+		}
+	}
+	return nil
 }
 
 // Len is the number of interned texts.

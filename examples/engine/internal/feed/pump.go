@@ -7,6 +7,7 @@ package feed
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ import (
 type Config struct {
 	Reader   source.Reader
 	Kind     string // "generator" or "csv", as it appears in traces
+	Mapper   string // "csv" if that is decoded
 	Into     *junction.Junction
 	Batch    int           // most events per batch
 	Rate     float64       // events per second; 0: as fast as the stream takes them
@@ -31,6 +33,11 @@ type Config struct {
 	Duration time.Duration // stop after so long; 0: no limit
 
 	Handle *telemetry.Source // counts what is read; may be nil
+
+	// Barrier, unless nil, is asked between batches and ten times a second. If ok, a barrier goes into the stream,
+	// and Report gets the position that Resume takes.
+	Barrier func() (id uint64, ok bool)
+	Report  func(id uint64, position []byte)
 }
 
 // Pump reads a source until it ends.
@@ -38,29 +45,36 @@ type Pump struct {
 	Config
 
 	read   atomic.Int64
-	latest atomic.Int64 // when events were read last, in nanoseconds since 1970
-	events *telemetry.Counter
+	before int64 // events that former runs have read
+	done   source.Progress
+	meter  *source.Meter
 }
 
 // New returns a pump that has not started.
-func New(cfg Config) *Pump {
-	p := &Pump{Config: cfg, events: cfg.Handle.EventsReceived()}
-	p.latest.Store(time.Now().UnixNano())
-	cfg.Handle.IdleTime().Func(func() float64 { return time.Since(time.Unix(0, p.latest.Load())).Seconds() })
-	return p
-}
+func New(cfg Config) *Pump { return &Pump{Config: cfg, meter: source.NewMeter(cfg.Handle, cfg.Mapper)} }
 
-// Read is the number of events read so far. Any goroutine may call it.
+// Read is the number of events read so far, without those of former runs. Any goroutine may call it.
 func (p *Pump) Read() int64 { return p.read.Load() }
+
+// Resume goes to a reported position. Limit counts what is before it, too.
+func (p *Pump) Resume(position []byte) error {
+	records, n := binary.Varint(position)
+	events, m := binary.Varint(position[max(n, 0):])
+	if n <= 0 || m <= 0 {
+		return fmt.Errorf("resume %s: %x is no position", p.Kind, position)
+	}
+	p.before = events
+	defer func() { p.done = p.Reader.Progress() }()
+	return p.Reader.Skip(records)
+}
 
 // Run moves events until the source ends, a limit is reached or stop ends.
 // Then it sends the end of the input and closes the stream. run bounds how
 // long it waits for room in the stream.
 func (p *Pump) Run(run, stop context.Context) error {
 	defer p.Into.Close()
-	connected := p.Handle.Connected()
-	connected.Set(1)
-	defer connected.Set(0)
+	p.meter.Connected(1)
+	defer p.meter.Connected(0)
 	if p.Duration > 0 {
 		var cancel context.CancelFunc
 		stop, cancel = context.WithTimeout(stop, p.Duration)
@@ -78,14 +92,17 @@ func (p *Pump) move(run, stop context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for stop.Err() == nil && run.Err() == nil {
+		if err := p.barrier(run); err != nil {
+			return err
+		}
 		n := p.room()
-		if n == 0 {
+		if n <= 0 {
 			return nil
 		}
 		now := time.Now()
 		due, wait := pace.next(now, n)
 		if due == 0 {
-			timer.Reset(wait)
+			timer.Reset(min(wait, maxWait))
 			select {
 			case <-timer.C:
 			case <-stop.Done():
@@ -101,10 +118,26 @@ func (p *Pump) move(run, stop context.Context) error {
 	return run.Err()
 }
 
+// barrier publishes one if it is asked for.
+func (p *Pump) barrier(run context.Context) error {
+	if p.Barrier == nil {
+		return nil
+	}
+	id, ok := p.Barrier()
+	if !ok {
+		return nil
+	}
+	if _, err := p.Into.Publish(run, junction.Message{Ctx: context.Background(), Barrier: id}); err != nil {
+		return err
+	}
+	p.Report(id, binary.AppendVarint(binary.AppendVarint(nil, p.Reader.Progress().Position), p.before+p.Read()))
+	return nil
+}
+
 // room is how many events the next batch may have.
 func (p *Pump) room() int {
 	if p.Limit > 0 {
-		return int(min(int64(p.Batch), p.Limit-p.read.Load()))
+		return int(min(int64(p.Batch), p.Limit-p.before-p.Read()))
 	}
 	return p.Batch
 }
@@ -113,7 +146,11 @@ func (p *Pump) room() int {
 func (p *Pump) batch(run context.Context, now time.Time, n int) (more bool, err error) {
 	b := event.NewBatch(p.Into.Schema(), n)
 	err = p.Reader.Read(b, n, now.UnixNano())
+	end, at := time.Now(), p.Reader.Progress()
+	p.meter.Read(int(at.Position-p.done.Position), int(at.Rejected-p.done.Rejected), int(at.Bytes-p.done.Bytes), end.Sub(now))
+	p.done = at
 	if err != nil && !errors.Is(err, io.EOF) {
+		p.meter.Failed("read")
 		return false, fmt.Errorf("read from %s: %w", p.Kind, err)
 	}
 	more = err == nil
@@ -121,11 +158,10 @@ func (p *Pump) batch(run context.Context, now time.Time, n int) (more bool, err 
 		return more, nil
 	}
 	p.read.Add(int64(b.Len()))
-	p.events.Add(b.Len())
-	p.latest.Store(now.UnixNano())
+	p.meter.Took(b, now)
 	_, err = p.Into.Publish(run, junction.Message{
 		Ctx: context.Background(), Batch: b, // a context of its own per batch would cost an allocation
-		Source: p.Kind, ReadStart: now, ReadEnd: time.Now(),
+		Source: p.Kind, ReadStart: now, ReadEnd: end,
 	})
 	return more, err
 }

@@ -1,22 +1,19 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
+// Package link joins nodes: a Client is a sink, a Server a source, and nodes send each other heartbeats. Neither end
+// depends on the transport, gRPC or frames over TCP. Delivery is at least once on the wire; the receiver drops the rows
+// that it already has.
 package link
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"net"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 	"github.com/eventflux-io/eventflux-otel/sdk/propagate"
@@ -25,123 +22,163 @@ import (
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/link/linkpb"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/wire"
 )
 
-// Client sends the batches of one stream to another node, one at a time, each
-// until it is acknowledged. It is a sink.Sink.
-type Client struct {
-	peer    string
-	host    string // of peer
-	stream  string
-	columns []*linkpb.Column
-	names   *event.Symbols
-	conn    *grpc.ClientConn
-	rpc     linkpb.LinkClient
-	meter   *Meter
-	sender  string
-	last    uint64          // sequence given out last
-	pending *linkpb.Message // not yet acknowledged
-	end     *linkpb.Message // end of input, not yet acknowledged
-}
+// The transports.
+const (
+	GRPC = "grpc"
+	TCP  = "tcp"
+)
 
 const (
 	attemptTimeout = 10 * time.Second
-	pingAfter      = 20 * time.Second
-	pingTimeout    = 5 * time.Second
+	maxPayload     = 16 << 20           // bytes of rows in one message
+	maxMessage     = maxPayload + 1<<17 // and of what stands around them
 )
 
-// NewClient prepares a client; it connects with the first Send.
-func NewClient(peer string, s *event.Schema, names *event.Symbols, meter *Meter) (*Client, error) {
-	conn, err := grpc.NewClient("passthrough:///"+peer,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(dialer(meter.links)),
-		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: 2 * time.Second},
-			MinConnectTimeout: pingTimeout,
-		}),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingAfter, Timeout: pingTimeout}),
-	)
+// carrier is a transport as a sender sees it. Any number of goroutines may use it.
+type carrier interface {
+	// exchange sends m with the trace context of ctx; it returns the answer and the bytes sent, or a gRPC status error.
+	exchange(ctx context.Context, m *linkpb.Message) (ack *linkpb.Ack, bytes int, err error)
+	Close() error
+}
+
+// Peer is another node as this one reaches it. Any number of goroutines may use it.
+type Peer struct {
+	addr, host string
+	carrier    // closes the connections
+	meter      *meter
+}
+
+// Dial prepares the way to the node at addr; it connects when there is something to send. app may be nil.
+func Dial(protocol, addr string, app *telemetry.App) (*Peer, error) {
+	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return nil, fmt.Errorf("prepare link to %q: %w", peer, err)
+		return nil, fmt.Errorf("could not link to %q, which is no host:port: %w", addr, err)
 	}
-	host, _, err := net.SplitHostPort(peer)
-	if err != nil {
-		host = peer
+	p := &Peer{addr: addr, host: host, meter: newMeter(app, protocol, semconv.DirectionOut)}
+	switch protocol {
+	case GRPC:
+		p.carrier, err = dialGRPC(addr, p.meter)
+	case TCP:
+		p.carrier = newPool(addr, p.meter)
+	default:
+		err = fmt.Errorf("could not link over %q: use %q or %q", protocol, GRPC, TCP)
 	}
-	return &Client{
-		peer: peer, host: host, stream: s.Stream, columns: encodeColumns(s), names: names,
-		conn: conn, rpc: linkpb.NewLinkClient(conn), sender: rand.Text(), meter: meter,
-	}, nil
+	return p, err
+}
+
+// Beat sends a heartbeat in the name of node and returns the answer.
+func (p *Peer) Beat(ctx context.Context, node string, h *linkpb.Heartbeat) (*linkpb.Heartbeat, error) {
+	ack, _, err := p.send(ctx, &linkpb.Message{Kind: linkpb.Kind_KIND_HEARTBEAT, SenderId: node, Heartbeat: h})
+	return ack.GetHeartbeat(), err
+}
+
+// send is one attempt. Each has a span of its own if the batch is traced, and the message says which, so that what the
+// receiver does hangs below the attempt that reached it.
+func (p *Peer) send(ctx context.Context, m *linkpb.Message) (*linkpb.Ack, int, error) {
+	ctx, span := p.meter.app.Operation(ctx, telemetry.OperationSend,
+		semconv.Protocol(p.meter.protocol), semconv.MessageType(kinds[m.GetKind()]), semconv.ServerAddress(p.host))
+	defer span.End()
+	m.Headers = make(map[string]string, 3)
+	propagate.InjectMap(ctx, m.Headers)
+	p.meter.sending(m)
+	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	start := time.Now()
+	ack, bytes, err := p.exchange(ctx, m)
+	p.meter.sent(bytes, time.Since(start), err)
+	span.Fail(err)
+	switch code, text := status.Code(err), status.Convert(err).Message(); code {
+	case codes.OK:
+		return ack, bytes, nil
+	case codes.InvalidArgument, codes.Unimplemented, codes.FailedPrecondition:
+		return nil, 0, sink.Permanent(fmt.Errorf("the peer refuses the message: %s", text))
+	default:
+		return nil, 0, fmt.Errorf("could not reach the peer (%s): %s", code, text)
+	}
+}
+
+// Client sends the batches of one stream to another node, one at a time, each until it is acknowledged. It is a
+// sink.Sink, belongs to one goroutine and leaves the peer open.
+type Client struct {
+	peer    *Peer
+	schema  *event.Schema
+	names   *event.Symbols
+	sender  string
+	rows    uint64          // given out so far
+	pending *linkpb.Message // not yet acknowledged
+}
+
+// Client returns the sink for rows of schema s. The sender is a name that no other client of this stream has.
+func (p *Peer) Client(sender string, s *event.Schema, names *event.Symbols) *Client {
+	return &Client{peer: p, schema: s, names: names, sender: sender}
 }
 
 // Type implements sink.Sink.
-func (c *Client) Type() string { return "grpc" }
+func (c *Client) Type() string { return c.peer.meter.protocol }
 
 // Target implements sink.Sink.
-func (c *Client) Target() string { return "node at " + c.peer }
+func (c *Client) Target() string { return "node at " + c.peer.addr }
 
 // Advice implements sink.Sink.
-func (c *Client) Advice() string { return "start that node or correct --peer" }
+func (c *Client) Advice() string { return "start that node or correct --peers" }
 
-// Format implements sink.Sink.
-func (c *Client) Format(b *event.Batch) error {
-	c.pending = c.message()
-	c.pending.Events = encodeEvents(b, c.names)
+// Position is the number of rows sent so far, for a checkpoint between two batches.
+func (c *Client) Position() int64 { return int64(c.rows) }
+
+// Recover makes a new client of the same sender go on behind so many rows. What the receiver got before of the rows
+// that follow it drops, even if the batches are cut differently.
+func (c *Client) Recover(position int64) error {
+	c.rows = uint64(max(position, 0))
 	return nil
 }
 
-func (c *Client) message() *linkpb.Message {
-	c.last++
-	return &linkpb.Message{SenderId: c.sender, Sequence: c.last, Stream: c.stream, Columns: c.columns}
+// Format implements sink.Sink.
+func (c *Client) Format(b *event.Batch) error {
+	payload := wire.Encode(nil, b, c.names)
+	if len(payload) > maxPayload {
+		return fmt.Errorf("%d rows of %s take %d bytes and a message may have %d: make the batches smaller",
+			b.Len(), c.schema.Stream, len(payload), maxPayload)
+	}
+	c.rows += uint64(b.Len())
+	c.hold(&linkpb.Message{Kind: linkpb.Kind_KIND_EVENT, Payload: payload})
+	return nil
+}
+
+// hold makes m the message to send.
+func (c *Client) hold(m *linkpb.Message) {
+	if c.pending != nil {
+		c.peer.meter.waiting.Add(-1)
+	}
+	if c.pending = m; m != nil {
+		m.SenderId, m.Sequence, m.Stream = c.sender, c.rows, c.schema.Stream
+		c.peer.meter.waiting.Add(1)
+	}
 }
 
 // Send implements sink.Sink.
 func (c *Client) Send(ctx context.Context) (bytes int, err error) {
-	if bytes, err = c.send(ctx, c.pending); err != nil {
-		return 0, err
+	if c.pending != nil {
+		if _, bytes, err = c.peer.send(ctx, c.pending); err == nil {
+			c.hold(nil)
+		}
 	}
-	c.pending = nil
-	return bytes, nil
+	return bytes, err
 }
 
 // Finish implements sink.Sink: the receiver closes its windows, too.
 func (c *Client) Finish(ctx context.Context) error {
-	if c.end == nil {
-		c.end = c.message()
-		c.end.EndOfInput = true
+	if !c.pending.GetEndOfInput() {
+		c.hold(&linkpb.Message{Kind: linkpb.Kind_KIND_CONTROL, EndOfInput: true})
 	}
-	if _, err := c.send(ctx, c.end); err != nil {
-		return err
-	}
-	c.end = nil
-	return nil
-}
-
-// send is one attempt. Each has a span of its own if the batch is traced, and
-// the headers say which, so that what the receiver does hangs below the attempt
-// that reached it.
-func (c *Client) send(ctx context.Context, m *linkpb.Message) (bytes int, err error) {
-	kind := kindOf(m)
-	ctx, span := c.meter.app.Operation(ctx, telemetry.OperationSend,
-		semconv.Protocol(protocol), semconv.MessageType(kind), semconv.ServerAddress(c.host))
-	defer span.End()
-	m.Headers = make(map[string]string, 2)
-	propagate.InjectMap(ctx, m.Headers)
-	c.meter.sending(kind, len(m.GetHeaders()) > 0)
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
-	defer cancel()
-	start := time.Now()
-	_, err = c.rpc.Send(ctx, m)
-	bytes = proto.Size(m)
-	c.meter.sent(bytes, time.Since(start), err)
-	span.Fail(err)
-	switch status.Code(err) {
-	case codes.InvalidArgument, codes.Unimplemented, codes.FailedPrecondition:
-		return 0, sink.Permanent(fmt.Errorf("the peer refuses the message: %s", status.Convert(err).Message()))
-	default:
-		return bytes, err
-	}
+	_, err := c.Send(ctx)
+	return err
 }
 
 // Close implements sink.Sink.
-func (c *Client) Close() error { return c.conn.Close() }
+func (c *Client) Close() error {
+	c.hold(nil)
+	return nil
+}

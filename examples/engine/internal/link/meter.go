@@ -4,86 +4,212 @@
 package link
 
 import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/status"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+	"github.com/eventflux-io/eventflux-otel/sdk/propagate"
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/link/linkpb"
 )
 
-const protocol = "grpc"
-
-// Meter is what one end of a link reports. Messages are few next to events, so
-// these are shared counters. Without an app they count nothing.
-type Meter struct {
-	app       *telemetry.App
-	links     *counts
-	transport *telemetry.Transport
-
-	succeeded, failed   *telemetry.Histogram
-	bytes               *telemetry.Counter
-	injected, extracted *telemetry.Counter
+// kinds are the values of eventflux.message.type.
+var kinds = map[linkpb.Kind]semconv.MessageTypeValue{
+	linkpb.Kind_KIND_EVENT: semconv.MessageTypeEvent, linkpb.Kind_KIND_CONTROL: semconv.MessageTypeControl,
+	linkpb.Kind_KIND_HEARTBEAT: semconv.MessageTypeHeartbeat,
 }
 
-// NewMeter binds the metrics of an end that speaks in direction d; app may be nil.
-func NewMeter(app *telemetry.App, d semconv.DirectionValue) *Meter {
+// meter is what one end of a link reports. Messages are few next to events, so these are shared counters. Without an
+// app they count nothing.
+type meter struct {
+	app       *telemetry.App
+	protocol  string
+	direction semconv.DirectionValue
+	transport *telemetry.Transport
+	links     *telemetry.Connections
+	open      atomic.Int64 // connections
+
+	messages                               map[linkpb.Kind]*telemetry.Counter
+	bytes, injected, extracted, unreadable *telemetry.Counter
+	succeeded, failed                      *telemetry.Histogram
+	waiting                                *telemetry.UpDownCounter
+}
+
+// newMeter binds the metrics of an end that speaks in direction d.
+func newMeter(app *telemetry.App, protocol string, d semconv.DirectionValue) *meter {
 	t := app.Transport(protocol)
-	m := &Meter{
-		app: app, transport: t, links: &counts{Connections: connections(app)},
-		bytes: t.IO(d), injected: t.ContextInjected(), extracted: t.ContextExtracted(semconv.ResultSuccess),
+	m := &meter{
+		app: app, protocol: protocol, direction: d, transport: t, bytes: t.IO(d), messages: make(map[linkpb.Kind]*telemetry.Counter),
+		links: app.Connections(protocol, errorRefused, errorTimeout, errorReset, errorMalformed, errorLimit, errorUnavailable),
+	}
+	for k, kind := range kinds {
+		m.messages[k] = t.Messages(d, kind) // from zero
 	}
 	if d == semconv.DirectionOut {
 		m.succeeded, m.failed = t.SendDuration(semconv.ResultSuccess), t.SendDuration(semconv.ResultFailure)
-	}
-	for _, kind := range []semconv.MessageTypeValue{semconv.MessageTypeEvent, semconv.MessageTypeControl} {
-		t.Messages(d, kind) // from zero
+		m.injected, m.waiting = t.ContextInjected(), t.QueueDepth()
+	} else {
+		m.extracted, m.unreadable = t.ContextExtracted(semconv.ResultSuccess), t.ContextExtracted(semconv.ResultFailure)
 	}
 	return m
 }
 
-// connected is 1 while a connection is open, else 0.
-func (m *Meter) connected() float64 { return float64(min(m.links.open.Load(), 1)) }
-
-// kindOf is the kind of a message: what brings no events is about the stream.
-func kindOf(m *linkpb.Message) semconv.MessageTypeValue {
-	if m.GetEndOfInput() {
-		return semconv.MessageTypeControl
-	}
-	return semconv.MessageTypeEvent
-}
-
 // sending counts an attempt.
-func (m *Meter) sending(kind semconv.MessageTypeValue, traced bool) {
-	m.transport.Messages(semconv.DirectionOut, kind).Inc()
-	if traced {
+func (m *meter) sending(message *linkpb.Message) {
+	m.messages[message.GetKind()].Inc()
+	if len(message.GetHeaders()) > 0 {
 		m.injected.Inc()
 	}
 }
 
 // sent counts how an attempt ended.
-func (m *Meter) sent(bytes int, took time.Duration, err error) {
+func (m *meter) sent(bytes int, took time.Duration, err error) {
 	if err != nil {
 		m.failed.Observe(took)
-		m.transport.Errors(semconv.DirectionOut, status.Code(err).String()).Inc()
+		m.refused(err)
 		return
 	}
 	m.bytes.Add(bytes)
 	m.succeeded.Observe(took)
 }
 
-// received counts a message that came in.
-func (m *Meter) received(kind semconv.MessageTypeValue, bytes int, traced bool) {
-	m.transport.Messages(semconv.DirectionIn, kind).Inc()
+// refused counts a message that could not be sent or taken.
+func (m *meter) refused(err error) { m.transport.Errors(m.direction, status.Code(err).String()).Inc() }
+
+// received counts a message that came in, and returns the context that it brought. Binary, if any, is the span context
+// of a frame; the rest of the trace context is in the headers.
+func (m *meter) received(message *linkpb.Message, binary []byte, bytes int) context.Context {
+	m.messages[message.GetKind()].Inc()
 	m.bytes.Add(bytes)
-	if traced {
+	headers := message.GetHeaders()
+	ctx := propagate.ExtractMap(context.Background(), headers)
+	if sc, err := propagate.ParseBinary(binary); err == nil {
+		state, _ := trace.ParseTraceState(headers["tracestate"]) // unreadable: empty, as over gRPC
+		ctx = trace.ContextWithRemoteSpanContext(ctx, sc.WithTraceState(state))
+	}
+	if trace.SpanContextFromContext(ctx).IsValid() {
 		m.extracted.Inc()
+	} else if len(binary) > 0 || headers["traceparent"] != "" {
+		m.unreadable.Inc()
+	}
+	return ctx
+}
+
+// The values of error.type in connection metrics: nobody listens there, no answer in time, broken off by the peer, not
+// the framed protocol, one of too many, and anything else such as no route or no such host.
+const (
+	errorRefused, errorTimeout, errorReset       = "refused", "timeout", "reset"
+	errorMalformed, errorLimit, errorUnavailable = "malformed", "limit", "unavailable"
+)
+
+func classify(err error) string {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		return errorTimeout
+	}
+	switch _, bad := errors.AsType[malformed](err); {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return errorRefused
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return errorReset
+	case bad:
+		return errorMalformed
+	default:
+		return errorUnavailable
 	}
 }
 
-// refused counts a message that could not be taken.
-func (m *Meter) refused(err error) {
-	m.transport.Errors(semconv.DirectionIn, status.Code(err).String()).Inc()
+// dial connects and lets greet, unless nil, set the connection up. Whoever dials wants the connection to stay, so its
+// end is an error.
+func (m *meter) dial(ctx context.Context, addr string, greet func(context.Context, net.Conn) error) (net.Conn, error) {
+	var d net.Dialer
+	start := time.Now()
+	raw, err := d.DialContext(ctx, "tcp", addr)
+	if err == nil && greet != nil {
+		if err = greet(ctx, raw); err != nil {
+			_ = raw.Close()
+		}
+	}
+	if err != nil {
+		m.links.Failed(classify(err))
+		m.links.HandshakeDuration(semconv.ResultFailure).Observe(time.Since(start))
+		return nil, err
+	}
+	m.links.HandshakeDuration(semconv.ResultSuccess).Observe(time.Since(start))
+	return m.opened(raw, true), nil
+}
+
+// listener counts every connection that is accepted.
+type listener struct {
+	net.Listener
+	meter *meter
+}
+
+// maxConnections bounds what a server has open at once.
+const maxConnections = 256
+
+func (l listener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.meter.open.Load() < maxConnections {
+			return l.meter.opened(c, false), nil
+		}
+		l.meter.links.Failed(errorLimit)
+		_ = c.Close()
+	}
+}
+
+// conn counts its end, and the error that led to it, once each.
+type conn struct {
+	net.Conn
+	meter          *meter
+	since          time.Time
+	endIsError     bool // the peer may not close
+	closed, broken sync.Once
+}
+
+func (m *meter) opened(raw net.Conn, endIsError bool) *conn {
+	m.open.Add(1)
+	m.links.Opened()
+	return &conn{Conn: raw, meter: m, since: time.Now(), endIsError: endIsError}
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	return n, c.judge(err)
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	return n, c.judge(err)
+}
+
+// Close implements net.Conn.
+func (c *conn) Close() error {
+	c.closed.Do(func() {
+		c.meter.open.Add(-1)
+		c.meter.links.Closed()
+		c.meter.links.Duration().Observe(time.Since(c.since))
+	})
+	return c.Conn.Close()
+}
+
+func (c *conn) judge(err error) error {
+	own := err == nil || errors.Is(err, net.ErrClosed) // no error, or closed by this side
+	if !own && (c.endIsError || !errors.Is(err, io.EOF)) {
+		c.broken.Do(func() { c.meter.links.Error(classify(err)) })
+	}
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -19,22 +20,14 @@ import (
 // replayWithTelemetry runs both nodes and returns what each reported.
 func replayWithTelemetry(t *testing.T) (onA, onB *recorder, want expected) {
 	t.Helper()
-	cfg := testConfig(t)
+	s := testSetup(t)
 	path, bars := writeBars(t, wholeFile)
-	cfg.Replay = path
+	s.replay(path)
 	sdkA, onA := startTelemetry(t)
 	sdkB, onB := startTelemetry(t)
-	b, err := NewB(sdkB, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	runB := start(b.Run)
-	cfg.Peer = b.Addr()
-	a, err := NewA(sdkA, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	start(a.Run).wait(t)
+	b, runB := s.start(t, sdkB, "b")
+	a, runA := s.start(t, sdkA, "a")
+	runA.wait(t)
 	runB.stop()
 	runB.wait(t)
 	ctx := context.Background()
@@ -51,7 +44,7 @@ func replayWithTelemetry(t *testing.T) (onA, onB *recorder, want expected) {
 			t.Error(err)
 		}
 	}
-	return onA, onB, compute(bars, cfg.Window, cfg.Sliding.Count, cfg.Threshold)
+	return onA, onB, compute(bars, 24*time.Hour, 20, 0.05)
 }
 
 func TestTelemetryTellsWhatTheEngineDid(t *testing.T) {
@@ -121,7 +114,7 @@ func checkDeployment(t *testing.T, nodes ...*recorder) {
 			continue
 		}
 		got := attribute.NewSet(r.spans[i].Attributes...)
-		if want := attribute.NewSet(attribute.String("eventflux.app.name", appName), attribute.String("result", "success")); got != want {
+		if want := attribute.NewSet(attribute.String("eventflux.app.name", "stock_alerts"), attribute.String("result", "success")); got != want {
 			t.Errorf("the deployment says %v", got.ToSlice())
 		}
 	}

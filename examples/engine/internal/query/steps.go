@@ -24,7 +24,7 @@ type step struct {
 func (q *Query) bind(i int, op operator.Operator) step {
 	h := operator.Handles{
 		Query: q.handle, Worker: q.worker,
-		Operator: q.handle.Operator(op.Kind(), fmt.Sprintf("%s_%d", op.Kind(), i+1)),
+		Operator: q.handle.Operator(op.Kind(), fmt.Sprintf("%s_%d", op.Kind(), i+1)), Failed: q.Failed,
 	}
 	if w, ok := op.(operator.Windowed); ok {
 		h.Window = q.handle.Window(w.WindowType()).SetDuration(w.Duration())
@@ -54,6 +54,17 @@ func (q *Query) Dropped() (total int64) {
 	for _, op := range q.Operators {
 		if d, ok := op.(operator.Dropping); ok {
 			total += d.Late()
+		}
+	}
+	return total
+}
+
+// Unmatched is the number of rows that found no partner in a table. Any goroutine
+// may call it.
+func (q *Query) Unmatched() (total int64) {
+	for _, op := range q.Operators {
+		if j, ok := op.(interface{ Unmatched() int64 }); ok {
+			total += j.Unmatched()
 		}
 	}
 	return total

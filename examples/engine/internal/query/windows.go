@@ -67,7 +67,7 @@ func (q *Query) end(ctx context.Context, m junction.Message) error {
 	if err := q.closeWindows(ctx, m.Taken); err != nil {
 		return err
 	}
-	if _, err := q.Into.Publish(ctx, junction.Message{Ctx: m.Ctx, End: true}); err != nil {
+	if err := q.mark(ctx, junction.Message{Ctx: m.Ctx, End: true}); err != nil {
 		return err
 	}
 	if err := q.finishSinks(ctx); err != nil {

@@ -12,22 +12,22 @@ import (
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 )
 
-// appendJSON adds one object per row, each on a line of its own: the event
-// time as "time", then the columns.
+// appendJSON adds the rows of b, each on a line of its own.
 func appendJSON(buf []byte, b *event.Batch, names *event.Symbols) []byte {
 	for i := range b.Len() {
-		r := b.Row(i)
-		buf = append(buf, `{"time":`...)
-		buf = appendTime(buf, r.Time())
-		for c, column := range b.Schema.Columns {
-			buf = append(buf, ',')
-			buf = appendText(buf, column.Name)
-			buf = append(buf, ':')
-			buf = appendValue(buf, column.Type, r, c, names)
-		}
-		buf = append(buf, "}\n"...)
+		buf = append(AppendRow(buf, b.Schema, b.Row(i), names), '\n')
 	}
 	return buf
+}
+
+// AppendRow adds r as an object: the event time as "time", then the columns.
+func AppendRow(buf []byte, s *event.Schema, r event.Row, names *event.Symbols) []byte {
+	buf = appendTime(append(buf, `{"time":`...), r.Time())
+	for c, column := range s.Columns {
+		buf = append(appendText(append(buf, ','), column.Name), ':')
+		buf = appendValue(buf, column.Type, r, c, names)
+	}
+	return append(buf, '}')
 }
 
 func appendValue(buf []byte, t event.Type, r event.Row, column int, names *event.Symbols) []byte {
@@ -54,9 +54,6 @@ func appendTime(buf []byte, t int64) []byte {
 }
 
 func appendText(buf []byte, s string) []byte {
-	quoted, err := json.Marshal(s)
-	if err != nil { // cannot happen: every string has a JSON form
-		return append(buf, `""`...)
-	}
+	quoted, _ := json.Marshal(s) // cannot fail: every string has a JSON form
 	return append(buf, quoted...)
 }

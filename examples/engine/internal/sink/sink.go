@@ -7,6 +7,7 @@ package sink
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 )
@@ -35,17 +36,47 @@ type Sink interface {
 	Close() error
 }
 
-// permanent marks an error that no repetition can cure.
-type permanent struct{ err error }
+// about is the part of a Sink that has nothing to finish or to release.
+type about struct{ kind, target, advice string }
 
-func (p permanent) Error() string { return p.err.Error() }
-func (p permanent) Unwrap() error { return p.err }
+func (a about) Type() string               { return a.kind }
+func (a about) Target() string             { return a.target }
+func (a about) Advice() string             { return a.advice }
+func (about) Finish(context.Context) error { return nil }
+func (about) Close() error                 { return nil }
+
+// permanent marks an error that no repetition can cure.
+type permanent struct{ error }
+
+func (p permanent) Unwrap() error { return p.error }
 
 // Permanent marks err as one that no repetition can cure.
 func Permanent(err error) error { return permanent{err} }
 
 // IsPermanent reports whether err was marked by Permanent.
-func IsPermanent(err error) bool {
-	var p permanent
-	return errors.As(err, &p)
+func IsPermanent(err error) bool { return errors.As(err, &permanent{}) }
+
+// later is an error with a wish of the receiver.
+type later struct {
+	error
+	pause time.Duration
+}
+
+func (l later) Unwrap() error { return l.error }
+
+// Pause is how long the receiver wants to be left alone after err; 0 if it did not say.
+func Pause(err error) time.Duration {
+	var l later
+	_ = errors.As(err, &l)
+	return l.pause
+}
+
+// Positioned is a Sink that can forget what it delivered after a certain point,
+// so that it may be delivered again.
+type Positioned interface {
+	Sink
+	// Position makes everything sent so far durable and says how much that is.
+	Position() (int64, error)
+	// Recover forgets what was sent after a position. Call it before the first Send.
+	Recover(position int64) error
 }

@@ -5,6 +5,7 @@ package source
 
 import (
 	"bufio"
+	"cmp"
 	"compress/gzip"
 	"encoding/csv"
 	"errors"
@@ -12,80 +13,67 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 )
 
-// CSV reads bars from a file: timestamp, symbol, close and volume by the names
-// of its header line, other columns are ignored. The close is the price of the
-// event. A record that cannot be read is skipped and counted.
+// CSV reads a plain or gzip file whose header line names the columns; columns that the schema lacks are ignored. A
+// record that cannot be read is skipped and counted.
 type CSV struct {
-	columns  columns
-	names    *event.Symbols
-	records  *csv.Reader
-	field    fields
-	closers  []io.Closer
-	rejected int64
+	schema  *event.Schema
+	names   *event.Symbols
+	file    *os.File
+	records *csv.Reader
+	fields  []int // of the event time and of each column
+	at      Progress
 	// OnReject, if set, hears why a record was skipped.
 	OnReject func(error)
 }
 
-type fields struct{ timestamp, symbol, price, volume int }
-
-// OpenCSV opens a plain or gzip file and reads its header.
-func OpenCSV(path string, s *event.Schema, names *event.Symbols) (*CSV, error) {
+// OpenCSV opens a file and reads its header. headers says what the file calls a column of s; a column that is not in
+// it has its own name there. The event time is "timestamp", in RFC 3339 or as a number since 1970.
+func OpenCSV(path string, s *event.Schema, names *event.Symbols, headers map[string]string) (*CSV, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	c, err := newCSV(f, s, names)
-	if err != nil {
+	c := &CSV{schema: s, names: names, file: f}
+	if err := c.begin(headers); err != nil {
 		return nil, errors.Join(fmt.Errorf("read %s: %w", path, err), f.Close())
 	}
-	c.closers = append(c.closers, f)
 	return c, nil
 }
 
-func newCSV(r io.Reader, s *event.Schema, names *event.Symbols) (*CSV, error) {
-	c := &CSV{columns: columnsOf(s), names: names}
-	in := bufio.NewReaderSize(r, 1<<16)
-	if magic, _ := in.Peek(2); len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b {
+func (c *CSV) begin(headers map[string]string) error {
+	in := bufio.NewReaderSize(c.file, 1<<16)
+	if magic, _ := in.Peek(2); string(magic) == "\x1f\x8b" {
 		z, err := gzip.NewReader(in)
 		if err != nil {
-			return nil, fmt.Errorf("gzip: %w", err)
+			return fmt.Errorf("gzip: %w", err)
 		}
-		c.closers = append(c.closers, z)
 		in = bufio.NewReaderSize(z, 1<<16)
 	}
 	c.records = csv.NewReader(in)
 	c.records.ReuseRecord = true
 	header, err := c.records.Read()
 	if errors.Is(err, io.EOF) {
-		return nil, errors.New("file is empty, want a header line")
+		return errors.New("file is empty, want a header line")
 	}
-	if err != nil {
-		return nil, err
-	}
-	return c, c.bind(header)
-}
-
-func (c *CSV) bind(header []string) error {
-	for name, at := range map[string]*int{
-		"timestamp": &c.field.timestamp, "symbol": &c.field.symbol, "close": &c.field.price, "volume": &c.field.volume,
-	} {
-		if *at = slices.Index(header, name); *at < 0 {
-			return fmt.Errorf("header %q has no column %q", header, name)
+	for _, column := range slices.Concat([]event.Column{{Name: "timestamp"}}, c.schema.Columns) {
+		name := cmp.Or(headers[column.Name], column.Name)
+		at := slices.Index(header, name)
+		if err == nil && at < 0 {
+			err = fmt.Errorf("header %q has no column %q", header, name)
 		}
+		c.fields = append(c.fields, at)
 	}
-	return nil
+	return err
 }
 
 // Read implements Reader.
 func (c *CSV) Read(b *event.Batch, n int, _ int64) error {
-	for n > 0 {
-		record, err := c.records.Read()
+	for want := b.Len() + n; b.Len() < want; {
+		record, err := c.next()
 		var malformed *csv.ParseError
 		switch {
 		case errors.As(err, &malformed):
@@ -94,65 +82,58 @@ func (c *CSV) Read(b *event.Batch, n int, _ int64) error {
 		case err != nil:
 			return err // io.EOF, or the file itself is broken
 		}
-		if err := c.row(b, record); err != nil {
+		if err := c.row(b.Append(), record); err != nil {
+			b.Truncate(b.Len() - 1)
 			line, _ := c.records.FieldPos(0)
 			c.reject(fmt.Errorf("line %d: %w", line, err))
-			continue
 		}
-		n--
 	}
 	return nil
 }
 
+func (c *CSV) next() ([]string, error) {
+	record, err := c.records.Read()
+	if !errors.Is(err, io.EOF) {
+		c.at.Position++
+	}
+	return record, err
+}
+
 func (c *CSV) reject(err error) {
-	c.rejected++
+	c.at.Rejected++
 	if c.OnReject != nil {
 		c.OnReject(err)
 	}
 }
 
-func (c *CSV) row(b *event.Batch, record []string) error {
-	at, err := time.Parse(time.RFC3339, record[c.field.timestamp])
-	if err != nil {
+func (c *CSV) row(r event.Row, record []string) error {
+	if err := set(r, -1, event.Time, record[c.fields[0]], c.names); err != nil {
 		return err
 	}
-	price, err := strconv.ParseFloat(record[c.field.price], 64)
-	if err != nil {
-		return err
+	for i, column := range c.schema.Columns {
+		if err := set(r, i, column.Type, record[c.fields[i+1]], c.names); err != nil {
+			return fmt.Errorf("column %s: %w", column.Name, err)
+		}
 	}
-	volume, err := parseVolume(record[c.field.volume])
-	if err != nil {
-		return err
-	}
-	symbol, err := c.names.Intern(record[c.field.symbol])
-	if err != nil {
-		return err
-	}
-	r := b.Append()
-	r.SetTime(at.UnixNano())
-	r.SetSymbol(c.columns.symbol, symbol)
-	r.SetFloat(c.columns.price, price)
-	r.SetInt(c.columns.volume, volume)
 	return nil
 }
 
-// parseVolume also takes the decimal form that some tools write.
-func parseVolume(s string) (int64, error) {
-	if v, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return v, nil
+// Skip implements Reader.
+func (c *CSV) Skip(records int64) error {
+	for end := c.at.Position + records; c.at.Position < end; {
+		_, err := c.next()
+		if malformed := (*csv.ParseError)(nil); err != nil && !errors.As(err, &malformed) {
+			return fmt.Errorf("go to record %d of %s, which a former run has read: %w after record %d", end, c.file.Name(), err, c.at.Position)
+		}
 	}
-	v, err := strconv.ParseFloat(s, 64)
-	return int64(v), err
+	return nil
 }
 
-// Rejected implements Reader.
-func (c *CSV) Rejected() int64 { return c.rejected }
-
-// Close implements Reader.
-func (c *CSV) Close() error {
-	var errs []error
-	for _, cl := range c.closers {
-		errs = append(errs, cl.Close())
-	}
-	return errors.Join(errs...)
+// Progress implements Reader. The bytes of a gzip file are those that were in it.
+func (c *CSV) Progress() Progress {
+	c.at.Bytes = c.records.InputOffset()
+	return c.at
 }
+
+// Close closes the file.
+func (c *CSV) Close() error { return c.file.Close() }

@@ -1,7 +1,7 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package linkpb holds the messages and the service of the link between two
+// Package linkpb holds the messages and the service of the links between
 // nodes, generated from link.proto.
 package linkpb
 

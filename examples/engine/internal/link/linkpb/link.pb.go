@@ -24,78 +24,79 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-type Type int32
+type Kind int32
 
 const (
-	Type_TYPE_UNSPECIFIED Type = 0
-	Type_TYPE_FLOAT       Type = 1
-	Type_TYPE_INT         Type = 2
-	Type_TYPE_SYMBOL      Type = 3
-	Type_TYPE_TIME        Type = 4
+	Kind_KIND_UNSPECIFIED Kind = 0
+	Kind_KIND_EVENT       Kind = 1
+	Kind_KIND_CONTROL     Kind = 2
+	Kind_KIND_HEARTBEAT   Kind = 3
 )
 
-// Enum value maps for Type.
+// Enum value maps for Kind.
 var (
-	Type_name = map[int32]string{
-		0: "TYPE_UNSPECIFIED",
-		1: "TYPE_FLOAT",
-		2: "TYPE_INT",
-		3: "TYPE_SYMBOL",
-		4: "TYPE_TIME",
+	Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_EVENT",
+		2: "KIND_CONTROL",
+		3: "KIND_HEARTBEAT",
 	}
-	Type_value = map[string]int32{
-		"TYPE_UNSPECIFIED": 0,
-		"TYPE_FLOAT":       1,
-		"TYPE_INT":         2,
-		"TYPE_SYMBOL":      3,
-		"TYPE_TIME":        4,
+	Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"KIND_EVENT":       1,
+		"KIND_CONTROL":     2,
+		"KIND_HEARTBEAT":   3,
 	}
 )
 
-func (x Type) Enum() *Type {
-	p := new(Type)
+func (x Kind) Enum() *Kind {
+	p := new(Kind)
 	*p = x
 	return p
 }
 
-func (x Type) String() string {
+func (x Kind) String() string {
 	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
 }
 
-func (Type) Descriptor() protoreflect.EnumDescriptor {
+func (Kind) Descriptor() protoreflect.EnumDescriptor {
 	return file_link_proto_enumTypes[0].Descriptor()
 }
 
-func (Type) Type() protoreflect.EnumType {
+func (Kind) Type() protoreflect.EnumType {
 	return &file_link_proto_enumTypes[0]
 }
 
-func (x Type) Number() protoreflect.EnumNumber {
+func (x Kind) Number() protoreflect.EnumNumber {
 	return protoreflect.EnumNumber(x)
 }
 
-// Deprecated: Use Type.Descriptor instead.
-func (Type) EnumDescriptor() ([]byte, []int) {
+// Deprecated: Use Kind.Descriptor instead.
+func (Kind) EnumDescriptor() ([]byte, []int) {
 	return file_link_proto_rawDescGZIP(), []int{0}
 }
 
-// Message is one batch, or the end of the input, or both.
+// Message is a batch, the end of the input, or a heartbeat. It is the same over
+// gRPC and over the framed protocol, where the trace context stands before it in
+// its binary form and only tracestate and baggage are headers.
 type Message struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Trace context of the batch, in the W3C header names. It travels with the
 	// batch and not in gRPC metadata, so it survives any transport.
 	Headers map[string]string `protobuf:"bytes,1,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// Names the sending process; unique per start.
-	SenderId string `protobuf:"bytes,2,opt,name=sender_id,json=senderId,proto3" json:"sender_id,omitempty"`
-	// Position of this message among the sender's messages, starting at 1.
-	Sequence uint64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Kind    Kind              `protobuf:"varint,2,opt,name=kind,proto3,enum=eventflux.engine.v1.Kind" json:"kind,omitempty"`
+	// Names the sender of events: unique per start, or the same after a restart if
+	// the sender then goes on where it was. The name of the node in a heartbeat.
+	SenderId string `protobuf:"bytes,3,opt,name=sender_id,json=senderId,proto3" json:"sender_id,omitempty"`
+	// Number of the last row of this message among all rows of the sender, from 1.
+	Sequence uint64 `protobuf:"varint,4,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// Stream the events belong to.
-	Stream string `protobuf:"bytes,4,opt,name=stream,proto3" json:"stream,omitempty"`
-	// Columns of that stream, in the order of Event.values.
-	Columns []*Column `protobuf:"bytes,5,rep,name=columns,proto3" json:"columns,omitempty"`
-	Events  []*Event  `protobuf:"bytes,6,rep,name=events,proto3" json:"events,omitempty"`
+	Stream string `protobuf:"bytes,5,opt,name=stream,proto3" json:"stream,omitempty"`
 	// No more events follow until the sender starts a new input.
-	EndOfInput    bool `protobuf:"varint,7,opt,name=end_of_input,json=endOfInput,proto3" json:"end_of_input,omitempty"`
+	EndOfInput bool `protobuf:"varint,6,opt,name=end_of_input,json=endOfInput,proto3" json:"end_of_input,omitempty"`
+	// The rows with their columns, in the encoding of internal/wire.
+	Payload       []byte     `protobuf:"bytes,7,opt,name=payload,proto3" json:"payload,omitempty"`
+	Heartbeat     *Heartbeat `protobuf:"bytes,8,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -137,6 +138,13 @@ func (x *Message) GetHeaders() map[string]string {
 	return nil
 }
 
+func (x *Message) GetKind() Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return Kind_KIND_UNSPECIFIED
+}
+
 func (x *Message) GetSenderId() string {
 	if x != nil {
 		return x.SenderId
@@ -158,20 +166,6 @@ func (x *Message) GetStream() string {
 	return ""
 }
 
-func (x *Message) GetColumns() []*Column {
-	if x != nil {
-		return x.Columns
-	}
-	return nil
-}
-
-func (x *Message) GetEvents() []*Event {
-	if x != nil {
-		return x.Events
-	}
-	return nil
-}
-
 func (x *Message) GetEndOfInput() bool {
 	if x != nil {
 		return x.EndOfInput
@@ -179,28 +173,50 @@ func (x *Message) GetEndOfInput() bool {
 	return false
 }
 
-type Column struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Type          Type                   `protobuf:"varint,2,opt,name=type,proto3,enum=eventflux.engine.v1.Type" json:"type,omitempty"`
+func (x *Message) GetPayload() []byte {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *Message) GetHeartbeat() *Heartbeat {
+	if x != nil {
+		return x.Heartbeat
+	}
+	return nil
+}
+
+// Heartbeat says that a node is there and whom it wants as leader. Times are
+// nanoseconds; points in time are on the clock of one node and mean nothing to another.
+type Heartbeat struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When this was sent, on the sender's clock.
+	Stamp uint64 `protobuf:"fixed64,1,opt,name=stamp,proto3" json:"stamp,omitempty"`
+	// The newest stamp that the sender has from the receiver, 0 for none.
+	Echo uint64 `protobuf:"fixed64,2,opt,name=echo,proto3" json:"echo,omitempty"`
+	// The sender wants the receiver to lead, and nobody else for one lease.
+	Vote bool `protobuf:"varint,3,opt,name=vote,proto3" json:"vote,omitempty"`
+	// How long the sender will lead for sure, 0 if it does not.
+	LeaseLeft     uint64 `protobuf:"varint,4,opt,name=lease_left,json=leaseLeft,proto3" json:"lease_left,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Column) Reset() {
-	*x = Column{}
+func (x *Heartbeat) Reset() {
+	*x = Heartbeat{}
 	mi := &file_link_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Column) String() string {
+func (x *Heartbeat) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Column) ProtoMessage() {}
+func (*Heartbeat) ProtoMessage() {}
 
-func (x *Column) ProtoReflect() protoreflect.Message {
+func (x *Heartbeat) ProtoReflect() protoreflect.Message {
 	mi := &file_link_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -212,206 +228,58 @@ func (x *Column) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Column.ProtoReflect.Descriptor instead.
-func (*Column) Descriptor() ([]byte, []int) {
+// Deprecated: Use Heartbeat.ProtoReflect.Descriptor instead.
+func (*Heartbeat) Descriptor() ([]byte, []int) {
 	return file_link_proto_rawDescGZIP(), []int{1}
 }
 
-func (x *Column) GetName() string {
+func (x *Heartbeat) GetStamp() uint64 {
 	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *Column) GetType() Type {
-	if x != nil {
-		return x.Type
-	}
-	return Type_TYPE_UNSPECIFIED
-}
-
-type Event struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Event time, nanoseconds since 1970.
-	TimeUnixNano  int64    `protobuf:"fixed64,1,opt,name=time_unix_nano,json=timeUnixNano,proto3" json:"time_unix_nano,omitempty"`
-	Values        []*Value `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Event) Reset() {
-	*x = Event{}
-	mi := &file_link_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Event) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Event) ProtoMessage() {}
-
-func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_link_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Event.ProtoReflect.Descriptor instead.
-func (*Event) Descriptor() ([]byte, []int) {
-	return file_link_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *Event) GetTimeUnixNano() int64 {
-	if x != nil {
-		return x.TimeUnixNano
+		return x.Stamp
 	}
 	return 0
 }
 
-func (x *Event) GetValues() []*Value {
+func (x *Heartbeat) GetEcho() uint64 {
 	if x != nil {
-		return x.Values
-	}
-	return nil
-}
-
-type Value struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Types that are valid to be assigned to Kind:
-	//
-	//	*Value_Number
-	//	*Value_Integer
-	//	*Value_Symbol
-	//	*Value_TimeUnixNano
-	Kind          isValue_Kind `protobuf_oneof:"kind"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Value) Reset() {
-	*x = Value{}
-	mi := &file_link_proto_msgTypes[3]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Value) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Value) ProtoMessage() {}
-
-func (x *Value) ProtoReflect() protoreflect.Message {
-	mi := &file_link_proto_msgTypes[3]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Value.ProtoReflect.Descriptor instead.
-func (*Value) Descriptor() ([]byte, []int) {
-	return file_link_proto_rawDescGZIP(), []int{3}
-}
-
-func (x *Value) GetKind() isValue_Kind {
-	if x != nil {
-		return x.Kind
-	}
-	return nil
-}
-
-func (x *Value) GetNumber() float64 {
-	if x != nil {
-		if x, ok := x.Kind.(*Value_Number); ok {
-			return x.Number
-		}
+		return x.Echo
 	}
 	return 0
 }
 
-func (x *Value) GetInteger() int64 {
+func (x *Heartbeat) GetVote() bool {
 	if x != nil {
-		if x, ok := x.Kind.(*Value_Integer); ok {
-			return x.Integer
-		}
+		return x.Vote
+	}
+	return false
+}
+
+func (x *Heartbeat) GetLeaseLeft() uint64 {
+	if x != nil {
+		return x.LeaseLeft
 	}
 	return 0
 }
-
-func (x *Value) GetSymbol() string {
-	if x != nil {
-		if x, ok := x.Kind.(*Value_Symbol); ok {
-			return x.Symbol
-		}
-	}
-	return ""
-}
-
-func (x *Value) GetTimeUnixNano() int64 {
-	if x != nil {
-		if x, ok := x.Kind.(*Value_TimeUnixNano); ok {
-			return x.TimeUnixNano
-		}
-	}
-	return 0
-}
-
-type isValue_Kind interface {
-	isValue_Kind()
-}
-
-type Value_Number struct {
-	Number float64 `protobuf:"fixed64,1,opt,name=number,proto3,oneof"`
-}
-
-type Value_Integer struct {
-	Integer int64 `protobuf:"zigzag64,2,opt,name=integer,proto3,oneof"`
-}
-
-type Value_Symbol struct {
-	Symbol string `protobuf:"bytes,3,opt,name=symbol,proto3,oneof"`
-}
-
-type Value_TimeUnixNano struct {
-	// Nanoseconds since 1970.
-	TimeUnixNano int64 `protobuf:"fixed64,4,opt,name=time_unix_nano,json=timeUnixNano,proto3,oneof"`
-}
-
-func (*Value_Number) isValue_Kind() {}
-
-func (*Value_Integer) isValue_Kind() {}
-
-func (*Value_Symbol) isValue_Kind() {}
-
-func (*Value_TimeUnixNano) isValue_Kind() {}
 
 type Ack struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The sequence that is now safe to forget.
 	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	// The receiver already had this message and ignored it.
-	Duplicate     bool `protobuf:"varint,2,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	// The receiver already had all of this message and ignored it.
+	Duplicate bool `protobuf:"varint,2,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	// The answer to a heartbeat.
+	Heartbeat *Heartbeat `protobuf:"bytes,3,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`
+	// Over the framed protocol: why the message was not taken, as a gRPC status
+	// code and in words. 0 if it was.
+	Code          uint32 `protobuf:"varint,4,opt,name=code,proto3" json:"code,omitempty"`
+	Text          string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_link_proto_msgTypes[4]
+	mi := &file_link_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -423,7 +291,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_link_proto_msgTypes[4]
+	mi := &file_link_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -436,7 +304,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_link_proto_rawDescGZIP(), []int{4}
+	return file_link_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Ack) GetSequence() uint64 {
@@ -453,46 +321,64 @@ func (x *Ack) GetDuplicate() bool {
 	return false
 }
 
+func (x *Ack) GetHeartbeat() *Heartbeat {
+	if x != nil {
+		return x.Heartbeat
+	}
+	return nil
+}
+
+func (x *Ack) GetCode() uint32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *Ack) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 var File_link_proto protoreflect.FileDescriptor
 
 const file_link_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"link.proto\x12\x13eventflux.engine.v1\"\xe8\x02\n" +
+	"link.proto\x12\x13eventflux.engine.v1\"\x84\x03\n" +
 	"\aMessage\x12C\n" +
-	"\aheaders\x18\x01 \x03(\v2).eventflux.engine.v1.Message.HeadersEntryR\aheaders\x12\x1b\n" +
-	"\tsender_id\x18\x02 \x01(\tR\bsenderId\x12\x1a\n" +
-	"\bsequence\x18\x03 \x01(\x04R\bsequence\x12\x16\n" +
-	"\x06stream\x18\x04 \x01(\tR\x06stream\x125\n" +
-	"\acolumns\x18\x05 \x03(\v2\x1b.eventflux.engine.v1.ColumnR\acolumns\x122\n" +
-	"\x06events\x18\x06 \x03(\v2\x1a.eventflux.engine.v1.EventR\x06events\x12 \n" +
-	"\fend_of_input\x18\a \x01(\bR\n" +
-	"endOfInput\x1a:\n" +
+	"\aheaders\x18\x01 \x03(\v2).eventflux.engine.v1.Message.HeadersEntryR\aheaders\x12-\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x19.eventflux.engine.v1.KindR\x04kind\x12\x1b\n" +
+	"\tsender_id\x18\x03 \x01(\tR\bsenderId\x12\x1a\n" +
+	"\bsequence\x18\x04 \x01(\x04R\bsequence\x12\x16\n" +
+	"\x06stream\x18\x05 \x01(\tR\x06stream\x12 \n" +
+	"\fend_of_input\x18\x06 \x01(\bR\n" +
+	"endOfInput\x12\x18\n" +
+	"\apayload\x18\a \x01(\fR\apayload\x12<\n" +
+	"\theartbeat\x18\b \x01(\v2\x1e.eventflux.engine.v1.HeartbeatR\theartbeat\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"K\n" +
-	"\x06Column\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12-\n" +
-	"\x04type\x18\x02 \x01(\x0e2\x19.eventflux.engine.v1.TypeR\x04type\"a\n" +
-	"\x05Event\x12$\n" +
-	"\x0etime_unix_nano\x18\x01 \x01(\x10R\ftimeUnixNano\x122\n" +
-	"\x06values\x18\x02 \x03(\v2\x1a.eventflux.engine.v1.ValueR\x06values\"\x87\x01\n" +
-	"\x05Value\x12\x18\n" +
-	"\x06number\x18\x01 \x01(\x01H\x00R\x06number\x12\x1a\n" +
-	"\ainteger\x18\x02 \x01(\x12H\x00R\ainteger\x12\x18\n" +
-	"\x06symbol\x18\x03 \x01(\tH\x00R\x06symbol\x12&\n" +
-	"\x0etime_unix_nano\x18\x04 \x01(\x10H\x00R\ftimeUnixNanoB\x06\n" +
-	"\x04kind\"?\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"h\n" +
+	"\tHeartbeat\x12\x14\n" +
+	"\x05stamp\x18\x01 \x01(\x06R\x05stamp\x12\x12\n" +
+	"\x04echo\x18\x02 \x01(\x06R\x04echo\x12\x12\n" +
+	"\x04vote\x18\x03 \x01(\bR\x04vote\x12\x1d\n" +
+	"\n" +
+	"lease_left\x18\x04 \x01(\x04R\tleaseLeft\"\xa5\x01\n" +
 	"\x03Ack\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12\x1c\n" +
-	"\tduplicate\x18\x02 \x01(\bR\tduplicate*Z\n" +
-	"\x04Type\x12\x14\n" +
-	"\x10TYPE_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\tduplicate\x18\x02 \x01(\bR\tduplicate\x12<\n" +
+	"\theartbeat\x18\x03 \x01(\v2\x1e.eventflux.engine.v1.HeartbeatR\theartbeat\x12\x12\n" +
+	"\x04code\x18\x04 \x01(\rR\x04code\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\tR\x04text*R\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
-	"TYPE_FLOAT\x10\x01\x12\f\n" +
-	"\bTYPE_INT\x10\x02\x12\x0f\n" +
-	"\vTYPE_SYMBOL\x10\x03\x12\r\n" +
-	"\tTYPE_TIME\x10\x042F\n" +
+	"KIND_EVENT\x10\x01\x12\x10\n" +
+	"\fKIND_CONTROL\x10\x02\x12\x12\n" +
+	"\x0eKIND_HEARTBEAT\x10\x032F\n" +
 	"\x04Link\x12>\n" +
 	"\x04Send\x12\x1c.eventflux.engine.v1.Message\x1a\x18.eventflux.engine.v1.AckBMZKgithub.com/eventflux-io/eventflux-otel/examples/engine/internal/link/linkpbb\x06proto3"
 
@@ -509,29 +395,26 @@ func file_link_proto_rawDescGZIP() []byte {
 }
 
 var file_link_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_link_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_link_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_link_proto_goTypes = []any{
-	(Type)(0),       // 0: eventflux.engine.v1.Type
-	(*Message)(nil), // 1: eventflux.engine.v1.Message
-	(*Column)(nil),  // 2: eventflux.engine.v1.Column
-	(*Event)(nil),   // 3: eventflux.engine.v1.Event
-	(*Value)(nil),   // 4: eventflux.engine.v1.Value
-	(*Ack)(nil),     // 5: eventflux.engine.v1.Ack
-	nil,             // 6: eventflux.engine.v1.Message.HeadersEntry
+	(Kind)(0),         // 0: eventflux.engine.v1.Kind
+	(*Message)(nil),   // 1: eventflux.engine.v1.Message
+	(*Heartbeat)(nil), // 2: eventflux.engine.v1.Heartbeat
+	(*Ack)(nil),       // 3: eventflux.engine.v1.Ack
+	nil,               // 4: eventflux.engine.v1.Message.HeadersEntry
 }
 var file_link_proto_depIdxs = []int32{
-	6, // 0: eventflux.engine.v1.Message.headers:type_name -> eventflux.engine.v1.Message.HeadersEntry
-	2, // 1: eventflux.engine.v1.Message.columns:type_name -> eventflux.engine.v1.Column
-	3, // 2: eventflux.engine.v1.Message.events:type_name -> eventflux.engine.v1.Event
-	0, // 3: eventflux.engine.v1.Column.type:type_name -> eventflux.engine.v1.Type
-	4, // 4: eventflux.engine.v1.Event.values:type_name -> eventflux.engine.v1.Value
-	1, // 5: eventflux.engine.v1.Link.Send:input_type -> eventflux.engine.v1.Message
-	5, // 6: eventflux.engine.v1.Link.Send:output_type -> eventflux.engine.v1.Ack
-	6, // [6:7] is the sub-list for method output_type
-	5, // [5:6] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	4, // 0: eventflux.engine.v1.Message.headers:type_name -> eventflux.engine.v1.Message.HeadersEntry
+	0, // 1: eventflux.engine.v1.Message.kind:type_name -> eventflux.engine.v1.Kind
+	2, // 2: eventflux.engine.v1.Message.heartbeat:type_name -> eventflux.engine.v1.Heartbeat
+	2, // 3: eventflux.engine.v1.Ack.heartbeat:type_name -> eventflux.engine.v1.Heartbeat
+	1, // 4: eventflux.engine.v1.Link.Send:input_type -> eventflux.engine.v1.Message
+	3, // 5: eventflux.engine.v1.Link.Send:output_type -> eventflux.engine.v1.Ack
+	5, // [5:6] is the sub-list for method output_type
+	4, // [4:5] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_link_proto_init() }
@@ -539,19 +422,13 @@ func file_link_proto_init() {
 	if File_link_proto != nil {
 		return
 	}
-	file_link_proto_msgTypes[3].OneofWrappers = []any{
-		(*Value_Number)(nil),
-		(*Value_Integer)(nil),
-		(*Value_Symbol)(nil),
-		(*Value_TimeUnixNano)(nil),
-	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_link_proto_rawDesc), len(file_link_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

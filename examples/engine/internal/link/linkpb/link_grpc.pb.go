@@ -29,10 +29,10 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Link carries the batches of one stream from one node to the next.
+// Link carries the messages of one node to another.
 type LinkClient interface {
-	// Send hands over one message. The answer comes after the batch is in the
-	// receiver's stream; a sender without an answer sends the same message again.
+	// Send hands over one message. The answer to events comes once they are safe
+	// at the receiver; a sender without an answer sends the same message again.
 	Send(ctx context.Context, in *Message, opts ...grpc.CallOption) (*Ack, error)
 }
 
@@ -58,10 +58,10 @@ func (c *linkClient) Send(ctx context.Context, in *Message, opts ...grpc.CallOpt
 // All implementations must embed UnimplementedLinkServer
 // for forward compatibility.
 //
-// Link carries the batches of one stream from one node to the next.
+// Link carries the messages of one node to another.
 type LinkServer interface {
-	// Send hands over one message. The answer comes after the batch is in the
-	// receiver's stream; a sender without an answer sends the same message again.
+	// Send hands over one message. The answer to events comes once they are safe
+	// at the receiver; a sender without an answer sends the same message again.
 	Send(context.Context, *Message) (*Ack, error)
 	mustEmbedUnimplementedLinkServer()
 }
