@@ -177,7 +177,7 @@ func TestJoinAndDeviationAgreeWithAPlainReimplementation(t *testing.T) {
 			r.SetTime(e.at)
 			r.SetSymbol(0, e.symbol)
 			r.SetFloat(2, e.price)
-			if _, ok := known.Find(e.symbol); !ok {
+			if partner, _ := known.Find(uint64(e.symbol)); partner == nil {
 				unmatched++
 				continue
 			}
