@@ -38,3 +38,10 @@ func (p *pace) next(now time.Time, n int) (due int, wait time.Duration) {
 	p.sent += float64(due)
 	return due, 0
 }
+
+// change goes on at another rate.
+func (p *pace) change(rate float64) {
+	if rate != p.rate {
+		*p = pace{rate: rate}
+	}
+}

@@ -31,6 +31,10 @@ type Config struct {
 	Rate     float64       // events per second; 0: as fast as the stream takes them
 	Limit    int64         // stop after so many events; 0: no limit
 	Duration time.Duration // stop after so long; 0: no limit
+	// Speed is asked what Rate is to be, and Clock what the time is, for faults
+	// made on purpose; each may be nil.
+	Speed func(rate float64) float64
+	Clock func(now time.Time) time.Time
 
 	Handle *telemetry.Source // counts what is read; may be nil
 
@@ -44,7 +48,8 @@ type Config struct {
 type Pump struct {
 	Config
 
-	read   atomic.Int64
+	read, rejected atomic.Int64
+
 	before int64 // events that former runs have read
 	done   source.Progress
 	meter  *source.Meter
@@ -52,6 +57,9 @@ type Pump struct {
 
 // New returns a pump that has not started.
 func New(cfg Config) *Pump { return &Pump{Config: cfg, meter: source.NewMeter(cfg.Handle, cfg.Mapper)} }
+
+// Rejected is the number of records that were no events. Any goroutine may call it.
+func (p *Pump) Rejected() int64 { return p.rejected.Load() }
 
 // Read is the number of events read so far, without those of former runs. Any goroutine may call it.
 func (p *Pump) Read() int64 { return p.read.Load() }
@@ -100,6 +108,9 @@ func (p *Pump) move(run, stop context.Context) error {
 			return nil
 		}
 		now := time.Now()
+		if p.Speed != nil {
+			pace.change(p.Speed(p.Rate))
+		}
 		due, wait := pace.next(now, n)
 		if due == 0 {
 			timer.Reset(min(wait, maxWait))
@@ -145,10 +156,15 @@ func (p *Pump) room() int {
 // batch moves up to n events; more is false when the source has ended.
 func (p *Pump) batch(run context.Context, now time.Time, n int) (more bool, err error) {
 	b := event.NewBatch(p.Into.Schema(), n)
-	err = p.Reader.Read(b, n, now.UnixNano())
+	clock := now
+	if p.Clock != nil {
+		clock = p.Clock(now)
+	}
+	err = p.Reader.Read(b, n, clock.UnixNano())
 	end, at := time.Now(), p.Reader.Progress()
 	p.meter.Read(int(at.Position-p.done.Position), int(at.Rejected-p.done.Rejected), int(at.Bytes-p.done.Bytes), end.Sub(now))
 	p.done = at
+	p.rejected.Store(at.Rejected)
 	if err != nil && !errors.Is(err, io.EOF) {
 		p.meter.Failed("read")
 		return false, fmt.Errorf("read from %s: %w", p.Kind, err)

@@ -9,11 +9,17 @@ package link
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 	"github.com/eventflux-io/eventflux-otel/sdk/propagate"
@@ -26,28 +32,21 @@ import (
 )
 
 // The transports.
-const (
-	GRPC = "grpc"
-	TCP  = "tcp"
-)
+const GRPC, TCP = "grpc", "tcp"
 
 const (
 	attemptTimeout = 10 * time.Second
+	pingAfter      = 20 * time.Second
+	pingTimeout    = 5 * time.Second
 	maxPayload     = 16 << 20           // bytes of rows in one message
-	maxMessage     = maxPayload + 1<<17 // and of what stands around them
+	maxMessage     = maxPayload + 1<<17 // with what stands around them
 )
-
-// carrier is a transport as a sender sees it. Any number of goroutines may use it.
-type carrier interface {
-	// exchange sends m with the trace context of ctx; it returns the answer and the bytes sent, or a gRPC status error.
-	exchange(ctx context.Context, m *linkpb.Message) (ack *linkpb.Ack, bytes int, err error)
-	Close() error
-}
 
 // Peer is another node as this one reaches it. Any number of goroutines may use it.
 type Peer struct {
+	io.Closer  // ends the connections
 	addr, host string
-	carrier    // closes the connections
+	rpc        linkpb.LinkClient // either transport carries its calls
 	meter      *meter
 }
 
@@ -57,16 +56,19 @@ func Dial(protocol, addr string, app *telemetry.App) (*Peer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("could not link to %q, which is no host:port: %w", addr, err)
 	}
-	p := &Peer{addr: addr, host: host, meter: newMeter(app, protocol, semconv.DirectionOut)}
-	switch protocol {
-	case GRPC:
-		p.carrier, err = dialGRPC(addr, p.meter)
-	case TCP:
-		p.carrier = newPool(addr, p.meter)
-	default:
-		err = fmt.Errorf("could not link over %q: use %q or %q", protocol, GRPC, TCP)
+	m := newMeter(app, protocol, semconv.DirectionOut)
+	var carrier interface {
+		grpc.ClientConnInterface
+		io.Closer
+	} = newPool(addr, m)
+	if protocol == GRPC {
+		retry := backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: 2 * time.Second}
+		carrier, err = grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) { return m.dial(ctx, addr, nil) }),
+			grpc.WithConnectParams(grpc.ConnectParams{Backoff: retry, MinConnectTimeout: pingTimeout}),
+			grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingAfter, Timeout: pingTimeout}))
 	}
-	return p, err
+	return &Peer{Closer: carrier, addr: addr, host: host, rpc: linkpb.NewLinkClient(carrier), meter: m}, err
 }
 
 // Beat sends a heartbeat in the name of node and returns the answer.
@@ -77,18 +79,18 @@ func (p *Peer) Beat(ctx context.Context, node string, h *linkpb.Heartbeat) (*lin
 
 // send is one attempt. Each has a span of its own if the batch is traced, and the message says which, so that what the
 // receiver does hangs below the attempt that reached it.
-func (p *Peer) send(ctx context.Context, m *linkpb.Message) (*linkpb.Ack, int, error) {
+func (p *Peer) send(ctx context.Context, m *linkpb.Message) (ack *linkpb.Ack, bytes int, err error) {
 	ctx, span := p.meter.app.Operation(ctx, telemetry.OperationSend,
 		semconv.Protocol(p.meter.protocol), semconv.MessageType(kinds[m.GetKind()]), semconv.ServerAddress(p.host))
 	defer span.End()
 	m.Headers = make(map[string]string, 3)
 	propagate.InjectMap(ctx, m.Headers)
-	p.meter.sending(m)
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	start := time.Now()
-	ack, bytes, err := p.exchange(ctx, m)
-	p.meter.sent(bytes, time.Since(start), err)
+	ack, err = p.rpc.Send(ctx, m)
+	bytes = proto.Size(m)
+	p.meter.sent(m, bytes, time.Since(start), err)
 	span.Fail(err)
 	switch code, text := status.Code(err), status.Convert(err).Message(); code {
 	case codes.OK:
@@ -128,19 +130,15 @@ func (c *Client) Advice() string { return "start that node or correct --peers" }
 // Position is the number of rows sent so far, for a checkpoint between two batches.
 func (c *Client) Position() int64 { return int64(c.rows) }
 
-// Recover makes a new client of the same sender go on behind so many rows. What the receiver got before of the rows
-// that follow it drops, even if the batches are cut differently.
-func (c *Client) Recover(position int64) error {
-	c.rows = uint64(max(position, 0))
-	return nil
-}
+// Recover makes a new client go on behind so many rows, as the same sender. Of what follows, the receiver drops the
+// rows that it has, even if the batches are cut differently.
+func (c *Client) Recover(position int64) { c.rows = uint64(position) }
 
 // Format implements sink.Sink.
 func (c *Client) Format(b *event.Batch) error {
 	payload := wire.Encode(nil, b, c.names)
 	if len(payload) > maxPayload {
-		return fmt.Errorf("%d rows of %s take %d bytes and a message may have %d: make the batches smaller",
-			b.Len(), c.schema.Stream, len(payload), maxPayload)
+		return fmt.Errorf("%d rows take %d bytes, a message has at most %d: make the batches smaller", b.Len(), len(payload), maxPayload)
 	}
 	c.rows += uint64(b.Len())
 	c.hold(&linkpb.Message{Kind: linkpb.Kind_KIND_EVENT, Payload: payload})
@@ -178,7 +176,4 @@ func (c *Client) Finish(ctx context.Context) error {
 }
 
 // Close implements sink.Sink.
-func (c *Client) Close() error {
-	c.hold(nil)
-	return nil
-}
+func (c *Client) Close() error { return nil }

@@ -15,6 +15,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 	"github.com/eventflux-io/eventflux-otel/sdk/propagate"
@@ -36,92 +37,78 @@ type meter struct {
 	protocol  string
 	direction semconv.DirectionValue
 	transport *telemetry.Transport
+	waiting   *telemetry.UpDownCounter
 	links     *telemetry.Connections
 	open      atomic.Int64 // connections
-
-	messages                               map[linkpb.Kind]*telemetry.Counter
-	bytes, injected, extracted, unreadable *telemetry.Counter
-	succeeded, failed                      *telemetry.Histogram
-	waiting                                *telemetry.UpDownCounter
 }
 
 // newMeter binds the metrics of an end that speaks in direction d.
 func newMeter(app *telemetry.App, protocol string, d semconv.DirectionValue) *meter {
-	t := app.Transport(protocol)
 	m := &meter{
-		app: app, protocol: protocol, direction: d, transport: t, bytes: t.IO(d), messages: make(map[linkpb.Kind]*telemetry.Counter),
-		links: app.Connections(protocol, errorRefused, errorTimeout, errorReset, errorMalformed, errorLimit, errorUnavailable),
+		app: app, protocol: protocol, direction: d, transport: app.Transport(protocol),
+		links: app.Connections(protocol, errorRefused, errorTimeout, errorReset, errorMalformed, errorUnavailable),
 	}
-	for k, kind := range kinds {
-		m.messages[k] = t.Messages(d, kind) // from zero
-	}
-	if d == semconv.DirectionOut {
-		m.succeeded, m.failed = t.SendDuration(semconv.ResultSuccess), t.SendDuration(semconv.ResultFailure)
-		m.injected, m.waiting = t.ContextInjected(), t.QueueDepth()
-	} else {
-		m.extracted, m.unreadable = t.ContextExtracted(semconv.ResultSuccess), t.ContextExtracted(semconv.ResultFailure)
+	m.waiting = m.transport.QueueDepth()
+	for _, kind := range kinds {
+		m.transport.Messages(d, kind) // from zero
 	}
 	return m
 }
 
-// sending counts an attempt.
-func (m *meter) sending(message *linkpb.Message) {
-	m.messages[message.GetKind()].Inc()
-	if len(message.GetHeaders()) > 0 {
-		m.injected.Inc()
+// sent counts an attempt and how it ended.
+func (m *meter) sent(message *linkpb.Message, bytes int, took time.Duration, err error) {
+	m.transport.Messages(m.direction, kinds[message.GetKind()]).Inc()
+	if len(message.GetHeaders())+len(message.GetSpanContext()) > 0 {
+		m.transport.ContextInjected().Inc()
 	}
-}
-
-// sent counts how an attempt ended.
-func (m *meter) sent(bytes int, took time.Duration, err error) {
-	if err != nil {
-		m.failed.Observe(took)
+	result := semconv.ResultSuccess
+	if err == nil {
+		m.transport.IO(m.direction).Add(bytes)
+	} else {
+		result = semconv.ResultFailure
 		m.refused(err)
-		return
 	}
-	m.bytes.Add(bytes)
-	m.succeeded.Observe(took)
+	m.transport.SendDuration(result).Observe(took)
 }
 
 // refused counts a message that could not be sent or taken.
 func (m *meter) refused(err error) { m.transport.Errors(m.direction, status.Code(err).String()).Inc() }
 
-// received counts a message that came in, and returns the context that it brought. Binary, if any, is the span context
-// of a frame; the rest of the trace context is in the headers.
-func (m *meter) received(message *linkpb.Message, binary []byte, bytes int) context.Context {
-	m.messages[message.GetKind()].Inc()
-	m.bytes.Add(bytes)
-	headers := message.GetHeaders()
+// received counts a message that came in, and returns the context that it brought.
+func (m *meter) received(message *linkpb.Message) context.Context {
+	m.transport.Messages(m.direction, kinds[message.GetKind()]).Inc()
+	m.transport.IO(m.direction).Add(proto.Size(message))
+	headers, binary := message.GetHeaders(), message.GetSpanContext()
 	ctx := propagate.ExtractMap(context.Background(), headers)
 	if sc, err := propagate.ParseBinary(binary); err == nil {
 		state, _ := trace.ParseTraceState(headers["tracestate"]) // unreadable: empty, as over gRPC
 		ctx = trace.ContextWithRemoteSpanContext(ctx, sc.WithTraceState(state))
 	}
 	if trace.SpanContextFromContext(ctx).IsValid() {
-		m.extracted.Inc()
+		m.transport.ContextExtracted(semconv.ResultSuccess).Inc()
 	} else if len(binary) > 0 || headers["traceparent"] != "" {
-		m.unreadable.Inc()
+		m.transport.ContextExtracted(semconv.ResultFailure).Inc()
 	}
 	return ctx
 }
 
 // The values of error.type in connection metrics: nobody listens there, no answer in time, broken off by the peer, not
-// the framed protocol, one of too many, and anything else such as no route or no such host.
+// the framed protocol, and anything else such as no route, no such host, or the peer has closed.
 const (
-	errorRefused, errorTimeout, errorReset       = "refused", "timeout", "reset"
-	errorMalformed, errorLimit, errorUnavailable = "malformed", "limit", "unavailable"
+	errorRefused, errorTimeout, errorReset = "refused", "timeout", "reset"
+	errorMalformed, errorUnavailable       = "malformed", "unavailable"
 )
 
 func classify(err error) string {
-	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+	var bad malformed
+	switch timeout, is := errors.AsType[net.Error](err); {
+	case is && timeout.Timeout():
 		return errorTimeout
-	}
-	switch _, bad := errors.AsType[malformed](err); {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return errorRefused
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return errorReset
-	case bad:
+	case errors.As(err, &bad):
 		return errorMalformed
 	default:
 		return errorUnavailable
@@ -130,12 +117,12 @@ func classify(err error) string {
 
 // dial connects and lets greet, unless nil, set the connection up. Whoever dials wants the connection to stay, so its
 // end is an error.
-func (m *meter) dial(ctx context.Context, addr string, greet func(context.Context, net.Conn) error) (net.Conn, error) {
+func (m *meter) dial(ctx context.Context, addr string, greet func(net.Conn) error) (net.Conn, error) {
 	var d net.Dialer
 	start := time.Now()
 	raw, err := d.DialContext(ctx, "tcp", addr)
 	if err == nil && greet != nil {
-		if err = greet(ctx, raw); err != nil {
+		if err = greet(raw); err != nil {
 			_ = raw.Close()
 		}
 	}
@@ -154,21 +141,12 @@ type listener struct {
 	meter *meter
 }
 
-// maxConnections bounds what a server has open at once.
-const maxConnections = 256
-
 func (l listener) Accept() (net.Conn, error) {
-	for {
-		c, err := l.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if l.meter.open.Load() < maxConnections {
-			return l.meter.opened(c, false), nil
-		}
-		l.meter.links.Failed(errorLimit)
-		_ = c.Close()
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
 	}
+	return l.meter.opened(c, false), nil
 }
 
 // conn counts its end, and the error that led to it, once each.

@@ -15,8 +15,12 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/net/netutil"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
@@ -28,59 +32,65 @@ import (
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/wire"
 )
 
+const (
+	maxConnections = 256  // open at once; more wait to be accepted
+	maxSenders     = 1024 // remembered, the latest; only a forgotten one that repeats rows would have them count twice
+)
+
 // Take gets the rows of sender up to its row seq, without those that were taken before, or an end of input behind that
 // row. It returns once they are safe. A sender repeats what failed, unless the error is a sink.Permanent one.
 type Take func(ctx context.Context, m junction.Message, sender string, seq uint64) (duplicate bool, err error)
 
 // Server receives the batches of any number of streams, and heartbeats.
 type Server struct {
+	linkpb.UnimplementedLinkServer
+
+	// Received counts the events taken, without duplicates; Duplicates the messages without anything new.
+	Received, Duplicates atomic.Int64
+	// Beats answers the heartbeats of other nodes, which learn why it fails. Set it before Serve.
+	Beats func(node string, h *linkpb.Heartbeat) (*linkpb.Heartbeat, error)
+
 	meter     *meter
 	streams   map[string]*inlet
-	beats     func(node string, h *linkpb.Heartbeat) (*linkpb.Heartbeat, error)
 	lis       net.Listener
+	run       context.Context //nolint:containedctx // bounds what Take does; see Serve
 	transport interface {
-		serve(lis net.Listener) error
-		stop(ctx context.Context)
+		Serve(lis net.Listener) error
+		GracefulStop()
+		Stop()
 	}
-	// handle answers one message. Binary is the span context if it came with a frame.
-	handle func(ctx context.Context, m *linkpb.Message, binary []byte, size int) (*linkpb.Ack, error)
-	run    context.Context //nolint:containedctx // bounds what Take does; see Serve
-
-	received, duplicates atomic.Int64
 }
 
-// Listen opens addr; app may be nil. Accept and Heartbeats may follow, then Serve or Close.
+// Listen opens addr; app may be nil. Accept may follow, then Serve or Stop.
 func Listen(addr, protocol string, app *telemetry.App) (*Server, error) {
 	lis, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{meter: newMeter(app, protocol, semconv.DirectionIn), streams: make(map[string]*inlet)}
-	s.lis, s.handle = listener{lis, s.meter}, s.receive
-	if s.transport = newFrameServer(s); protocol == GRPC {
-		s.transport = newGRPCServer(s)
+	s.lis = listener{netutil.LimitListener(lis, maxConnections), s.meter}
+	if protocol == TCP {
+		s.transport = newFrameServer(s, s.meter)
+		return s, nil
 	}
+	server := grpc.NewServer(grpc.MaxRecvMsgSize(maxMessage),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingAfter, Timeout: pingTimeout}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingAfter / 2}))
+	linkpb.RegisterLinkServer(server, s)
+	s.transport = server
 	return s, nil
 }
 
-// Accept has the rows of stream given to take.
+// Accept has the rows of stream given to take. Call it before Serve.
 func (s *Server) Accept(stream string, schema *event.Schema, names *event.Symbols, take Take) {
 	source := s.meter.app.Source(stream, s.meter.protocol)
 	source.Connected().Func(func() float64 { return float64(min(s.meter.open.Load(), 1)) })
-	senders, _ := lru.New[string, *sender](maxSenders) // fails for a negative size only
-	s.streams[stream] = &inlet{
-		server: s, schema: schema, names: names, take: take, senders: senders,
-		source: source, events: source.EventsReceived(), bytes: source.IO(),
-	}
+	senders, _ := lru.New[string, *sender](maxSenders) // fails for a size below one only
+	s.streams[stream] = &inlet{schema: schema, names: names, take: take, senders: senders, source: source}
 }
 
-// Know tells that the rows of sender up to seq are safe already, as a checkpoint says.
+// Know tells that the rows of sender up to seq are safe already, as a checkpoint says. Call it before Serve.
 func (s *Server) Know(stream, sender string, seq uint64) { s.streams[stream].sender(sender).last = seq }
-
-// Heartbeats has the heartbeats of other nodes answered by f; they learn why it fails.
-func (s *Server) Heartbeats(f func(node string, h *linkpb.Heartbeat) (*linkpb.Heartbeat, error)) {
-	s.beats = f
-}
 
 // Addr is the address that is listened on.
 func (s *Server) Addr() string { return s.lis.Addr().String() }
@@ -89,18 +99,11 @@ func (s *Server) Addr() string { return s.lis.Addr().String() }
 // leave them half published: the repetition waits for the first attempt and is then recognised.
 func (s *Server) Serve(run context.Context) error {
 	s.run = run
-	return s.transport.serve(s.lis)
-}
-
-// Stop takes no new requests and waits for open ones until ctx ends.
-func (s *Server) Stop(ctx context.Context) { s.transport.stop(ctx) }
-
-// Close releases the address of a server that never served; after Serve it does nothing.
-func (s *Server) Close() error {
-	if err := s.lis.Close(); !errors.Is(err, net.ErrClosed) {
-		return err
+	err := s.transport.Serve(s.lis)
+	if errors.Is(err, grpc.ErrServerStopped) || errors.Is(err, net.ErrClosed) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 // Connected is the number of open connections.
@@ -108,16 +111,19 @@ func (s *Server) Connected() int64 { return s.meter.open.Load() }
 
 // Received is the number of events taken, without duplicates.
 func (s *Server) Received() int64 { return s.received.Load() }
+// Stop takes no new requests and waits for open ones until ctx ends. A server that never served closes its address.
+func (s *Server) Stop(ctx context.Context) {
+	defer context.AfterFunc(ctx, s.transport.Stop)()
+	s.transport.GracefulStop()
+	_ = s.lis.Close()
+}
 
-// Duplicates is the number of repeated messages that were ignored.
-func (s *Server) Duplicates() int64 { return s.duplicates.Load() }
-
-func (s *Server) receive(ctx context.Context, m *linkpb.Message, binary []byte, size int) (*linkpb.Ack, error) {
-	// The context of the sender is of the batch, that of the request is not.
-	traced, span := s.meter.app.Operation(s.meter.received(m, binary, size), telemetry.OperationReceive,
+// Send answers one message, of either transport. The context of its sender is of the batch, ctx is not.
+func (s *Server) Send(ctx context.Context, m *linkpb.Message) (*linkpb.Ack, error) {
+	traced, span := s.meter.app.Operation(s.meter.received(m), telemetry.OperationReceive,
 		semconv.Protocol(s.meter.protocol), semconv.MessageType(kinds[m.GetKind()]))
 	defer span.End()
-	ack, err := s.dispatch(ctx, traced, m, size)
+	ack, err := s.answer(ctx, traced, m)
 	if err != nil {
 		s.meter.refused(err)
 		span.Fail(err)
@@ -125,47 +131,41 @@ func (s *Server) receive(ctx context.Context, m *linkpb.Message, binary []byte, 
 	return ack, err
 }
 
-func (s *Server) dispatch(ctx, traced context.Context, m *linkpb.Message, size int) (*linkpb.Ack, error) {
+func (s *Server) answer(ctx, traced context.Context, m *linkpb.Message) (*linkpb.Ack, error) {
 	in := s.streams[m.GetStream()]
-	switch {
-	case m.GetKind() == linkpb.Kind_KIND_HEARTBEAT && s.beats != nil:
-		answer, err := s.beats(m.GetSenderId(), m.GetHeartbeat())
+	switch kind := kinds[m.GetKind()]; {
+	case kind == semconv.MessageTypeHeartbeat && s.Beats != nil:
+		beat, err := s.Beats(m.GetSenderId(), m.GetHeartbeat())
 		if err != nil {
 			return nil, status.Error(codes.InvalidArgument, err.Error())
 		}
-		return &linkpb.Ack{Heartbeat: answer}, nil
-	case kinds[m.GetKind()] == "" || m.GetKind() == linkpb.Kind_KIND_HEARTBEAT:
+		return &linkpb.Ack{Heartbeat: beat}, nil
+	case kind == semconv.MessageTypeHeartbeat, kind == "":
 		return nil, status.Errorf(codes.Unimplemented, "this node expects no message of %s", m.GetKind())
 	case in == nil:
 		return nil, status.Errorf(codes.InvalidArgument, "this node has no stream %q to receive, only %s",
 			m.GetStream(), strings.Join(slices.Sorted(maps.Keys(s.streams)), ", "))
 	}
-	in.bytes.Add(size)
-	duplicate, err := in.receive(ctx, traced, m)
+	in.source.IO().Add(proto.Size(m))
+	duplicate, err := in.receive(ctx, s, traced, m)
 	if err != nil {
 		in.source.Errors(status.Code(err).String()).Inc()
 		return nil, err
 	}
 	if duplicate {
-		s.duplicates.Add(1)
+		s.Duplicates.Add(1)
 	}
 	return &linkpb.Ack{Sequence: m.GetSequence(), Duplicate: duplicate}, nil
 }
 
 // inlet is one stream that is received.
 type inlet struct {
-	server        *Server
-	schema        *event.Schema
-	names         *event.Symbols
-	take          Take
-	senders       *lru.Cache[string, *sender]
-	source        *telemetry.Source
-	events, bytes *telemetry.Counter
+	schema  *event.Schema
+	names   *event.Symbols
+	take    Take
+	senders *lru.Cache[string, *sender]
+	source  *telemetry.Source
 }
-
-// maxSenders bounds the memory. The sender that was silent longest is forgotten; only if it then repeats rows would
-// those count twice.
-const maxSenders = 1024
 
 // sender is how far a sender has come.
 type sender struct {
@@ -175,22 +175,21 @@ type sender struct {
 }
 
 func (in *inlet) sender(id string) *sender {
-	if known, ok := in.senders.Get(id); ok {
-		return known
-	}
 	one := &sender{turn: make(chan struct{}, 1)}
 	if known, ok, _ := in.senders.PeekOrAdd(id, one); ok {
+		in.senders.Get(id) // it spoke last
 		return known
 	}
 	return one
 }
 
-// receive has a message taken unless it was before. traced is the context for what becomes of it.
-func (in *inlet) receive(ctx, traced context.Context, m *linkpb.Message) (duplicate bool, err error) {
-	start := time.Now()
-	batch, err := in.decode(m)
-	if err != nil {
-		return false, status.Error(codes.InvalidArgument, err.Error())
+// receive has what is new in a message taken by s. traced is the context for what becomes of it.
+func (in *inlet) receive(ctx context.Context, s *Server, traced context.Context, m *linkpb.Message) (duplicate bool, err error) {
+	out := junction.Message{Ctx: traced, End: m.GetEndOfInput(), Source: s.meter.protocol, ReadStart: time.Now()}
+	if !out.End { // else there are no rows
+		if out.Batch, err = wire.Decode(m.GetPayload(), in.schema, in.names); err != nil {
+			return false, status.Error(codes.InvalidArgument, err.Error())
+		}
 	}
 	from := in.sender(m.GetSenderId())
 	select {
@@ -199,37 +198,22 @@ func (in *inlet) receive(ctx, traced context.Context, m *linkpb.Message) (duplic
 	case <-ctx.Done():
 		return false, status.FromContextError(ctx.Err()).Err()
 	}
-	batch, known := from.fresh(batch, m.GetSequence(), m.GetEndOfInput())
-	if known {
+	if out.Batch, duplicate = from.fresh(out.Batch, m.GetSequence(), out.End); duplicate {
 		return true, nil
 	}
-	duplicate, err = in.take(in.server.run, junction.Message{
-		Ctx: traced, Batch: batch, End: m.GetEndOfInput(),
-		Source: in.server.meter.protocol, ReadStart: start, ReadEnd: time.Now(),
-	}, m.GetSenderId(), m.GetSequence())
+	out.ReadEnd = time.Now()
+	duplicate, err = in.take(s.run, out, m.GetSenderId(), m.GetSequence())
 	switch {
 	case sink.IsPermanent(err):
 		return false, status.Error(codes.FailedPrecondition, err.Error())
 	case err != nil:
 		return false, status.Error(codes.Unavailable, fmt.Sprintf("publish: %v", err))
 	case !duplicate:
-		in.server.received.Add(int64(batch.Len()))
-		in.events.Add(batch.Len())
+		s.Received.Add(int64(out.Batch.Len()))
+		in.source.EventsReceived().Add(out.Batch.Len())
 	}
-	from.last, from.ended = m.GetSequence(), m.GetEndOfInput()
+	from.last, from.ended = m.GetSequence(), out.End
 	return duplicate, nil
-}
-
-// decode reads the rows of m, and checks that they make sense. The end of the input has none.
-func (in *inlet) decode(m *linkpb.Message) (*event.Batch, error) {
-	if m.GetEndOfInput() {
-		return nil, nil
-	}
-	b, err := wire.Decode(m.GetPayload(), in.schema, in.names)
-	if err == nil && uint64(b.Len()) > m.GetSequence() {
-		err = fmt.Errorf("%d rows cannot end with row %d", b.Len(), m.GetSequence())
-	}
-	return b, err
 }
 
 // fresh returns the rows of b, which end with row seq, that are new, and whether nothing is new. An end of input is
@@ -238,12 +222,12 @@ func (s *sender) fresh(b *event.Batch, seq uint64, end bool) (rows *event.Batch,
 	if end || seq <= s.last {
 		return nil, seq < s.last || seq == s.last && (s.ended || !end)
 	}
-	first := seq - uint64(b.Len())
-	if first >= s.last {
+	old := b.Len() - int(min(seq-s.last, uint64(b.Len())))
+	if old == 0 {
 		return b, false
 	}
-	rows = event.NewBatch(b.Schema, int(seq-s.last))
-	for i := int(s.last - first); i < b.Len(); i++ {
+	rows = event.NewBatch(b.Schema, b.Len()-old)
+	for i := old; i < b.Len(); i++ {
 		rows.AppendRow(b.Row(i))
 	}
 	return rows, false

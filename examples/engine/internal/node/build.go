@@ -23,7 +23,7 @@ import (
 // build makes everything in the order events pass it, tables first.
 func (n *Node) build() (err error) {
 	for _, step := range []func() error{
-		n.openState, n.openTables, n.compile, n.openStreams, n.openQueries, n.openFeeds, n.openOperations, n.restore,
+		n.openState, n.openTables, n.compile, n.openOperations, n.openStreams, n.openQueries, n.openFeeds, n.openTriggers, n.restore,
 	} {
 		if err := step(); err != nil {
 			return err
@@ -142,7 +142,7 @@ func (n *Node) openQuery(q *plan.Query) error {
 	if err := n.handleFailures(q, &cfg); err != nil {
 		return err
 	}
-	n.ops.hold(&cfg)
+	n.ops.sabotage(&cfg)
 	n.durable.query(q.ID, &cfg)
 	made, err := query.New(n.handle, cfg)
 	n.queries = append(n.queries, made)

@@ -21,18 +21,21 @@ func (n *Node) deploy() error {
 	if err == nil {
 		err = n.watch()
 	}
-	result := semconv.ResultSuccess
-	if err != nil {
-		result = semconv.ResultFailure
-		span.Fail(err)
-	}
-	runtime.AppStarts(n.app.Name, result).Inc()
-	runtime.AppStartDuration(result).Observe(time.Since(start))
+	span.Fail(err)
+	runtime.AppStarts(n.app.Name, result(err)).Inc()
+	runtime.AppStartDuration(result(err)).Observe(time.Since(start))
 	if err != nil {
 		_ = n.Close() // nothing was used yet
 		return err
 	}
-	runtime.QueryDeployments(result).Add(len(n.queries))
+	runtime.QueryDeployments(semconv.ResultSuccess).Add(len(n.queries))
 	runtime.AppsActive(semconv.AppStateRunning).Add(1)
 	return nil
+}
+
+func result(err error) semconv.ResultValue {
+	if err != nil {
+		return semconv.ResultFailure
+	}
+	return semconv.ResultSuccess
 }

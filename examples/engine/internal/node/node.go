@@ -17,6 +17,7 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/app"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/failure"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/link"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/plan"
@@ -36,7 +37,7 @@ type Node struct {
 	parts    plan.Parts
 	streams  map[string]*junction.Junction
 	queries  []*query.Query
-	feeds    []feed
+	feeds    []input
 	server   *link.Server          // of streams that come from other nodes; nil: none does
 	peers    map[string]*link.Peer // by address
 	sinks    []*sink.File
@@ -47,9 +48,9 @@ type Node struct {
 	ops      operations
 }
 
-// feed brings events into streams until its input or stop ends. It must give up
+// input brings events into streams until its input or stop ends. It must give up
 // when run ends.
-type feed struct {
+type input struct {
 	run    func(run, stop context.Context) error
 	totals func(*Totals) // adds what it has counted
 	leads  bool          // its end is the end of the input of the node
@@ -122,8 +123,8 @@ func (n *Node) work(ctx, asked context.Context) error {
 	defer cancel(nil)
 	stop, release := n.drain(asked, cancel)
 	defer release()
-	stop, input := context.WithCancel(stop)
-	defer input()
+	stop, end := context.WithCancel(stop)
+	defer end()
 	group, run := errgroup.WithContext(ctx)
 	background, done := context.WithCancel(ctx)
 	defer done()
@@ -132,7 +133,7 @@ func (n *Node) work(ctx, asked context.Context) error {
 		group.Go(func() error { return q.Run(run) })
 	}
 	var leading sync.WaitGroup
-	for _, f := range n.feeds {
+	for _, f := range n.inputs {
 		if f.leads {
 			leading.Add(1)
 		}
@@ -144,7 +145,7 @@ func (n *Node) work(ctx, asked context.Context) error {
 		})
 	}
 	if n.leads() {
-		go func() { leading.Wait(); input() }()
+		go func() { leading.Wait(); end() }()
 	}
 	err := group.Wait()
 	if cause := context.Cause(ctx); cause != nil && err != nil {
@@ -156,7 +157,7 @@ func (n *Node) work(ctx, asked context.Context) error {
 // leads reports whether some feed decides when the input has ended. Without
 // one the node works until it is stopped.
 func (n *Node) leads() bool {
-	for _, f := range n.feeds {
+	for _, f := range n.inputs {
 		if f.leads {
 			return true
 		}

@@ -5,27 +5,76 @@ package node
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
-
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/fault"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/link"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/operator"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/query"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/schedule"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
 )
 
 // operations is what goes on beside the events.
 type operations struct {
 	schedule *schedule.Scheduler
+	faults   *fault.Set // nil: nobody may make any
 }
 
-// schedulerWorkers is how many tasks may run at the same time.
-const schedulerWorkers = 4
+const (
+	schedulerWorkers = 4                      // tasks that run at the same time
+	harmEvery        = 100 * time.Millisecond // of faults that need a task
+	labelsAtOnce     = 100
+)
 
-// openOperations makes the scheduler, and the triggers of this node.
+// openOperations makes the scheduler, and what else must be there before the
+// queries.
 func (n *Node) openOperations() error {
 	n.ops.schedule = schedule.New(n.handle, n.logger, schedulerWorkers)
+	if n.opts.Control == "" && len(n.opts.Faults) == 0 {
+		return nil
+	}
+	n.ops.faults = fault.NewSet(n.logger)
+	for _, text := range n.opts.Faults {
+		f, err := fault.Parse(text)
+		if err != nil {
+			return err
+		}
+		n.ops.faults.Start(f)
+	}
+	return n.ops.schedule.Every("faults", harmEvery, func(context.Context, time.Time) error {
+		n.ops.faults.Grow()
+		for range labelsAtOnce {
+			if label, ok := n.ops.faults.Label(); ok {
+				n.handle.Source("faults", "fault").Errors(label).Inc()
+			}
+		}
+		return nil
+	})
+}
+
+// sabotage lets faults into a query.
+func (o *operations) sabotage(cfg *query.Config) {
+	if o.faults == nil {
+		return
+	}
+	places := map[query.Place]fault.Kind{
+		query.AtBatch: fault.FullBuffer, query.AtCheckpoint: fault.StuckCheckpoint, query.AtDelivery: fault.SlowSink,
+	}
+	cfg.Hold = func(ctx context.Context, where query.Place) { o.faults.Hold(ctx, places[where]) }
+	cfg.Refuse = func(s sink.Sink) error {
+		if _, ok := s.(*link.Client); ok {
+			return o.faults.Fail(fault.LostPeer)
+		}
+		return nil
+	}
+	cfg.Operators = append(cfg.Operators, operator.NewFaulty(func() error { return o.faults.Fail(fault.FailingQuery) }))
+	cfg.Errors = append(cfg.Errors, operator.ErrorInjected)
+}
+
+// openTriggers schedules the triggers of this node.
+func (n *Node) openTriggers() error {
 	for _, decl := range n.app.Triggers {
 		if decl.Node != n.opts.Node {
 			continue
@@ -34,17 +83,9 @@ func (n *Node) openOperations() error {
 		if err := n.ops.schedule.Trigger(into.Schema(), decl.At, n.publish(into)); err != nil {
 			return err
 		}
-		n.feeds = append(n.feeds, feed{run: func(run, stop context.Context) error { return n.trigger(run, stop, into) }})
+		n.inputs = append(n.inputs, input{run: func(run, stop context.Context) error { return n.trigger(run, stop, into) }})
 	}
 	return nil
-}
-
-// attend does what goes on beside the events until ctx ends.
-func (n *Node) attend(ctx context.Context) {
-	go n.ops.schedule.Run(ctx)
-	if n.opts.Progress > 0 {
-		go n.progress(ctx)
-	}
 }
 
 // trigger ends the stream of a trigger with the input.
@@ -58,10 +99,18 @@ func (n *Node) trigger(run, stop context.Context, into *junction.Junction) error
 	return n.publish(into)(run, junction.Message{Ctx: context.Background(), End: true})
 }
 
-// publish is how sources that are driven by others put messages into a stream.
+// publish is how sources that others drive put messages into a stream.
 func (n *Node) publish(into *junction.Junction) func(context.Context, junction.Message) error {
 	return func(ctx context.Context, m junction.Message) error {
 		_, err := into.Publish(ctx, m)
 		return err
+	}
+}
+
+// attend does what goes on beside the events until ctx ends.
+func (n *Node) attend(ctx context.Context) {
+	go n.ops.schedule.Run(ctx)
+	if n.opts.Progress > 0 {
+		go n.progress(ctx)
 	}
 }

@@ -34,12 +34,12 @@ func (n *Node) openFeeds() error {
 		if err != nil {
 			return fmt.Errorf("could not open the %s source of stream %s: %w", s.Type, s.Stream, err)
 		}
-		n.feeds = append(n.feeds, f)
+		n.inputs = append(n.inputs, f)
 	}
 	return n.openLink()
 }
 
-func (n *Node) openSource(s app.Source) (feed, error) {
+func (n *Node) openSource(s app.Source) (input, error) {
 	into := n.streams[s.Stream]
 	handle := n.handle.Source(s.Stream, s.Type)
 	switch s.Type {
@@ -50,14 +50,14 @@ func (n *Node) openSource(s app.Source) (feed, error) {
 	}
 	reader, err := n.openReader(s, into)
 	if err != nil {
-		return feed{}, err
+		return input{}, err
 	}
 	pump := feed.New(feed.Config{
 		Reader: reader, Kind: s.Type, Into: into, Handle: handle, Batch: int(s.Batch), Rate: float64(s.Rate),
-		Limit: int64(s.Events), Duration: time.Duration(s.Duration), Speed: n.ops.faults.Rate,
+		Limit: int64(s.Events), Duration: time.Duration(s.Duration), Speed: n.ops.faults.Rate, Clock: n.ops.faults.Clock,
 	})
 	n.durable.pump("source/"+s.Stream, pump)
-	return feed{run: pump.Run, leads: true, totals: func(t *Totals) {
+	return input{run: pump.Run, leads: true, totals: func(t *Totals) {
 		t.Read += pump.Read()
 		t.Rejected += pump.Rejected()
 	}}, nil
@@ -97,10 +97,10 @@ type server interface {
 	Run(run, stop context.Context, lis net.Listener) error
 }
 
-func (n *Node) openServer(s app.Source, cfg source.Config) (feed, error) {
+func (n *Node) openServer(s app.Source, cfg source.Config) (input, error) {
 	in, err := n.inlet(s.Stream, s.Type)
 	if err != nil {
-		return feed{}, err
+		return input{}, err
 	}
 	cfg.Take = in.take
 	var serve server = source.NewTCP(cfg)
@@ -109,11 +109,11 @@ func (n *Node) openServer(s app.Source, cfg source.Config) (feed, error) {
 	}
 	lis, err := listen(s.Listen)
 	if err != nil {
-		return feed{}, err
+		return input{}, err
 	}
 	n.closers = append(n.closers, closeOnce(lis))
 	n.logger.Info("source listens", "stream.name", s.Stream, "address", lis.Addr().String())
-	return feed{
+	return input{
 		run:    serveInto(func(run, stop context.Context) error { return serve.Run(run, stop, lis) }, in),
 		totals: func(t *Totals) { t.Read += in.taken.Load() },
 	}, nil
@@ -266,7 +266,7 @@ func (n *Node) openLink() error {
 			return false, in.take(ctx, m, from, seq)
 		})
 	}
-	n.feeds = append(n.feeds, feed{run: serveInto(n.serve, into...), totals: func(t *Totals) {
+	n.inputs = append(n.inputs, input{run: serveInto(n.serve, into...), totals: func(t *Totals) {
 		t.Read += server.Received()
 		t.Duplicates += server.Duplicates()
 	}})

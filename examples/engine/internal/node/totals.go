@@ -34,7 +34,7 @@ func (n *Node) Totals() Totals {
 		t.Late += q.Dropped()
 		t.Unmatched += q.Unmatched()
 	}
-	for _, f := range n.feeds {
+	for _, f := range n.inputs {
 		if f.totals != nil {
 			f.totals(&t)
 		}

@@ -140,8 +140,9 @@ func (s *selection) prepare() error {
 		return nil
 	}
 	s.panes = !rowWindow(w)
-	s.base = operator.WindowSchema(s.query.Into, s.in, s.by, nil, nil, s.panes)
-	return nil
+	var err error
+	s.base, err = operator.OutSchema(s.query.Into, s.in, s.by, nil, nil, s.panes)
+	return err
 }
 
 func rowWindow(w *app.Window) bool {
@@ -208,7 +209,7 @@ func (s *selection) window() error {
 	}
 	s.at = s.base
 	if s.query.PartitionBy == "" {
-		s.add(first, operator.ErrorLateEvent)
+		s.add(first, operator.ErrorLateEvent, operator.ErrorGroupLimit)
 		return nil
 	}
 	if _, err := index(in, s.query.PartitionBy); err != nil {
@@ -221,7 +222,7 @@ func (s *selection) window() error {
 	if err != nil {
 		return err
 	}
-	s.add(p, operator.ErrorLateEvent, operator.ErrorPartitionLimit)
+	s.add(p, operator.ErrorLateEvent, operator.ErrorGroupLimit, operator.ErrorPartitionLimit)
 	return nil
 }
 

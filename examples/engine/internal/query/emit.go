@@ -109,7 +109,10 @@ func (q *Query) persist(ctx context.Context, o *outlet, attempt func(context.Con
 	pause, begin := firstPause, time.Now()
 	for e := (effort{}); ; e.retries++ {
 		q.held(ctx, AtDelivery)
-		err := attempt(ctx)
+		err := q.refuses(o)
+		if err == nil {
+			err = attempt(ctx)
+		}
 		if err == nil {
 			if e.retries > 0 {
 				q.logger.InfoContext(ctx, "sink takes events again", "sink", o.Target())
@@ -134,6 +137,13 @@ func (q *Query) persist(ctx context.Context, o *outlet, attempt func(context.Con
 		e.waited = time.Since(begin)
 		o.retries.Inc()
 	}
+}
+
+func (q *Query) refuses(o *outlet) error {
+	if q.Refuse == nil {
+		return nil
+	}
+	return q.Refuse(o.Sink)
 }
 
 func (q *Query) trouble(ctx context.Context, s sink.Sink, err error) {

@@ -50,6 +50,8 @@ type Config struct {
 	// Hold is called before each batch, checkpoint and delivery, for faults made on
 	// purpose; may be nil.
 	Hold func(ctx context.Context, where Place)
+	// Refuse is asked before each delivery whether it fails, likewise; may be nil.
+	Refuse func(s sink.Sink) error
 	// OnEnd is called when the end of the input has passed the query; may be nil.
 	OnEnd func(context.Context)
 	// OnTrouble is called once when a sink stops taking events; may be nil.

@@ -76,9 +76,7 @@ func (Kind) EnumDescriptor() ([]byte, []int) {
 	return file_link_proto_rawDescGZIP(), []int{0}
 }
 
-// Message is a batch, the end of the input, or a heartbeat. It is the same over
-// gRPC and over the framed protocol, where the trace context stands before it in
-// its binary form and only tracestate and baggage are headers.
+// Message is a batch, the end of the input, or a heartbeat.
 type Message struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Trace context of the batch, in the W3C header names. It travels with the
@@ -95,8 +93,10 @@ type Message struct {
 	// No more events follow until the sender starts a new input.
 	EndOfInput bool `protobuf:"varint,6,opt,name=end_of_input,json=endOfInput,proto3" json:"end_of_input,omitempty"`
 	// The rows with their columns, in the encoding of internal/wire.
-	Payload       []byte     `protobuf:"bytes,7,opt,name=payload,proto3" json:"payload,omitempty"`
-	Heartbeat     *Heartbeat `protobuf:"bytes,8,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`
+	Payload   []byte     `protobuf:"bytes,7,opt,name=payload,proto3" json:"payload,omitempty"`
+	Heartbeat *Heartbeat `protobuf:"bytes,8,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`
+	// In frames the binary form of the span context, which is then missing in headers.
+	SpanContext   []byte `protobuf:"bytes,9,opt,name=span_context,json=spanContext,proto3" json:"span_context,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -187,6 +187,13 @@ func (x *Message) GetHeartbeat() *Heartbeat {
 	return nil
 }
 
+func (x *Message) GetSpanContext() []byte {
+	if x != nil {
+		return x.SpanContext
+	}
+	return nil
+}
+
 // Heartbeat says that a node is there and whom it wants as leader. Times are
 // nanoseconds; points in time are on the clock of one node and mean nothing to another.
 type Heartbeat struct {
@@ -269,8 +276,7 @@ type Ack struct {
 	Duplicate bool `protobuf:"varint,2,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
 	// The answer to a heartbeat.
 	Heartbeat *Heartbeat `protobuf:"bytes,3,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`
-	// Over the framed protocol: why the message was not taken, as a gRPC status
-	// code and in words. 0 if it was.
+	// In frames why the message was not taken, as a gRPC status code and in words.
 	Code          uint32 `protobuf:"varint,4,opt,name=code,proto3" json:"code,omitempty"`
 	Text          string `protobuf:"bytes,5,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -347,7 +353,7 @@ var File_link_proto protoreflect.FileDescriptor
 const file_link_proto_rawDesc = "" +
 	"\n" +
 	"\n" +
-	"link.proto\x12\x13eventflux.engine.v1\"\x84\x03\n" +
+	"link.proto\x12\x13eventflux.engine.v1\"\xa7\x03\n" +
 	"\aMessage\x12C\n" +
 	"\aheaders\x18\x01 \x03(\v2).eventflux.engine.v1.Message.HeadersEntryR\aheaders\x12-\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x19.eventflux.engine.v1.KindR\x04kind\x12\x1b\n" +
@@ -357,7 +363,8 @@ const file_link_proto_rawDesc = "" +
 	"\fend_of_input\x18\x06 \x01(\bR\n" +
 	"endOfInput\x12\x18\n" +
 	"\apayload\x18\a \x01(\fR\apayload\x12<\n" +
-	"\theartbeat\x18\b \x01(\v2\x1e.eventflux.engine.v1.HeartbeatR\theartbeat\x1a:\n" +
+	"\theartbeat\x18\b \x01(\v2\x1e.eventflux.engine.v1.HeartbeatR\theartbeat\x12!\n" +
+	"\fspan_context\x18\t \x01(\fR\vspanContext\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"h\n" +
