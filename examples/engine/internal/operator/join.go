@@ -109,7 +109,7 @@ func (j *TableJoin) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 		}
 		return true
 	}))
-	j.handles.fail(b, in, in.Schema, ErrorTable, errs)
+	j.handles.without(b, in, errs, ErrorTable, in.Schema)
 	j.arrived.Add(in.Len())
 	j.matches.Add(out.Len())
 	j.misses.Add(misses)

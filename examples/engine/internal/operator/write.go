@@ -4,8 +4,7 @@
 package operator
 
 import (
-	"bytes"
-	"encoding/gob"
+	"errors"
 	"fmt"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
@@ -15,13 +14,13 @@ import (
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/table"
 )
 
-// The values of error.type of rows that one of these operators had no room for, or that its disk failed.
+// The values of error.type of rows that a table or an incremental aggregation could not take or find. They go to Failed.
 const (
 	ErrorTable       = "table"
 	ErrorAggregation = "aggregation"
 )
 
-// WriteTable upserts each row into a table and passes it on. A checkpoint has the rows of the table if they are in memory.
+// WriteTable upserts each row into a table and passes it on. A checkpoint has all rows of the table if it is in memory.
 type WriteTable struct {
 	table   *table.Table
 	handles Handles
@@ -35,8 +34,8 @@ func NewWriteTable(t *table.Table, out *event.Schema) (*WriteTable, error) {
 	w := &WriteTable{table: t, out: out}
 	for _, c := range t.Schema.Columns {
 		i, ok := out.Index(c.Name)
-		if !ok || out.Columns[i].Type != c.Type {
-			return nil, fmt.Errorf("could not write %s to table %s: it lacks column %q, or that is of another type", out.Stream, t.Schema.Stream, c.Name)
+		if !ok || out.Columns[i] != c {
+			return nil, fmt.Errorf("could not write %s to table %s: it has no column %q of the same type", out.Stream, t.Schema.Stream, c.Name)
 		}
 		w.columns = append(w.columns, i)
 	}
@@ -49,19 +48,18 @@ func (w *WriteTable) Kind() string { return "table" }
 // Bind implements Operator.
 func (w *WriteTable) Bind(h Handles) { w.handles = h }
 
-// Process implements Operator. All rows are written at once; if that fails, one by one.
+// Process implements Operator. All rows are written at once or, if that fails, one by one.
 func (w *WriteTable) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
-	to := event.NewBatch(w.table.Schema, in.Len())
 	w.rows = w.rows[:0]
+	to, errs := event.NewBatch(w.table.Schema, in.Len()), map[int]error{}
 	for i := range in.Len() {
-		from, row := in.Row(i), to.Append()
-		row.SetTime(from.Time())
+		row := to.Append()
+		row.SetTime(in.Row(i).Time())
 		for n, c := range w.columns {
-			row[n+1] = from[c+1]
+			row[n+1] = in.Row(i)[c+1]
 		}
 		w.rows = append(w.rows, row)
 	}
-	errs := map[int]error{}
 	if w.table.Upsert(w.rows...) != nil {
 		for i, row := range w.rows {
 			if err := w.table.Upsert(row); err != nil {
@@ -69,7 +67,7 @@ func (w *WriteTable) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 			}
 		}
 	}
-	return w.handles.fail(b, in, w.out, ErrorTable, errs)
+	return w.handles.without(b, in, errs, ErrorTable, w.out)
 }
 
 // MarshalBinary implements Durable.
@@ -78,21 +76,16 @@ func (w *WriteTable) MarshalBinary() ([]byte, error) {
 	if w.table.File == "" {
 		_ = w.table.Scan(func(r event.Row) bool { rows = append(rows, r); return true }) // memory does not fail
 	}
-	var to bytes.Buffer
-	err := gob.NewEncoder(&to).Encode(rows)
-	return to.Bytes(), err
+	return toGob(rows)
 }
 
 // UnmarshalBinary implements Durable.
 func (w *WriteTable) UnmarshalBinary(data []byte) error {
 	var rows []event.Row
-	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&rows); err != nil {
-		return fmt.Errorf("could not restore table %s: %w", w.table.Schema.Stream, err)
-	}
-	return w.table.Upsert(rows...)
+	return errors.Join(fromGob(data, &rows), w.table.Upsert(rows...))
 }
 
-// Rollup adds rows to an incremental aggregation and passes them on.
+// Rollup adds each row to an incremental aggregation and passes it on.
 type Rollup struct {
 	*rollup.Rollup
 	handles Handles
@@ -111,28 +104,24 @@ func (r *Rollup) Bind(h Handles) { r.handles = h }
 // Process implements Operator.
 func (r *Rollup) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 	span := b.Span(telemetry.StageAggregation)
+	defer span.End()
 	leaf := span.Span(telemetry.StageStateUpdate)
 	errs := r.Update(in)
 	leaf.End()
-	span.End()
-	return r.handles.fail(b, in, r.out, ErrorAggregation, errs)
+	return r.handles.without(b, in, errs, ErrorAggregation, r.out)
 }
 
-// fail reports the rows that have an error and returns the others as rows of out.
-func (h Handles) fail(b telemetry.Batch, in *event.Batch, out *event.Schema, errorType string, errs map[int]error) *event.Batch {
+// without refuses the rows that have an error, by their number, and returns the others as rows of out.
+func (h *Handles) without(b telemetry.Batch, in *event.Batch, errs map[int]error, errorType string, out *event.Schema) *event.Batch {
 	if len(errs) == 0 {
 		return in.As(out)
 	}
 	rest := event.NewBatch(out, in.Len())
 	for i := range in.Len() {
-		row, err := in.Row(i), errs[i]
-		if err == nil {
-			rest.AppendRow(row)
-			continue
-		}
-		b.Error(errorType, err)
-		if h.Failed != nil {
-			h.Failed(b, row, in.Schema, errorType, err)
+		if errs[i] == nil {
+			rest.AppendRow(in.Row(i))
+		} else {
+			h.refuse(b, in.Row(i), in.Schema, errorType, errs[i])
 		}
 	}
 	return rest

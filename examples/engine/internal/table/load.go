@@ -4,10 +4,7 @@
 package table
 
 import (
-	"bytes"
-	"cmp"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -18,14 +15,19 @@ import (
 
 // Load upserts rows of texts, in the order of the columns.
 func (t *Table) Load(rows [][]string) error {
-	parsed := make([]event.Row, len(rows))
-	for i, texts := range rows {
-		var err error
-		if parsed[i], err = t.parse(texts); err != nil {
-			return fmt.Errorf("could not load row %d of table %s: %w", i+1, t.Schema.Stream, err)
+	all := make([]event.Row, len(rows))
+	for n, texts := range rows {
+		all[n] = make(event.Row, 1+len(t.Schema.Columns))
+		if len(texts) != len(t.Schema.Columns) {
+			return fmt.Errorf("could not load row %d of table %s: it has %d values, not %d", n+1, t.Schema.Stream, len(texts), len(t.Schema.Columns))
+		}
+		for i, c := range t.Schema.Columns {
+			if err := t.set(all[n], i, c.Type, texts[i]); err != nil {
+				return fmt.Errorf("could not load row %d of table %s: column %s: %w", n+1, t.Schema.Stream, c.Name, err)
+			}
 		}
 	}
-	for chunk := range slices.Chunk(parsed, 4096) {
+	for chunk := range slices.Chunk(all, 4096) {
 		if err := t.Upsert(chunk...); err != nil {
 			return err
 		}
@@ -33,53 +35,42 @@ func (t *Table) Load(rows [][]string) error {
 	return nil
 }
 
-func (t *Table) parse(texts []string) (event.Row, error) {
-	if len(texts) != len(t.Schema.Columns) {
-		return nil, fmt.Errorf("it has %d values for %d columns", len(texts), len(t.Schema.Columns))
+func (t *Table) set(r event.Row, column int, of event.Type, text string) error {
+	switch of {
+	case event.Symbol:
+		id, err := t.Names.Intern(text)
+		r.SetSymbol(column, id)
+		return err
+	case event.Float:
+		v, err := strconv.ParseFloat(text, 64)
+		r.SetFloat(column, v)
+		return err
 	}
-	r := make(event.Row, 1+len(texts))
-	for i, c := range t.Schema.Columns {
-		var err error
-		switch text := texts[i]; c.Type {
-		case event.Symbol:
-			var id event.ID
-			id, err = t.Names.Intern(text)
-			r.SetSymbol(i, id)
-		case event.Float:
-			var v float64
-			v, err = strconv.ParseFloat(text, 64)
-			r.SetFloat(i, v)
-		default:
-			var v int64
-			v, err = strconv.ParseInt(text, 10, 64)
-			r.SetInt(i, v)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", c.Name, err)
-		}
-	}
-	return r, nil
+	v, err := strconv.ParseInt(text, 10, 64)
+	r.SetInt(column, v)
+	return err
 }
 
 // LoadCSV upserts the rows of a file whose first line names the columns, in any order; it may have others, too.
 func (t *Table) LoadCSV(path string) error {
-	data, err := os.ReadFile(path)
+	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("could not load table %s: %w", t.Schema.Stream, err)
 	}
-	rows, err := csv.NewReader(bytes.NewReader(data)).ReadAll()
-	if err != nil || len(rows) == 0 {
-		return fmt.Errorf("could not load table %s from %s: %w", t.Schema.Stream, path, cmp.Or(err, errors.New("it is empty")))
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		return fmt.Errorf("could not load table %s from %s: %w", t.Schema.Stream, path, err)
 	}
-	header, rows := rows[0], rows[1:]
-	sorted := make([][]string, len(rows))
+	rows = append(rows, nil) // stands for the first line of an empty file
+	sorted := make([][]string, max(len(rows)-2, 0))
 	for _, c := range t.Schema.Columns {
-		at := slices.Index(header, c.Name)
+		at := slices.Index(rows[0], c.Name)
 		if at < 0 {
-			return fmt.Errorf("could not load table %s from %s: its first line names no column %q", t.Schema.Stream, path, c.Name)
+			return fmt.Errorf("could not load table %s: the first line of %s has no %q", t.Schema.Stream, path, c.Name)
 		}
-		for i, row := range rows {
-			sorted[i] = append(sorted[i], row[at])
+		for n := range sorted {
+			sorted[n] = append(sorted[n], rows[n+1][at])
 		}
 	}
 	return t.Load(sorted)

@@ -5,7 +5,6 @@ package table
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -17,50 +16,45 @@ import (
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/wire"
 )
 
 // store keeps rows in a file, and those last asked for in memory, too; there, nil says that a key has no row.
 type store struct {
-	table                 *Table
+	*Table
 	db                    *bbolt.DB
 	bucket                []byte // named after the columns, so that others are noticed
 	cache                 *lru.Cache[uint64, event.Row]
 	hits, misses, evicted *telemetry.Counter
 }
 
-func (t *Table) openStore(h *telemetry.Table) (err error) {
-	s := &store{table: t, bucket: fmt.Appendf(nil, "%s of %v", t.Key, t.Schema.Columns), evicted: h.CacheEvictions()}
+func openStore(t *Table, h *telemetry.Table) (s *store, err error) {
+	s = &store{Table: t, bucket: fmt.Appendf(nil, "%s of %v", t.Key, t.Schema.Columns), evicted: h.CacheEvictions()}
 	s.hits, s.misses = h.CacheLookups(semconv.CacheResultHit), h.CacheLookups(semconv.CacheResultMiss)
 	if s.cache, err = lru.New[uint64, event.Row](cmp.Or(t.Cache, 10_000)); err != nil {
-		return err
+		return nil, err
 	}
 	if s.db, err = bbolt.Open(t.File, 0o644, &bbolt.Options{Timeout: time.Second}); err != nil {
-		return fmt.Errorf("%w; does another engine use it?", err)
+		return nil, fmt.Errorf("%w; does another engine use it?", err)
 	}
-	if err = s.db.Update(s.begin); err == nil && len(t.indexes) > 0 {
+	err = s.db.Update(func(tx *bbolt.Tx) error {
+		if name, _ := tx.Cursor().First(); name != nil && string(name) != string(s.bucket) {
+			return fmt.Errorf("its rows are %s, not %s; move the file away or declare its columns", name, s.bucket)
+		}
+		b, err := tx.CreateBucketIfNotExists(s.bucket)
+		if err == nil {
+			t.count.Store(int64(b.Stats().KeyN))
+		}
+		return err
+	})
+	if err == nil && len(t.indexes) > 0 {
 		err = s.scan(func(r event.Row) bool { t.index(r[t.KeyColumn+1], nil, r); return true })
 	}
 	if err != nil {
-		return errors.Join(err, s.db.Close())
+		return nil, errors.Join(err, s.db.Close())
 	}
-	t.store = s
-	t.bind(h, s.held)
-	return nil
+	return s, nil
 }
-
-// begin counts the rows of the file, or makes room for them.
-func (s *store) begin(tx *bbolt.Tx) error {
-	if name, _ := tx.Cursor().First(); name != nil && string(name) != string(s.bucket) {
-		return fmt.Errorf("its rows are %s, not %s; move the file away or declare its columns", name, s.bucket)
-	}
-	b, err := tx.CreateBucketIfNotExists(s.bucket)
-	if err == nil {
-		s.table.count.Store(int64(b.Stats().KeyN))
-	}
-	return err
-}
-
-func (s *store) held() int64 { return int64(s.cache.Len()) }
 
 // find asks the cache, then the file.
 func (s *store) find(key uint64) (row event.Row, cached bool, err error) {
@@ -68,7 +62,7 @@ func (s *store) find(key uint64) (row event.Row, cached bool, err error) {
 		return row, true, nil
 	}
 	err = s.db.View(func(tx *bbolt.Tx) (err error) {
-		if data := tx.Bucket(s.bucket).Get(s.key(key)); data != nil {
+		if data := tx.Bucket(s.bucket).Get(s.name(key)); data != nil {
 			row, err = s.decode(data)
 		}
 		return err
@@ -79,7 +73,7 @@ func (s *store) find(key uint64) (row event.Row, cached bool, err error) {
 	return row, false, err
 }
 
-// keep puts what is known of key into the cache.
+// keep tells the cache the row of key.
 func (s *store) keep(key uint64, row event.Row) {
 	if s.cache.Add(key, row) {
 		s.evicted.Inc()
@@ -89,7 +83,7 @@ func (s *store) keep(key uint64, row event.Row) {
 func (s *store) scan(yield func(event.Row) bool) error {
 	return s.db.View(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(s.bucket).Cursor()
-		for k, data := c.First(); k != nil; k, data = c.Next() {
+		for name, data := c.First(); name != nil; name, data = c.Next() {
 			if row, err := s.decode(data); err != nil || !yield(row) {
 				return err
 			}
@@ -100,58 +94,35 @@ func (s *store) scan(yield func(event.Row) bool) error {
 
 // write brings rows to the disk, all or none; nil is no row.
 func (s *store) write(rows map[uint64]event.Row) error {
-	return s.db.Update(func(tx *bbolt.Tx) error {
-		b, errs := tx.Bucket(s.bucket), []error(nil)
+	return s.db.Update(func(tx *bbolt.Tx) (err error) {
 		for key, row := range rows {
 			if row == nil {
-				errs = append(errs, b.Delete(s.key(key)))
-			} else {
-				errs = append(errs, b.Put(s.key(key), s.encode(row)))
+				err = errors.Join(err, tx.Bucket(s.bucket).Delete(s.name(key)))
+				continue
 			}
+			b := event.NewBatch(s.Schema, 1)
+			b.AppendRow(row)
+			err = errors.Join(err, tx.Bucket(s.bucket).Put(s.name(key), wire.Encode(nil, b, s.Names)))
 		}
-		return errors.Join(errs...)
+		return err
 	})
 }
 
-// key is the name of a row in the file. Texts stand for themselves there, since their ids differ from run to run.
-func (s *store) key(word uint64) []byte {
-	if s.table.Schema.Columns[s.table.KeyColumn].Type == event.Symbol {
-		return []byte("=" + s.table.Names.Name(event.ID(word))) // a name may not be empty
+// name is what a row is found by in the file. Texts stand for themselves there: their ids differ from run to run.
+func (s *store) name(key uint64) []byte {
+	if s.Schema.Columns[s.KeyColumn].Type == event.Symbol {
+		return []byte("=" + s.Names.Name(event.ID(key))) // it may not be empty
 	}
-	return fmt.Append(nil, word)
-}
-
-// stored is a row in the file. Its texts are bytes because they need not be UTF-8.
-type stored struct {
-	Words event.Row
-	Texts [][]byte
-}
-
-func (s *store) encode(r event.Row) []byte {
-	to := stored{Words: r}
-	for i, c := range s.table.Schema.Columns {
-		if c.Type == event.Symbol {
-			to.Texts = append(to.Texts, []byte(s.table.Names.Name(r.Symbol(i))))
-		}
-	}
-	data, _ := json.Marshal(to) // numbers and bytes have a form
-	return data
+	return fmt.Append(nil, key)
 }
 
 func (s *store) decode(data []byte) (event.Row, error) {
-	var from stored
-	if err := json.Unmarshal(data, &from); err != nil {
-		return nil, fmt.Errorf("a row of the file is damaged: %w; restore it from a copy", err)
+	b, err := wire.Decode(data, s.Schema, s.Names)
+	if err == nil && b.Len() != 1 {
+		err = errors.New("a row of the file is damaged; restore it from a copy")
 	}
-	for i, c := range s.table.Schema.Columns {
-		if c.Type == event.Symbol {
-			id, err := s.table.Names.Intern(string(from.Texts[0]))
-			if err != nil {
-				return nil, err
-			}
-			from.Words.SetSymbol(i, id)
-			from.Texts = from.Texts[1:]
-		}
+	if err != nil {
+		return nil, err
 	}
-	return from.Words, nil
+	return b.Row(0), nil
 }

@@ -50,8 +50,8 @@ type Table struct {
 }
 
 // Open returns a table with the rows that cfg.File has.
-func Open(cfg Config) (*Table, error) {
-	t := &Table{Config: cfg, rows: map[uint64]event.Row{}, indexes: map[int]map[uint64]map[uint64]struct{}{}}
+func Open(cfg Config) (t *Table, err error) {
+	t = &Table{Config: cfg, rows: map[uint64]event.Row{}, indexes: map[int]map[uint64]map[uint64]struct{}{}}
 	t.MaxRows = cmp.Or(t.MaxRows, 1_000_000)
 	for _, name := range append(slices.Clip(cfg.Indexes), cfg.Key) {
 		i, ok := t.Schema.Index(name)
@@ -61,39 +61,42 @@ func Open(cfg Config) (*Table, error) {
 		t.indexes[i], t.KeyColumn = map[uint64]map[uint64]struct{}{}, i
 	}
 	delete(t.indexes, t.KeyColumn)
-	if t.File == "" {
-		t.bind(t.App.Table(t.Schema.Stream, "memory"), t.Len)
-		return t, nil
+	kind := "memory"
+	if t.File != "" {
+		kind = "store"
 	}
-	h := t.App.Table(t.Schema.Stream, "store")
-	if err := t.openStore(h); err != nil {
-		h.Close()
-		return nil, fmt.Errorf("could not open table %s in %s: %w", t.Schema.Stream, t.File, err)
-	}
-	return t, nil
-}
-
-func (t *Table) bind(h *telemetry.Table, held func() int64) {
+	h := t.App.Table(t.Schema.Stream, kind)
 	of := func(op semconv.TableOperationValue) operation {
 		return operation{h.Operations(op, semconv.ResultSuccess), h.Operations(op, semconv.ResultFailure), h.OperationDuration(op)}
 	}
 	t.handle, t.scanned, t.finds = h, h.RowsScanned(), of(semconv.TableOperationFind)
 	t.upserts, t.deletes = of(semconv.TableOperationUpsert), of(semconv.TableOperationDelete)
-	h.RowsStored().Func(held)
+	if t.File != "" {
+		if t.store, err = openStore(t, h); err != nil {
+			h.Close()
+			return nil, fmt.Errorf("could not open table %s in %s: %w", t.Schema.Stream, t.File, err)
+		}
+	}
+	h.RowsStored().Func(t.held)
 	h.Size().Func(t.Bytes)
+	return t, nil
 }
 
 // Len is the number of rows.
 func (t *Table) Len() int64 { return t.count.Load() }
 
+// held is the number of rows in memory.
+func (t *Table) held() int64 {
+	if t.store != nil {
+		return int64(t.store.cache.Len())
+	}
+	return t.Len()
+}
+
 // Bytes estimates the memory held, without the texts.
 func (t *Table) Bytes() int64 {
-	held := t.Len()
-	if t.store != nil {
-		held = t.store.held()
-	}
 	const row, entry = 56, 64 // beside the columns: of a row in its map, and of a row in an index
-	return held*int64(row+8*len(t.Schema.Columns)) + t.Len()*int64(entry*len(t.indexes))
+	return t.held()*int64(row+8*len(t.Schema.Columns)) + t.Len()*int64(entry*len(t.indexes))
 }
 
 // Upsert adds copies of rows, or puts them in the place of those with their keys: all, or none and an error. A store has

@@ -321,16 +321,16 @@ func TestMistakesAreNamed(t *testing.T) {
 		return err
 	}
 	tests := map[string]error{
-		`row 2 of table Prices: it has 1 values for 4 columns`: tbl.Load([][]string{{"1", "A", "A", "1"}, {"1"}}),
-		`row 1 of table Prices: column price: strconv.`:        tbl.Load([][]string{{"x", "A", "A", "1"}}),
-		`column rank: strconv.ParseInt: parsing "1.5"`:         tbl.Load([][]string{{"1", "A", "A", "1.5"}}),
-		`already holds 2 symbols`:                              tbl.Load([][]string{{"1", "B", "C", "1"}}),
-		`its first line names no column "rank"`:                csv("price,symbol,sector\n"),
-		`it is empty`:                                          csv(""),
-		`wrong number of fields`:                               csv("a,b\n1\n"),
-		`no such file`:                                         tbl.LoadCSV("/nowhere/t.csv"),
-		`no column "id" for its key or an index`:               openWith("id"),
-		`no column "colour" for its key`:                       openWith("symbol", "colour"),
+		`row 2 of table Prices: it has 1 values, not 4`: tbl.Load([][]string{{"1", "A", "A", "1"}, {"1"}}),
+		`row 1 of table Prices: column price: strconv.`: tbl.Load([][]string{{"x", "A", "A", "1"}}),
+		`column rank: strconv.ParseInt: parsing "1.5"`:  tbl.Load([][]string{{"1", "A", "A", "1.5"}}),
+		`already holds 2 symbols`:                       tbl.Load([][]string{{"1", "B", "C", "1"}}),
+		`t.csv has no "rank"`:                           csv("price,symbol,sector\n"),
+		`t.csv has no "price"`:                          csv(""),
+		`wrong number of fields`:                        csv("a,b\n1\n"),
+		`no such file`:                                  tbl.LoadCSV("/nowhere/t.csv"),
+		`no column "id" for its key or an index`:        openWith("id"),
+		`no column "colour" for its key`:                openWith("symbol", "colour"),
 	}
 	for want, err := range tests {
 		if err == nil || !strings.Contains(err.Error(), want) {
