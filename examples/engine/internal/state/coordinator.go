@@ -73,6 +73,9 @@ func (c *Coordinator) Recover(restore func(part string, blob []byte) error) (ok 
 	if err == nil {
 		err = c.restore(from, restore)
 	}
+	if err != nil {
+		err = fmt.Errorf("could not recover from checkpoint %d: %w", from.ID, err)
+	}
 	span.Fail(err)
 	metrics.Attempts(resultOf(err)).Inc()
 	metrics.Duration(resultOf(err)).Observe(time.Since(start))
@@ -81,24 +84,23 @@ func (c *Coordinator) Recover(restore func(part string, blob []byte) error) (ok 
 }
 
 func (c *Coordinator) restore(from Checkpoint, restore func(part string, blob []byte) error) error {
-	for part := range from.Parts {
-		if !slices.Contains(c.parts, part) {
-			return fmt.Errorf("could not restore %q of checkpoint %d: the application has no such part any more; "+
-				"bring it back or start with an empty state directory", part, from.ID)
-		}
-	}
+	c.last = from.ID
+	c.success.Store(from.At.UnixNano())
 	if err := c.names.Restore(from.Symbols); err != nil {
 		return err
+	}
+	for part := range from.Parts {
+		if !slices.Contains(c.parts, part) {
+			return fmt.Errorf("the application has no part %q any more: bring it back or start with an empty state directory", part)
+		}
 	}
 	for _, part := range c.parts {
 		if blob, has := from.Parts[part]; has {
 			if err := restore(part, blob); err != nil {
-				return fmt.Errorf("could not restore %q from checkpoint %d: %w", part, from.ID, err)
+				return fmt.Errorf("%q: %w", part, err)
 			}
 		}
 	}
-	c.last = from.ID
-	c.success.Store(from.At.UnixNano())
 	return nil
 }
 

@@ -173,8 +173,8 @@ func TestRecoveryRestoresSymbolsFirstAndRefusesToLoseAPart(t *testing.T) {
 	}
 	broken := errors.New("broken")
 	for want, c := range map[string]*Coordinator{
-		`"gone" of checkpoint 1`: New(store, []string{"a"}, &event.Symbols{}, nil),
-		`"a" from checkpoint 1`:  New(store, []string{"a", "gone"}, &event.Symbols{}, nil),
+		`checkpoint 1: the application has no part "gone"`: New(store, []string{"a"}, &event.Symbols{}, nil),
+		`checkpoint 1: "a": `:                              New(store, []string{"a", "gone"}, &event.Symbols{}, nil),
 	} {
 		ok, err := c.Recover(func(string, []byte) error { return broken })
 		if err == nil || !strings.Contains(err.Error(), want) {

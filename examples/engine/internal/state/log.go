@@ -198,25 +198,29 @@ func (l *Log) Duplicates() int64 { return l.duplicates.Load() }
 
 // Run publishes what Take took, in order, and the barriers of c, until stop ends and nothing is left, or run ends.
 func (l *Log) Run(run, stop context.Context, publish func(context.Context, junction.Message) error, c *Coordinator) error {
+	var ahead []junction.Message
 	for run.Err() == nil {
 		begun := c.Begun() // before Pending, or a checkpoint might slip through
-		messages, err := l.read()
-		if err != nil {
-			return l.failed("read", err)
+		if id := c.Pending(l.Part); id != 0 {
+			err := publish(run, junction.Message{Ctx: context.Background(), Barrier: id})
+			l.sent.Store(l.next.Load())
+			c.Report(id, l.Part, key(l.next.Load()), err)
+			if err != nil {
+				return err
+			}
 		}
-		for _, m := range messages {
-			if err := l.pass(run, publish, c); err != nil {
+		if len(ahead) == 0 {
+			var err error
+			if ahead, err = l.read(); err != nil {
+				return l.failed("read", err)
+			}
+		}
+		if len(ahead) > 0 {
+			if err := publish(run, ahead[0]); err != nil {
 				return err
 			}
-			if err := publish(run, m); err != nil {
-				return err
-			}
+			ahead = ahead[1:]
 			l.next.Add(1)
-		}
-		if err := l.pass(run, publish, c); err != nil {
-			return err
-		}
-		if len(messages) > 0 {
 			continue
 		}
 		select {
@@ -224,22 +228,12 @@ func (l *Log) Run(run, stop context.Context, publish func(context.Context, junct
 		case <-begun:
 		case <-run.Done():
 		case <-stop.Done():
-			return nil
+			if len(l.wake) == 0 {
+				return nil
+			}
 		}
 	}
 	return run.Err()
-}
-
-// pass sends the barrier on that c waits for, if any.
-func (l *Log) pass(run context.Context, publish func(context.Context, junction.Message) error, c *Coordinator) error {
-	id := c.Pending(l.Part)
-	if id == 0 {
-		return nil
-	}
-	err := publish(run, junction.Message{Ctx: context.Background(), Barrier: id})
-	l.sent.Store(l.next.Load())
-	c.Report(id, l.Part, key(l.next.Load()), err)
-	return err
 }
 
 // read returns the next messages, about as many as readAhead says.
