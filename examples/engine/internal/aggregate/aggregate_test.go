@@ -168,8 +168,8 @@ func TestOverAgreesWithAListOfRows(t *testing.T) {
 		var words []uint64
 		for range 1 + rng.IntN(30) {
 			r := randomRow(rng)
-			rows, words = append(rows, r), append(words, r[0])
-			for _, w := range g.Words {
+			rows = append(rows, r)
+			for _, w := range g.Words() {
 				words = append(words, r[w])
 			}
 		}

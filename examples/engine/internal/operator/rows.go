@@ -30,7 +30,7 @@ func NewRows(e window.Extent, kind string, in *event.Schema, sel Selection) (*Ro
 	if err := o.init(kind, e.Span, in, sel, false); err != nil {
 		return nil, err
 	}
-	o.lanes = window.NewLanes(e, o.groups.Words)
+	o.lanes = window.NewLanes(e, o.groups.Words())
 	return o, nil
 }
 
@@ -59,8 +59,10 @@ func (w *Rows) accumulate(b telemetry.Batch, in *event.Batch) {
 	w.rows, w.views = w.rows[:0], w.views[:0]
 	before := w.lanes.Inside
 	for i := range in.Len() {
-		if group, ok := w.group(b, in.Row(i)); ok {
+		if group, ok := w.group(in.Row(i)); ok {
 			w.rows, w.views = append(w.rows, i), append(w.views, w.lanes.Push(group, in.Row(i)))
+		} else {
+			w.refuse(b, in.Row(i))
 		}
 	}
 	n := len(w.rows)

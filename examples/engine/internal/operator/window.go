@@ -66,8 +66,9 @@ func (w *Window) accumulate(b telemetry.Batch, in *event.Batch) {
 	moves, added, dropped, verdict := w.moves[:0], 0, 0, window.InTime
 	for i := range in.Len() {
 		r := in.Row(i)
-		group, ok := w.group(b, r)
+		group, ok := w.group(r)
 		if !ok {
+			w.refuse(b, r)
 			continue
 		}
 		if moves, verdict = w.panes.Assign(int32(i), group, r.Time(), moves); verdict != window.InTime {

@@ -24,7 +24,7 @@ type Extent struct {
 type Lanes struct {
 	LaneState
 	extent Extent
-	words  []int // of a row that are kept behind its time
+	words  []int // of a row that are kept
 }
 
 // LaneState is what survives a restart.
@@ -44,7 +44,7 @@ type Lane struct {
 	Head, Batch int // the last batch with a row for it
 }
 
-// NewLanes returns empty lanes that keep the time and the given words of rows.
+// NewLanes returns empty lanes that keep the given words of rows; the first is 0, the time.
 func NewLanes(e Extent, words []int) *Lanes {
 	if e.Count <= 0 || e.Count > MaxPerGroup {
 		e.Count = MaxPerGroup
@@ -65,13 +65,12 @@ func (s *Lanes) Push(group int32, r event.Row) []uint64 {
 		l.Words, l.Head = l.Words[:copy(l.Words, l.Words[l.Head:])], 0
 	}
 	before := cap(l.Words)
-	l.Words = append(l.Words, r[0])
 	for _, w := range s.words {
 		l.Words = append(l.Words, r[w])
 	}
 	l.Batch, s.Inside, s.Bytes = s.Batch, s.Inside+1, s.Bytes+int64(cap(l.Words)-before)*8
 	for s.outside(l, r.Time()) {
-		l.Head += len(s.words) + 1
+		l.Head += len(s.words)
 		s.Inside--
 		s.Stale = s.Stale || group == s.Holder
 	}
@@ -81,7 +80,7 @@ func (s *Lanes) Push(group int32, r event.Row) []uint64 {
 
 // outside says whether the oldest row of a lane leaves because of a new one, which stays.
 func (s *Lanes) outside(l *Lane, newest int64) bool {
-	return len(l.Words)-l.Head > s.extent.Count*(len(s.words)+1) ||
+	return len(l.Words)-l.Head > s.extent.Count*len(s.words) ||
 		s.extent.Span > 0 && int64(l.Words[l.Head]) <= newest-int64(s.extent.Span)
 }
 

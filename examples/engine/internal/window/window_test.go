@@ -327,7 +327,7 @@ func row(at int64, v uint64) event.Row { return event.Row{uint64(at), 99, v} }
 func TestLanesAgreeWithAPlainReimplementation(t *testing.T) {
 	for _, e := range []Extent{{Span: 25}, {Count: 4}, {Span: 40, Count: 3}, {Span: 1}} {
 		rng := rand.New(rand.NewPCG(7, 8))
-		s, history, inside := NewLanes(e, []int{2}), map[int32][]event.Row{}, map[int32][]uint64{}
+		s, history, inside := NewLanes(e, []int{0, 2}), map[int32][]event.Row{}, map[int32][]uint64{}
 		at := int64(0)
 		for i := range 5000 {
 			at += int64(rng.IntN(5))
@@ -369,7 +369,7 @@ func checkLanes(t *testing.T, s *Lanes, inside map[int32][]uint64) {
 }
 
 func TestViewsOutliveLaterPushesUntilTheNextBatch(t *testing.T) {
-	s := NewLanes(Extent{Count: 1}, []int{2})
+	s := NewLanes(Extent{Count: 1}, []int{0, 2})
 	first := s.Push(0, row(1, 10))
 	for i := range int64(100) {
 		s.Push(0, row(2+i, 20))
@@ -380,7 +380,7 @@ func TestViewsOutliveLaterPushesUntilTheNextBatch(t *testing.T) {
 }
 
 func TestWhatLeftALaneDoesNotComeBackForALateRow(t *testing.T) {
-	s := NewLanes(Extent{Span: 10}, nil)
+	s := NewLanes(Extent{Span: 10}, []int{0})
 	for _, step := range []struct {
 		at   int64
 		want []uint64
@@ -392,7 +392,7 @@ func TestWhatLeftALaneDoesNotComeBackForALateRow(t *testing.T) {
 }
 
 func TestMemoryOfLanesIsBoundedByTheirExtent(t *testing.T) {
-	s := NewLanes(Extent{Count: 8}, []int{2})
+	s := NewLanes(Extent{Count: 8}, []int{0, 2})
 	for i := range int64(100_000) {
 		s.Push(0, row(i, 1))
 		s.Next()
@@ -400,7 +400,7 @@ func TestMemoryOfLanesIsBoundedByTheirExtent(t *testing.T) {
 	if s.Bytes > 1024 {
 		t.Errorf("8 rows hold %d bytes", s.Bytes)
 	}
-	s = NewLanes(Extent{Span: time.Hour}, nil)
+	s = NewLanes(Extent{Span: time.Hour}, []int{0})
 	for range MaxPerGroup + 100 {
 		s.Push(0, row(1, 1))
 	}
