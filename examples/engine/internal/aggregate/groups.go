@@ -70,15 +70,6 @@ func NewGroups(specs []Spec) *Groups {
 	return g
 }
 
-// Words are the words of a row that are read: the time, then those Over wants.
-func (g *Groups) Words() []int {
-	words := []int{0}
-	for _, c := range g.columns {
-		words = append(words, c.word)
-	}
-	return words
-}
-
 // Add puts a row into a group of a pane.
 func (g *Groups) Add(slot, group int32, r event.Row) {
 	cells := g.cells(slot, group)
@@ -87,12 +78,12 @@ func (g *Groups) Add(slot, group int32, r event.Row) {
 	}
 }
 
-// Over works the specs out over rows, each of them its Words, and writes the results to dst.
-func (g *Groups) Over(rows, dst []uint64) {
-	cells := g.cells(0, 0)
-	for i := range cells {
-		for at := 0; at < len(rows); at += len(cells) + 1 {
-			g.columns[i].add(&cells[i], rows[at+1+i], int64(rows[at]))
+// Over works the specs out over rows of stride words, one after the other, and writes the results to dst.
+func (g *Groups) Over(rows []uint64, stride int, dst []uint64) {
+	for i, cells := 0, g.cells(0, 0); i < len(cells); i++ {
+		c := &g.columns[i]
+		for at := 0; at < len(rows); at += stride {
+			c.add(&cells[i], rows[at+c.word], int64(rows[at]))
 		}
 	}
 	g.Take(0, func(int32) []uint64 { return dst })

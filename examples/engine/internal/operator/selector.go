@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/gob"
 	"fmt"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -77,6 +78,7 @@ func (s *selector) init(kind string, size time.Duration, in *event.Schema, sel S
 	if err != nil {
 		return fmt.Errorf("could not make a %s window: %w", kind, err)
 	}
+	s.oldest.Store(math.MaxInt64)
 	s.Selection, s.kind, s.size, s.in = sel, kind, size, in
 	s.keys, s.groups = aggregate.NewKeys(in, sel.GroupBy, maxGroups), aggregate.NewGroups(sel.Aggregates)
 	s.full = fmt.Errorf("could not take an event of %s: its %s window has %d groups or %d distinct values, which is all it "+

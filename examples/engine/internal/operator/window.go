@@ -25,7 +25,6 @@ type Window struct {
 // 0 if something else bounds it.
 func NewWindow(w *window.Panes, kind string, size time.Duration, in *event.Schema, sel Selection) (*Window, error) {
 	o := &Window{panes: w, closed: math.MinInt64}
-	o.oldest.Store(math.MaxInt64)
 	return o, o.init(kind, size, in, sel, true)
 }
 
@@ -50,8 +49,8 @@ func (w *Window) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 func (w *Window) Close(b telemetry.Batch, now time.Time) *event.Batch {
 	closed := w.panes.Drain()
 	if w.panes.Manual() {
-		w.delay.Observe(time.Since(now))
 		for i := range closed {
+			w.delay.Observe(time.Since(now))
 			closed[i].Start, closed[i].End = max(w.closed, now.Add(-w.size).UnixNano()), now.UnixNano()
 		}
 		w.closed = now.UnixNano()
