@@ -11,6 +11,7 @@ import (
 	"time"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/expr"
@@ -159,11 +160,11 @@ func TestRateCountsUntilItIsClosed(t *testing.T) {
 
 func TestJoinAndDeviationAgreeWithAPlainReimplementation(t *testing.T) {
 	var names event.Symbols
-	known, err := table.New(&names, [][]string{{"s0", "zero", "x"}, {"s1", "one", "y"}, {"s2", "two", "x"}})
-	if err != nil {
-		t.Fatal(err)
+	known := companies(t, table.Config{Names: &names}, [][]string{{"s0", "zero", "x"}, {"s1", "one", "y"}, {"s2", "two", "x"}})
+	join, err := NewTableJoin(known, semconv.JoinTypeInner, market.Aggregate, "symbol", nil, market.Enriched.Stream)
+	if err != nil || !join.Schema().SameColumns(market.Enriched) {
+		t.Fatal(join.Schema(), err)
 	}
-	join := NewJoin(known, market.Aggregate, "symbol", market.Enriched)
 	const span, threshold = 40, 0.5
 	alert := NewDeviation(window.Extent{Span: span}, threshold, market.Enriched, market.Alert)
 	history := map[event.ID][]trade{}

@@ -181,7 +181,7 @@ func (r *Rollup) advance(now int64) {
 
 // Find returns a row for each bucket of length every that begins in [from, to) and each of groups, or each group if none
 // is given, by time and group. It counts what longer buckets do not have yet, too.
-func (r *Rollup) Find(every time.Duration, from, to time.Time, groups ...event.ID) (*event.Batch, error) {
+func (r *Rollup) Find(every time.Duration, from, to int64, groups ...event.ID) (*event.Batch, error) {
 	began := time.Now()
 	last := slices.IndexFunc(r.Levels, func(l Level) bool { return l.Every == every })
 	if last < 0 {
@@ -192,7 +192,7 @@ func (r *Rollup) Find(every time.Duration, from, to time.Time, groups ...event.I
 	for i, l := range r.levels[:last+1] {
 		for start, bucket := range l.Buckets {
 			at := found.start(start)
-			if at < from.UnixNano() || at >= to.UnixNano() || i < last && start != l.Open {
+			if at < from || at >= to || i < last && start != l.Open {
 				continue
 			}
 			for group, s := range bucket {
