@@ -34,22 +34,32 @@ type TableJoin struct {
 }
 
 // NewTableJoin finds column key of in among the keys of t. Rows of the stream called out have the columns of in, then
-// those of the table that are named, or all but its key if none is.
+// those of the table that are named. Without names they have all that in lacks.
 func NewTableJoin(t *table.Table, kind semconv.JoinTypeValue, in *event.Schema, key string, columns []string, out string) (*TableJoin, error) {
 	j := &TableJoin{table: t, kind: kind, out: &event.Schema{Stream: out, Columns: slices.Clone(in.Columns)}}
 	at, ok := in.Index(key)
-	if j.key = at; !ok || in.Columns[at].Type != t.Schema.Columns[t.KeyColumn].Type {
-		return nil, fmt.Errorf("could not join %s with table %s: it has no column %q of the type of the table's key", in.Stream, t.Schema.Stream, key)
-	}
+	j.key = at
+	named := 0
 	for i, c := range t.Schema.Columns {
-		if _, taken := in.Index(c.Name); taken && slices.Contains(columns, c.Name) {
-			return nil, fmt.Errorf("could not join %s with table %s: both have a column %q", in.Stream, t.Schema.Stream, c.Name)
-		} else if slices.Contains(columns, c.Name) || len(columns) == 0 && !taken && i != t.KeyColumn {
-			j.columns, j.out.Columns = append(j.columns, i), append(j.out.Columns, c)
+		_, taken := in.Index(c.Name)
+		if slices.Contains(columns, c.Name) && !taken {
+			named++
+		} else if len(columns) > 0 || taken || i == t.KeyColumn {
+			continue
 		}
+		j.columns, j.out.Columns = append(j.columns, i), append(j.out.Columns, c)
 	}
-	if len(columns) > len(j.columns) {
-		return nil, fmt.Errorf("could not join %s with table %s: it has not all of the columns %q", in.Stream, t.Schema.Stream, columns)
+	wrong := ""
+	switch {
+	case kind != semconv.JoinTypeInner && kind != semconv.JoinTypeLeftOuter:
+		wrong = fmt.Sprintf("it may be inner or left_outer, not %q", kind)
+	case !ok || in.Columns[at].Type != t.Schema.Columns[t.KeyColumn].Type:
+		wrong = fmt.Sprintf("the stream has no column %q of the type of the table's key", key)
+	case named < len(columns):
+		wrong = fmt.Sprintf("columns %q must be in the table, and not in the stream", columns)
+	}
+	if wrong != "" {
+		return nil, fmt.Errorf("could not join %s with table %s: %s", in.Stream, t.Schema.Stream, wrong)
 	}
 	if kind == semconv.JoinTypeInner {
 		return j, nil

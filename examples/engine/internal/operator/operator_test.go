@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/expr"
@@ -84,11 +85,12 @@ func sameRows(a, b *event.Batch) bool {
 
 func TestJoinAgreesWithALookup(t *testing.T) {
 	var names event.Symbols
-	known, err := table.New(&names, [][]string{{"s0", "zero", "x"}, {"s1", "one", "y"}, {"s2", "two", "x"}})
-	if err != nil {
-		t.Fatal(err)
+	known := companies(t, table.Config{Names: &names}, [][]string{{"s0", "zero", "x"}, {"s1", "one", "y"}, {"s2", "two", "x"}})
+	join, err := NewTableJoin(known, semconv.JoinTypeInner, market.Aggregate, "symbol", nil, market.Enriched.Stream)
+	if err != nil || !join.Schema().SameColumns(market.Enriched) {
+		t.Fatal(join.Schema(), err)
 	}
-	join, unmatched := NewJoin(known, market.Aggregate, "symbol", market.Enriched), int64(0)
+	unmatched := int64(0)
 	for chunk := range slices.Chunk(trades(3000), 16) {
 		in, want := event.NewBatch(market.Aggregate, len(chunk)), event.NewBatch(market.Enriched, len(chunk))
 		for _, e := range chunk {
@@ -96,14 +98,15 @@ func TestJoinAgreesWithALookup(t *testing.T) {
 			clear(r)
 			r.SetTime(e.at)
 			r.SetSymbol(0, e.symbol)
-			if partner, _ := known.Find(uint64(e.symbol)); partner == nil {
+			partner, _ := known.Find(uint64(e.symbol))
+			if partner == nil {
 				unmatched++
 				continue
 			}
 			j := want.Append()
 			copy(j, r)
-			j.SetSymbol(len(r)-1, values[0])
-			j.SetSymbol(len(r), values[1])
+			j.SetSymbol(len(r)-1, partner.Symbol(1))
+			j.SetSymbol(len(r), partner.Symbol(2))
 		}
 		if got := join.Process(none, in); !sameRows(got, want) {
 			t.Fatalf("%d rows joined, want %d", got.Len(), want.Len())

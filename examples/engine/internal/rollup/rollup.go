@@ -5,10 +5,13 @@
 package rollup
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/gob"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -31,82 +34,90 @@ type Config struct {
 	App     *telemetry.App // may be nil
 }
 
-// Level is the buckets of one length: a second, a minute, an hour or a day.
-type Level struct {
-	Every time.Duration
-	Keep  time.Duration // how old a bucket may get; up to an eighth more before it is purged
-}
+// Level is the buckets of one length: a second, a minute, an hour or a day. They are kept for Keep, or an eighth more.
+type Level struct{ Every, Keep time.Duration }
 
 var granularities = map[time.Duration]semconv.AggregationGranularityValue{
 	time.Second: semconv.AggregationGranularitySeconds, time.Minute: semconv.AggregationGranularityMinutes,
 	time.Hour: semconv.AggregationGranularityHours, 24 * time.Hour: semconv.AggregationGranularityDays,
 }
 
-// Rollup has a row per bucket and group. One goroutine may update it while any number of others read.
+// Rollup has a row per bucket and group. Any number of goroutines may read while one updates.
 type Rollup struct {
 	Config
-	Schema *event.Schema // of answers: count; sum_v, min_v and max_v for each value v; then the group, if there is one
+	Schema *event.Schema // of answers: count; sum_v, min_v and max_v for each value v; the group, if there is one
 	group  int           // columns of In; -1: none
 	values []int
+	one    sums // of the event at hand
 
 	mu     sync.RWMutex
 	levels []level
 	rows   atomic.Int64
-	one    sums // of the event at hand
 
 	processed, purged *telemetry.Counter
 	updates, finds    *telemetry.Histogram
+}
+
+// sums is the number of events, then sum, minimum and maximum of each value.
+type sums []float64
+
+// level has its buckets by their start. The newest is open: what it adds up is not in the next level yet.
+type level struct {
+	Every, Keep, Open, Oldest int64 // Oldest is where what is kept begins
+	Buckets                   map[int64]map[event.ID]sums
+
+	active  *telemetry.UpDownCounter
+	rollups *telemetry.Counter
+}
+
+func newLevel(every, keep time.Duration) level {
+	return level{int64(every), int64(keep), math.MinInt64, math.MinInt64, map[int64]map[event.ID]sums{}, nil, nil}
 }
 
 // New returns an aggregation without rows.
 func New(cfg Config) (*Rollup, error) {
 	r := &Rollup{Config: cfg, group: -1, one: make(sums, 1+3*len(cfg.Values))}
 	r.MaxRows = cmp.Or(r.MaxRows, 1_000_000)
-	if err := errors.Join(r.pick(), r.bind(cfg.App.Aggregation(cfg.Name))); err != nil {
-		return nil, fmt.Errorf("could not build aggregation %s: %w", cfg.Name, err)
-	}
-	return r, nil
-}
-
-// pick finds the columns of events and names those of answers.
-func (r *Rollup) pick() error {
-	r.Schema = &event.Schema{Stream: r.Name, Columns: []event.Column{{Name: "count", Type: event.Int}}}
+	columns, wrong := []event.Column{{Name: "count", Type: event.Int}}, ""
 	for _, name := range r.Values {
 		i, ok := r.In.Index(name)
 		if !ok || r.In.Columns[i].Type == event.Symbol {
-			return fmt.Errorf("value %q is no column of numbers of %s", name, r.In.Stream)
+			wrong = fmt.Sprintf("value %q is no column of numbers of %s", name, r.In.Stream)
 		}
 		r.values = append(r.values, i)
 		for _, of := range []string{"sum_", "min_", "max_"} {
-			r.Schema.Columns = append(r.Schema.Columns, event.Column{Name: of + name, Type: event.Float})
+			columns = append(columns, event.Column{Name: of + name, Type: event.Float})
 		}
 	}
 	if i, ok := r.In.Index(r.Group); ok && r.In.Columns[i].Type == event.Symbol {
-		r.group, r.Schema.Columns = i, append(r.Schema.Columns, r.In.Columns[i])
+		r.group, columns = i, append(columns, r.In.Columns[i])
 	} else if r.Group != "" {
-		return fmt.Errorf("group %q is no column of texts of %s", r.Group, r.In.Stream)
+		wrong = fmt.Sprintf("group %q is no column of texts of %s", r.Group, r.In.Stream)
 	}
-	return nil
-}
-
-func (r *Rollup) bind(h *telemetry.Aggregation) error {
-	r.processed, r.purged = h.EventsProcessed(), h.RowsPurged()
-	r.updates, r.finds = h.UpdateDuration(), h.QueryDuration(semconv.ResultSuccess)
-	for i, l := range r.Levels {
+	h, last := r.App.Aggregation(r.Name), time.Duration(0)
+	for _, l := range r.Levels {
 		g := granularities[l.Every]
-		if g == "" || l.Keep < l.Every || i > 0 && l.Every <= r.Levels[i-1].Every {
-			return fmt.Errorf("level %s, kept for %s; want second, minute, hour and day, in this order, each kept for its length or more", l.Every, l.Keep)
+		if g == "" || l.Keep < l.Every || l.Every <= last {
+			wrong = fmt.Sprintf("level %s, kept for %s; want second, minute, hour and day, in this order and kept for as long or more", l.Every, l.Keep)
 		}
-		r.levels = append(r.levels, newLevel(l.Every, l.Keep))
-		r.levels[i].active, r.levels[i].rollups = h.GroupsActive(g), h.Rollups(g)
+		last = l.Every
+		to := newLevel(l.Every, l.Keep)
+		to.active, to.rollups = h.GroupsActive(g), h.Rollups(g)
+		r.levels = append(r.levels, to)
 	}
 	if len(r.levels) == 0 {
-		return errors.New("it has no levels, such as second and minute")
+		wrong = "it has no levels, such as second and minute"
 	}
-	return nil
+	if wrong != "" {
+		h.Close()
+		return nil, fmt.Errorf("could not build aggregation %s: %s", r.Name, wrong)
+	}
+	r.Schema = &event.Schema{Stream: r.Name, Columns: columns}
+	r.processed, r.purged, r.updates, r.finds = h.EventsProcessed(), h.RowsPurged(), h.UpdateDuration(), h.QueryDuration(semconv.ResultSuccess)
+	return r, nil
 }
 
-// Update adds the rows of in. It says why some of them, by their place, did not get in.
+// Update adds the rows of in. It says which of them, by their number, it could not take.
 func (r *Rollup) Update(in *event.Batch) map[int]error {
 	start, errs := time.Now(), map[int]error{}
 	r.mu.Lock()
@@ -129,6 +140,10 @@ func (r *Rollup) add(row event.Row) error {
 	if r.group >= 0 {
 		group = row.Symbol(r.group)
 	}
+	first := &r.levels[0]
+	if r.rows.Load() >= r.MaxRows && first.Buckets[first.start(row.Time())][group] == nil {
+		return fmt.Errorf("it has %d rows; keep less or raise max_rows", r.MaxRows)
+	}
 	r.one[0] = 1
 	for n, i := range r.values {
 		v := row.Float(i)
@@ -136,9 +151,6 @@ func (r *Rollup) add(row event.Row) error {
 			v = float64(row.Int(i))
 		}
 		r.one[1+3*n], r.one[2+3*n], r.one[3+3*n] = v, v, v
-	}
-	if first := &r.levels[0]; r.rows.Load() >= r.MaxRows && first.Buckets[first.start(row.Time())][group] == nil {
-		return fmt.Errorf("it has %d rows; keep less or raise max_rows", r.MaxRows)
 	}
 	err := errOld
 	for i := range r.levels {
@@ -148,7 +160,7 @@ func (r *Rollup) add(row event.Row) error {
 			r.rows.Add(l.add(start, group, r.one))
 			err = nil
 		}
-		if start == l.Open { // the next level gets the whole bucket later
+		if start == l.Open { // the next level gets the bucket as a whole
 			break
 		}
 	}
@@ -161,38 +173,72 @@ func (r *Rollup) advance(now int64) {
 		l := &r.levels[i]
 		open := l.start(now)
 		if open <= l.Open {
-			return // nor does a longer bucket end
+			return // and no longer bucket ends, either
 		}
-		if done := l.Buckets[l.Open]; done != nil {
-			l.active.Add(-len(done))
-			if i+1 < len(r.levels) {
-				l.rollups.Inc()
-				for group, s := range done {
-					r.rows.Add(r.levels[i+1].add(r.levels[i+1].start(l.Open), group, s))
-				}
+		done := l.Buckets[l.Open]
+		l.active.Add(-len(done))
+		if done != nil && i+1 < len(r.levels) {
+			l.rollups.Inc()
+			for group, s := range done {
+				r.rows.Add(r.levels[i+1].add(r.levels[i+1].start(l.Open), group, s))
 			}
 		}
 		l.Open = open
-		n := l.purge(open - l.Keep)
-		r.rows.Add(-int64(n))
-		r.purged.Add(n)
+		if l.Oldest+l.Keep/8 < open-l.Keep { // not each time: it looks at every bucket
+			l.Oldest = open - l.Keep
+			r.purge(l)
+		}
 	}
 }
 
-// Find returns a row for each bucket of length every that begins in [from, to) and each of groups, or each group if none
-// is given, by time and group. It counts what longer buckets do not have yet, too.
-func (r *Rollup) Find(every time.Duration, from, to time.Time, groups ...event.ID) (*event.Batch, error) {
-	began := time.Now()
+func (r *Rollup) purge(l *level) {
+	for start, bucket := range l.Buckets {
+		if start < l.Oldest {
+			delete(l.Buckets, start)
+			r.rows.Add(-int64(len(bucket)))
+			r.purged.Add(len(bucket))
+		}
+	}
+}
+
+// start is that of the bucket of time t.
+func (l *level) start(t int64) int64 { return t - (t%l.Every+l.Every)%l.Every }
+
+// add merges s into a row and says how many rows that made.
+func (l *level) add(start int64, group event.ID, s sums) int64 {
+	bucket := l.Buckets[start]
+	if bucket == nil {
+		bucket = map[event.ID]sums{}
+		l.Buckets[start] = bucket
+	}
+	to := bucket[group]
+	if to == nil {
+		bucket[group] = slices.Clone(s)
+		if start == l.Open {
+			l.active.Add(1)
+		}
+		return 1
+	}
+	to[0] += s[0]
+	for i := 1; i < len(s); i += 3 {
+		to[i], to[i+1], to[i+2] = to[i]+s[i], min(to[i+1], s[i+1]), max(to[i+2], s[i+2])
+	}
+	return 0
+}
+
+// Find returns a row for each bucket of length every that starts in [from, to) and each of groups, or every group if
+// none is given, by time and group. What longer buckets do not have yet counts, too.
+func (r *Rollup) Find(every time.Duration, from, to int64, groups ...event.ID) (*event.Batch, error) {
+	began, found := time.Now(), newLevel(every, 0)
 	last := slices.IndexFunc(r.Levels, func(l Level) bool { return l.Every == every })
 	if last < 0 {
 		return nil, fmt.Errorf("could not read aggregation %s: it has no buckets of %s", r.Name, every)
 	}
-	found := newLevel(every, 0)
 	r.mu.RLock()
 	for i, l := range r.levels[:last+1] {
 		for start, bucket := range l.Buckets {
 			at := found.start(start)
-			if at < from.UnixNano() || at >= to.UnixNano() || i < last && start != l.Open {
+			if at < from || at >= to || i < last && start != l.Open {
 				continue
 			}
 			for group, s := range bucket {
@@ -209,8 +255,8 @@ func (r *Rollup) Find(every time.Duration, from, to time.Time, groups ...event.I
 			s, row := found.Buckets[start][group], out.Append()
 			row.SetTime(start)
 			row.SetInt(0, int64(s[0]))
-			for i, v := range s[1:] {
-				row.SetFloat(1+i, v)
+			for i := 1; i < len(s); i++ {
+				row.SetFloat(i, s[i])
 			}
 			if r.group >= 0 {
 				row.SetSymbol(len(s), group)
@@ -223,3 +269,43 @@ func (r *Rollup) Find(every time.Duration, from, to time.Time, groups ...event.I
 
 // Bytes estimates the memory of the rows.
 func (r *Rollup) Bytes() int64 { return r.rows.Load() * int64(64+8*len(r.one)) }
+
+// snapshot is a Rollup at rest. The columns tell how it was declared.
+type snapshot struct {
+	Columns []event.Column
+	Levels  []level
+}
+
+// MarshalBinary returns the rows.
+func (r *Rollup) MarshalBinary() ([]byte, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var to bytes.Buffer
+	err := gob.NewEncoder(&to).Encode(snapshot{r.Schema.Columns, r.levels})
+	return to.Bytes(), err
+}
+
+// UnmarshalBinary puts the rows that MarshalBinary returned into an aggregation without rows.
+func (r *Rollup) UnmarshalBinary(data []byte) error {
+	var from snapshot
+	err := gob.NewDecoder(bytes.NewReader(data)).Decode(&from)
+	same := func(a, b level) bool { return a.Every == b.Every }
+	if err == nil && !(slices.Equal(from.Columns, r.Schema.Columns) && slices.EqualFunc(from.Levels, r.levels, same)) {
+		err = errors.New("it was declared otherwise; declare it as before or start without the checkpoint")
+	}
+	if err != nil {
+		return fmt.Errorf("could not restore aggregation %s: %w", r.Name, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, l := range from.Levels {
+		to := &r.levels[i]
+		to.Open, to.Oldest = l.Open, l.Oldest
+		for start, bucket := range l.Buckets {
+			for group, s := range bucket {
+				r.rows.Add(to.add(start, group, s))
+			}
+		}
+	}
+	return nil
+}
