@@ -84,8 +84,7 @@ func Listen(addr string, app *telemetry.App, e Engine) (*Server, error) {
 	mux.Handle("GET /faults", serve(e.Faults, nil))
 	mux.Handle("POST /faults", serve(e.StartFault, nil))
 	mux.Handle("DELETE /faults/{name}", serve(e.StopFault, nil))
-	s := &Server{Addr: l.Addr().String()}
-	s.http.Handler, s.http.MaxHeaderBytes, s.http.ReadTimeout = mux, maxBody, patience
+	s := &Server{Addr: l.Addr().String(), http: http.Server{Handler: mux, MaxHeaderBytes: maxBody, ReadTimeout: patience}}
 	s.running.Go(func() { _ = s.http.Serve(l) }) // until Close
 	return s, nil
 }
@@ -186,8 +185,7 @@ func Call(ctx context.Context, addr, method, path string, body []byte) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 2 * patience}
-	answer, err := client.Do(r)
+	answer, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 2 * patience}).Do(r)
 	if err != nil {
 		return nil, fmt.Errorf("could not reach an engine that runs with --control %s: %w", addr, err)
 	}

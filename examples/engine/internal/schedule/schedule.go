@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,11 +79,8 @@ func (s *Scheduler) Every(name string, period time.Duration, f Func) error {
 
 // Cron runs f when spec says: five fields, or six if seconds come first, in local time unless CRON_TZ= precedes them.
 func (s *Scheduler) Cron(name, spec string, f Func) error {
-	if strings.Contains(spec, "TZ=") && !strings.Contains(spec, " ") { // the parser would panic
-		return fmt.Errorf("could not schedule %q: no fields follow the time zone in %q", name, spec)
-	}
-	const fields = cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor
-	plan, err := cron.NewParser(fields).Parse(spec)
+	const fields = cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow
+	plan, err := cron.NewParser(fields).Parse(spec + " ") // it panics if nothing ends the time zone
 	if err != nil {
 		return fmt.Errorf("could not schedule %q for %q: %w", name, spec, err)
 	}
