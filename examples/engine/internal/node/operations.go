@@ -8,6 +8,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
+
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/app"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/fault"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/link"
@@ -36,7 +39,7 @@ func (n *Node) openOperations() error {
 	if n.opts.Control == "" && len(n.opts.Faults) == 0 {
 		return nil
 	}
-	n.ops.faults = fault.NewSet(n.logger)
+	n.ops.faults = &fault.Set{Logger: n.logger}
 	for _, text := range n.opts.Faults {
 		f, err := fault.Parse(text)
 		if err != nil {
@@ -81,13 +84,7 @@ func (n *Node) openTriggers() error {
 			continue
 		}
 		into := n.streams[decl.Name]
-		fire := func(ctx context.Context, m junction.Message) error {
-			if _, err := into.Publish(ctx, m); !errors.Is(err, junction.ErrClosed) {
-				return err
-			}
-			return nil // the input has ended
-		}
-		if err := n.ops.schedule.Trigger(into.Schema(), decl.At, fire); err != nil {
+		if err := n.schedule(decl, into); err != nil {
 			return err
 		}
 		part := "trigger/" + decl.Name
@@ -95,6 +92,26 @@ func (n *Node) openTriggers() error {
 		n.inputs = append(n.inputs, input{run: func(run, stop context.Context) error { return n.trigger(run, stop, into, part) }})
 	}
 	return nil
+}
+
+func (n *Node) schedule(decl app.Trigger, into *junction.Junction) error {
+	fire := func(kind semconv.TriggerTypeValue) schedule.Func {
+		return schedule.Trigger(n.handle, kind, into.Schema(), func(ctx context.Context, m junction.Message) error {
+			if err := n.publish(into)(ctx, m); !errors.Is(err, junction.ErrClosed) {
+				return err
+			}
+			return nil // the input has ended
+		})
+	}
+	period, err := time.ParseDuration(decl.At)
+	switch {
+	case decl.At == "start":
+		return n.ops.schedule.At(decl.Name, time.Now(), fire(semconv.TriggerTypeStart))
+	case err == nil:
+		return n.ops.schedule.Every(decl.Name, period, fire(semconv.TriggerTypePeriodic))
+	default:
+		return n.ops.schedule.Cron(decl.Name, decl.At, fire(semconv.TriggerTypeCron))
+	}
 }
 
 // trigger sends barriers into the stream of a trigger, and ends it with the input.
