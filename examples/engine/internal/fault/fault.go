@@ -43,6 +43,9 @@ var defaults = []string{
 // String is the kind's name.
 func (k Kind) String() string { return defaults[k][:strings.IndexByte(defaults[k], '=')] }
 
+// MarshalText implements encoding.TextMarshaler.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
 // Fault is something that goes wrong. It is started once.
 type Fault struct {
 	Kind  Kind
