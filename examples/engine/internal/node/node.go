@@ -128,9 +128,11 @@ func (n *Node) work(ctx, asked context.Context) error {
 	stop, end := context.WithCancel(stop)
 	defer end()
 	group, run := errgroup.WithContext(ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	background, done := context.WithCancel(ctx)
 	defer done()
-	n.attend(background)
+	n.attend(background, &beside)
 	for _, q := range n.queries {
 		group.Go(func() error { return q.Run(run) })
 	}

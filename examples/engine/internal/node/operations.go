@@ -6,11 +6,13 @@ package node
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/app"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/cluster"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/fault"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/link"
@@ -23,7 +25,8 @@ import (
 // operations is what goes on beside the events.
 type operations struct {
 	schedule *schedule.Scheduler
-	faults   *fault.Set // nil: nobody may make any
+	cluster  *cluster.Node // nil: there are no other nodes
+	faults   *fault.Set    // nil: nobody may make any
 }
 
 const (
@@ -56,6 +59,24 @@ func (n *Node) openOperations() error {
 		}
 		return nil
 	})
+}
+
+// openCluster keeps this node in touch with the others.
+func (n *Node) openCluster() (err error) {
+	if len(n.app.Nodes) < 2 {
+		return nil
+	}
+	cfg := cluster.Config{Self: n.opts.Node, Protocol: n.opts.Protocol, Peers: map[string]string{}}
+	for _, name := range n.app.Nodes {
+		if name != n.opts.Node {
+			cfg.Peers[name] = n.opts.Peers[name]
+		}
+	}
+	n.ops.cluster, err = cluster.New(cfg, n.handle, n.logger)
+	if n.server != nil {
+		n.server.Beats = n.ops.cluster.Heard
+	}
+	return err
 }
 
 // sabotage lets faults into a query.
@@ -145,9 +166,12 @@ func (n *Node) publish(into *junction.Junction) func(context.Context, junction.M
 }
 
 // attend does what goes on beside the events until ctx ends.
-func (n *Node) attend(ctx context.Context) {
-	go n.ops.schedule.Run(ctx)
+func (n *Node) attend(ctx context.Context, beside *sync.WaitGroup) {
+	beside.Go(func() { n.ops.schedule.Run(ctx) })
+	if n.ops.cluster != nil {
+		beside.Go(func() { n.ops.cluster.Run(ctx) })
+	}
 	if n.opts.Progress > 0 {
-		go n.progress(ctx)
+		beside.Go(func() { n.progress(ctx) })
 	}
 }
