@@ -84,12 +84,16 @@ func (n *Node) memory() {
 		}
 		return bytes
 	})
-	n.handle.MemoryFunc("windows", func() (bytes int64) {
-		for _, q := range n.queries {
-			bytes += q.WindowBytes()
-		}
-		return bytes
-	})
+	for component, kinds := range map[string][]string{
+		"windows": {"window", "partition"}, "patterns": {"join", "pattern"}, "aggregations": {"aggregation"},
+	} {
+		n.handle.MemoryFunc(component, func() (bytes int64) {
+			for _, q := range n.queries {
+				bytes += q.StateBytes(kinds...)
+			}
+			return bytes
+		})
+	}
 	n.handle.MemoryFunc("tables", func() (bytes int64) {
 		for _, t := range n.parts.Tables {
 			bytes += t.Bytes()
