@@ -74,17 +74,14 @@ func NewGroups(specs []Spec) *Groups {
 func (g *Groups) Add(slot, group int32, r event.Row) {
 	cells := g.cells(slot, group)
 	for i := range cells {
-		g.columns[i].add(&cells[i], r[g.columns[i].word], r.Time())
+		g.columns[i].add(&cells[i], r, len(r))
 	}
 }
 
 // Over works the specs out over rows of stride words, one after the other, and writes the results to dst.
 func (g *Groups) Over(rows []uint64, stride int, dst []uint64) {
 	for i, cells := 0, g.cells(0, 0); i < len(cells); i++ {
-		c := &g.columns[i]
-		for at := 0; at < len(rows); at += stride {
-			c.add(&cells[i], rows[at+c.word], int64(rows[at]))
-		}
+		g.columns[i].add(&cells[i], rows, stride)
 	}
 	g.Take(0, func(int32) []uint64 { return dst })
 }
@@ -146,17 +143,24 @@ func (g *Groups) Len(slot int32) int { return len(g.Panes[slot].Used) }
 // Bytes estimates the memory held.
 func (g *Groups) Bytes() int64 { return g.Cells*100 + int64(g.Distinct)*32 }
 
-// add puts a value of time t into a cell.
-func (c *column) add(a *Cell, w uint64, t int64) {
-	o := c.order(w)
-	if c.more {
-		c.merge(a, &Cell{N: 1, Sum: w, High: o, Low: ^o, Mean: c.number(w), First: w, Last: w, FirstAt: t, LastAt: t})
+// add puts the values of rows of stride words into a cell.
+func (c *column) add(a *Cell, rows []uint64, stride int) {
+	n, whole, sum, high, low := a.N, a.Sum, math.Float64frombits(a.Sum), a.High, a.Low
+	for at := c.word; at < len(rows); at += stride {
+		w, o := rows[at], c.order(rows[at])
+		n, whole, sum, high, low = n+1, whole+w, sum+math.Float64frombits(w), max(high, o), max(low, ^o)
+		if c.more {
+			t := int64(rows[at-c.word])
+			c.merge(a, &Cell{N: 1, Mean: c.number(w), First: w, Last: w, FirstAt: t, LastAt: t})
+		}
 		if c.values {
 			c.see(a, w)
 		}
-		return
 	}
-	a.N, a.Sum, a.High, a.Low = a.N+1, c.plus(a.Sum, w), max(a.High, o), max(a.Low, ^o)
+	if c.float {
+		whole = math.Float64bits(sum)
+	}
+	a.N, a.Sum, a.High, a.Low = n, whole, high, low
 }
 
 // merge puts the values of b into a.

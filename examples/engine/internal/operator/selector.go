@@ -46,12 +46,12 @@ func OutSchema(stream string, in *event.Schema, groupBy []int, aggs []aggregate.
 		}
 		columns = append(columns, event.Column{Name: "window_start", Type: event.Time}, event.Column{Name: "window_end", Type: event.Time})
 	}
-	for i, a := range aggs {
-		t, err := a.Func.Type(a.Type)
+	for i, name := range names {
+		t, err := aggs[i].Func.Type(aggs[i].Type)
 		if err != nil {
-			return nil, fmt.Errorf("could not work out %s: %w", names[i], err)
+			return nil, fmt.Errorf("could not work out %s: %w", name, err)
 		}
-		columns = append(columns, event.Column{Name: names[i], Type: t})
+		columns = append(columns, event.Column{Name: name, Type: t})
 	}
 	return &event.Schema{Stream: stream, Columns: columns}, nil
 }
@@ -97,7 +97,7 @@ func (s *selector) Late() int64 { return s.late.Load() }
 // Bind implements Operator.
 func (s *selector) Bind(h Handles) {
 	s.failed = h.Failed
-	s.meter.bind(h)
+	s.bind(h)
 	if s.kind == "session" {
 		s.sessions.bind(h.Window.SessionsActive())
 	}

@@ -62,7 +62,8 @@ func (w *Window) Close(b telemetry.Batch, now time.Time) *event.Batch {
 
 // accumulate says which panes the rows go to.
 func (w *Window) accumulate(b telemetry.Batch, in *event.Batch) {
-	moves, added, dropped, verdict := w.moves[:0], 0, 0, window.InTime
+	var verdict window.Verdict
+	moves, added, dropped := w.moves[:0], 0, 0
 	for i := range in.Len() {
 		r := in.Row(i)
 		group, ok := w.group(r)

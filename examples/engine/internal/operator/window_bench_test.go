@@ -31,6 +31,7 @@ func trading() []*event.Batch {
 
 // benchmark measures one row, 10 µs of event time after the one before.
 func benchmark(b *testing.B, op Operator) {
+	b.Helper()
 	batches, at := trading(), int64(0)
 	b.ReportAllocs()
 	for n := 0; n < b.N; n += 64 {
@@ -46,8 +47,11 @@ func benchmark(b *testing.B, op Operator) {
 
 func BenchmarkWindow(b *testing.B) {
 	price := []aggregate.Spec{
-		{Func: aggregate.Count}, {Func: aggregate.Sum, Column: 1, Type: event.Float}, {Func: aggregate.Avg, Column: 1, Type: event.Float},
-		{Func: aggregate.Min, Column: 1, Type: event.Float}, {Func: aggregate.Max, Column: 1, Type: event.Float},
+		{Func: aggregate.Count},
+		{Func: aggregate.Sum, Column: 1, Type: event.Float},
+		{Func: aggregate.Avg, Column: 1, Type: event.Float},
+		{Func: aggregate.Min, Column: 1, Type: event.Float},
+		{Func: aggregate.Max, Column: 1, Type: event.Float},
 	}
 	both := append(price[:5:5], aggregate.Spec{Func: aggregate.Sum, Column: 2, Type: event.Int}, aggregate.Spec{Func: aggregate.StdDev, Column: 1, Type: event.Float})
 	const size = 100 * time.Millisecond

@@ -61,9 +61,14 @@ func rowsOf(b *event.Batch) (rows []event.Row) {
 
 // some of the functions; that each is right is for package aggregate to show.
 var some = []aggregate.Spec{
-	{Func: aggregate.Count}, {Func: aggregate.Sum, Column: 2, Type: event.Int}, {Func: aggregate.Avg, Column: 1, Type: event.Float},
-	{Func: aggregate.Min, Column: 1, Type: event.Float}, {Func: aggregate.Max, Column: 2, Type: event.Int},
-	{Func: aggregate.Distinct, Column: 0, Type: event.Symbol}, {Func: aggregate.First, Column: 3, Type: event.Time}, {Func: aggregate.Last, Column: 0, Type: event.Symbol},
+	{Func: aggregate.Count},
+	{Func: aggregate.Sum, Column: 2, Type: event.Int},
+	{Func: aggregate.Avg, Column: 1, Type: event.Float},
+	{Func: aggregate.Min, Column: 1, Type: event.Float},
+	{Func: aggregate.Max, Column: 2, Type: event.Int},
+	{Func: aggregate.Distinct, Column: 0, Type: event.Symbol},
+	{Func: aggregate.First, Column: 3, Type: event.Time},
+	{Func: aggregate.Last, Column: 0, Type: event.Symbol},
 }
 
 // plainSome works some out over a list of rows.
@@ -237,7 +242,7 @@ var configs = map[string]window.Config{
 }
 
 func TestWindowsAgreeWithListsOfRows(t *testing.T) {
-	all := ticks(11, 2000, 30)
+	all := ticks(11, 1000, 30)
 	for name, c := range configs {
 		for _, groupBy := range [][]int{nil, {0}, {2}, {0, 2}} {
 			for _, size := range []int{1, 16, 64} {
@@ -260,11 +265,10 @@ func TestWindowsAgreeWithListsOfRows(t *testing.T) {
 				got = append(got, rowsOf(w.Close(none, time.Time{}))...)
 				want = append(want, p.results(func(*pane) bool { return true })...)
 				if c.Gap > 0 { // sessions of equal times come by group number
-					order := func(a, b event.Row) int { return slices.Compare(a, b) }
-					slices.SortFunc(got, order)
-					slices.SortFunc(want, order)
+					slices.SortFunc(got, slices.Compare[event.Row])
+					slices.SortFunc(want, slices.Compare[event.Row])
 				}
-				if !slices.EqualFunc(got, want, func(a, b event.Row) bool { return slices.Equal(a, b) }) {
+				if !slices.EqualFunc(got, want, slices.Equal[event.Row]) {
 					t.Fatalf("%s by %v, batches of %d: %d rows, want %d", name, groupBy, size, len(got), len(want))
 				}
 				if w.Late() != p.late || w.Holds() || w.retained.is != 0 {
@@ -298,7 +302,7 @@ func TestAManualWindowSpansTheTimeBetweenTimers(t *testing.T) {
 			t.Error("it holds events")
 		}
 		got := rowsOf(w.Close(none, time.Unix(step.close, 0)))
-		if !slices.EqualFunc(got, want, func(a, b event.Row) bool { return slices.Equal(a, b) }) {
+		if !slices.EqualFunc(got, want, slices.Equal[event.Row]) {
 			t.Fatalf("closed at %d: got %v, want %v", step.close, got, want)
 		}
 	}
@@ -354,7 +358,7 @@ func plainView(history []event.Row, e window.Extent) []event.Row {
 }
 
 func TestASnapshotGoesOnWhereItWasTaken(t *testing.T) {
-	all := ticks(13, 1500, 30)
+	all := ticks(13, 700, 30)
 	makers := map[string]func() Durable{}
 	for name, c := range configs {
 		for _, groupBy := range [][]int{nil, {0}, {0, 2}} {
@@ -366,7 +370,7 @@ func TestASnapshotGoesOnWhereItWasTaken(t *testing.T) {
 		makers[fmt.Sprint(e)] = func() Durable { return newRows(t, e, []int{0}) }
 	}
 	for name, maker := range makers {
-		for _, at := range []int{0, 1, 10, 40} { // batches before the snapshot
+		for _, at := range []int{0, 1, 12} { // batches before the snapshot
 			whole, part := maker(), maker()
 			for i, chunk := range slices.Collect(slices.Chunk(all, 32)) {
 				if i == at {
