@@ -109,8 +109,6 @@ func (s *Server) Serve(run context.Context) error {
 // Connected is the number of open connections.
 func (s *Server) Connected() int64 { return s.meter.open.Load() }
 
-// Received is the number of events taken, without duplicates.
-func (s *Server) Received() int64 { return s.received.Load() }
 // Stop takes no new requests and waits for open ones until ctx ends. A server that never served closes its address.
 func (s *Server) Stop(ctx context.Context) {
 	defer context.AfterFunc(ctx, s.transport.Stop)()

@@ -37,7 +37,7 @@ type Node struct {
 	parts    plan.Parts
 	streams  map[string]*junction.Junction
 	queries  []*query.Query
-	feeds    []input
+	inputs   []input
 	server   *link.Server          // of streams that come from other nodes; nil: none does
 	peers    map[string]*link.Peer // by address
 	sinks    []*sink.File

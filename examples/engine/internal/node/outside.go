@@ -111,7 +111,7 @@ func (n *Node) openServer(s app.Source, cfg source.Config) (input, error) {
 	if err != nil {
 		return input{}, err
 	}
-	n.closers = append(n.closers, closeOnce(lis))
+	n.closers = append(n.closers, closer(lis.Close))
 	n.logger.Info("source listens", "stream.name", s.Stream, "address", lis.Addr().String())
 	return input{
 		run:    serveInto(func(run, stop context.Context) error { return serve.Run(run, stop, lis) }, in),
@@ -215,7 +215,10 @@ func (n *Node) openSink(s app.Sink) (sink.Sink, error) {
 		n.sinks, n.closers = append(n.sinks, f), append(n.closers, f)
 		return f, nil
 	case "http":
-		h := sink.NewHTTP(s.URL, n.names)
+		h, err := sink.NewHTTP(s.URL, nil, n.names)
+		if err != nil {
+			return nil, fmt.Errorf("the http sink of stream %s: %w", s.Stream, err)
+		}
 		n.closers = append(n.closers, h)
 		return h, nil
 	default:
@@ -254,7 +257,12 @@ func (n *Node) openLink() error {
 		return fmt.Errorf("%w with --listen", err)
 	}
 	n.server = server
-	n.closers = append(n.closers, server)
+	n.closers = append(n.closers, closer(func() error { // of a server that never served
+		ended, end := context.WithCancel(context.Background())
+		end()
+		server.Stop(ended)
+		return nil
+	}))
 	var into []*inlet
 	for _, name := range streams {
 		in, err := n.inlet(name, n.opts.Protocol)
@@ -267,8 +275,8 @@ func (n *Node) openLink() error {
 		})
 	}
 	n.inputs = append(n.inputs, input{run: serveInto(n.serve, into...), totals: func(t *Totals) {
-		t.Read += server.Received()
-		t.Duplicates += server.Duplicates()
+		t.Read += server.Received.Load()
+		t.Duplicates += server.Duplicates.Load()
 	}})
 	return nil
 }
@@ -295,6 +303,17 @@ func (n *Node) serve(run, stop context.Context) error {
 	n.server.Stop(run)
 	if err := <-failed; err != nil {
 		return fmt.Errorf("serve the link: %w", err)
+	}
+	return nil
+}
+
+// closer is a function that releases something. What is closed already is no error.
+type closer func() error
+
+// Close implements io.Closer.
+func (c closer) Close() error {
+	if err := c(); !errors.Is(err, net.ErrClosed) {
+		return err
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func TestTelemetryTellsWhatTheEngineDid(t *testing.T) {
 		"stream.events.sent AggregateStream":                     want.aggregates,
 		"query.execution.errors late_event stock_aggregation":    0,
 		"stream.subscribers.active StockStream":                  2,
-		"query.active.count":                                     3,
+		"query.active.count":                                     5,
 		"connections grpc success":                               1,
 
 		"eventflux.operator.events.in filter_1 filter price_filter":       wholeFile,
@@ -71,15 +71,15 @@ func TestTelemetryTellsWhatTheEngineDid(t *testing.T) {
 		"eventflux.sink.events.sent grpc AggregateStream":                 want.aggregates,
 		"eventflux.transport.messages out control grpc":                   1,
 		"eventflux.apps.active running":                                   1,
-		"eventflux.query.deployments success":                             3,
+		"eventflux.query.deployments success":                             5,
 	})
 	checkMetrics(t, "node B", onB, map[string]int64{
 		"stream.events.received AggregateStream":            want.aggregates,
 		"query.events.emitted EnrichedStream symbol_join":   want.joined,
 		"query.events.processed price_alert EnrichedStream": want.joined,
 		"query.events.emitted AlertStream price_alert":      want.alerts,
-		"stream.events.sent AlertStream":                    want.alerts,
-		"query.active.count":                                2,
+		"stream.events.sent AlertStream":                    3 * want.alerts, // the sink and two queries
+		"query.active.count":                                7,
 		"connections grpc success":                          1,
 
 		"eventflux.join.matches inner symbol_join":              want.joined,

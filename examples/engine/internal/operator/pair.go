@@ -4,15 +4,14 @@
 package operator
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/gob"
 	"fmt"
 	"math"
 	"sync/atomic"
 	"time"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 )
@@ -35,19 +34,18 @@ type Input struct {
 	Key    string // the column that partners have in common; in a pattern both may be ""
 }
 
-// pairs is what join and pattern have in common.
+// pairs is what join and pattern have in common: an Operator that is Durable, Stateful and Dropping.
 type pairs struct {
-	PairOptions
-
-	kind        string
-	sides       [2]*waiting // of A and B
-	late, bytes atomic.Int64
-	matches     *telemetry.Cell
-	rejected    *telemetry.Cell // evicted events of a pattern
-	store       *telemetry.UpDownCounter
+	PatternOptions // of which a join uses the PairOptions
+	kind           string
+	sides          [2]*waiting // of A and B
+	late, bytes    atomic.Int64
+	matches        *telemetry.Cell
+	rejected       *telemetry.Cell // of a pattern, as store
+	store          *telemetry.UpDownCounter
 }
 
-func newPairs(kind string, o PairOptions, limit int) (*pairs, error) {
+func newPairs(kind string, o PatternOptions, limit int) (*pairs, error) {
 	a, okA := o.A.Schema.Index(o.A.Key)
 	b, okB := o.B.Schema.Index(o.B.Key)
 	wrong := ""
@@ -64,13 +62,12 @@ func newPairs(kind string, o PairOptions, limit int) (*pairs, error) {
 		return nil, fmt.Errorf("could not make a %s of %q and %q: %s", kind, o.A.Schema.Stream, o.B.Schema.Stream, wrong)
 	}
 	o.Max = cmp.Or(o.Max, limit)
-	return &pairs{PairOptions: o, kind: kind, sides: [2]*waiting{newWaiting(o.A.Schema, a), newWaiting(o.B.Schema, b)}}, nil
+	return &pairs{PatternOptions: o, kind: kind, sides: [2]*waiting{newWaiting(o.A.Schema, a), newWaiting(o.B.Schema, b)}}, nil
 }
 
-func (p *pairs) Kind() string { return p.kind }
-func (p *pairs) Late() int64  { return p.late.Load() }
-func (p *pairs) Bytes() int64 { return p.bytes.Load() }
-
+func (p *pairs) Kind() string                      { return p.kind }
+func (p *pairs) Late() int64                       { return p.late.Load() }
+func (p *pairs) Bytes() int64                      { return p.bytes.Load() }
 func (p *pairs) MarshalBinary() ([]byte, error)    { return toGob(p.sides) }
 func (p *pairs) UnmarshalBinary(data []byte) error { return fromGob(data, &p.sides) }
 
@@ -84,7 +81,7 @@ func (p *pairs) expire(horizon int64) {
 // keep lets r wait, and the oldest row go if there are too many.
 func (p *pairs) keep(b telemetry.Batch, w *waiting, r event.Row, met bool) {
 	if w.push(r, met); w.Held > p.Max {
-		b.Error(ErrorPairLimit, fmt.Errorf("%d rows of a stream wait in the %s: shorten its within or raise its limit", p.Max, p.kind))
+		b.Error(ErrorPairLimit, fmt.Errorf("%d rows of a stream wait in a %s: shorten its within or raise its limit", p.Max, p.kind))
 		unmet := w.expire(math.MinInt64, p.Max)
 		w.evicted.Add(unmet)
 		p.rejected.Add(unmet)
@@ -117,18 +114,61 @@ func (p *pairs) discard() {
 	p.report(0)
 }
 
-func toGob(v any) ([]byte, error) {
-	var out bytes.Buffer
-	err := gob.NewEncoder(&out).Encode(v)
-	return out.Bytes(), err
+// StreamJoin joins two streams, left and right. A row meets what the other side holds, in order of arrival, and is
+// then held until the slower stream is past it.
+type StreamJoin struct {
+	*pairs
+	arrived [2]*telemetry.Cell
+	fanout  *telemetry.SizeHistogram
 }
 
-func fromGob(data []byte, v any) error { return gob.NewDecoder(bytes.NewReader(data)).Decode(v) }
+// NewStreamJoin returns an inner join.
+func NewStreamJoin(o PairOptions) (*StreamJoin, error) {
+	p, err := newPairs("join", PatternOptions{PairOptions: o}, 100_000)
+	return &StreamJoin{pairs: p}, err
+}
 
-// refuse reports a row that an operator could not handle.
-func (h *Handles) refuse(b telemetry.Batch, r event.Row, s *event.Schema, errorType string, err error) {
-	b.Error(errorType, err)
-	if h.Failed != nil {
-		h.Failed(b, r, s, errorType, err)
+// Bind implements Operator.
+func (j *StreamJoin) Bind(h Handles) {
+	t := h.Query.Join()
+	j.matches, j.fanout = h.Worker.Cell(t.Matches(semconv.JoinTypeInner)), t.Fanout()
+	for i, name := range []semconv.JoinSideValue{semconv.JoinSideLeft, semconv.JoinSideRight} {
+		w, lost := j.sides[i], h.Worker.Cell(t.Misses(name))
+		j.arrived[i], w.size, w.lost, w.evicted = h.Worker.Cell(t.Events(name)), t.BufferSize(name), lost, lost
 	}
+}
+
+// Process implements Operator.
+func (j *StreamJoin) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
+	defer b.Span(telemetry.StageJoin, semconv.JoinType(semconv.JoinTypeInner)).End()
+	out, mine := event.NewBatch(j.Out, in.Len()), 0
+	if in.Schema.Stream == j.B.Schema.Stream {
+		mine = 1
+	}
+	for i := range in.Len() {
+		j.take(b, mine, in.Row(i), out)
+	}
+	j.arrived[mine].Add(in.Len())
+	j.report(out.Len())
+	return out
+}
+
+func (j *StreamJoin) take(b telemetry.Batch, mine int, r event.Row, out *event.Batch) {
+	w, other, t, before := j.sides[mine], j.sides[1-mine], r.Time(), out.Len()
+	w.Clock = max(w.Clock, t)
+	horizon := min(w.Clock, other.Clock) - int64(j.Slack+j.Within)
+	j.expire(horizon)
+	if t < horizon { // some of its partners have left
+		b.Error(ErrorLateEvent, nil)
+		j.late.Add(1)
+		return
+	}
+	for _, n := range other.find(w.key(r), t-int64(j.Within), t+int64(j.Within)) {
+		pair := [2]event.Row{r, r}
+		pair[1-mine] = other.row(n)
+		put(out, pair[0], pair[1])
+		other.slot(n).Met = true
+	}
+	j.fanout.Observe(out.Len() - before)
+	j.keep(b, w, r, out.Len() > before)
 }

@@ -34,7 +34,7 @@ var pairSchemas = map[string]*event.Schema{
 	}},
 }
 
-func pairOptions(within, slack int, limit int) PairOptions {
+func pairOptions(within, slack, limit int) PairOptions {
 	return PairOptions{
 		A: Input{pairSchemas["orders"], "id"}, B: Input{pairSchemas["payments"], "order"}, Out: pairSchemas["paid"],
 		Within: duration(within), Slack: duration(slack), Max: limit,
@@ -239,11 +239,11 @@ func TestAJoinAgreesWithAPlainOneAndItsSumsClose(t *testing.T) {
 }
 
 type plainPattern struct {
-	o                               PatternOptions
-	waiting                         plainSide
-	clock                           int64
-	created, matched, lost, evicted int
-	out                             [][]int64
+	o                         PatternOptions
+	waiting                   plainSide
+	clock                     int64
+	created, matched, evicted int
+	out                       [][]int64
 }
 
 func (m *plainPattern) take(p plain, isA, isB bool) {
@@ -450,7 +450,7 @@ func TestPairOptionsThatMakeNoSense(t *testing.T) {
 		}
 	}
 	same.A.Key = ""
-	if p, err := NewPattern(PatternOptions{PairOptions: same}); err == nil {
+	if _, err := NewPattern(PatternOptions{PairOptions: same}); err == nil {
 		t.Error("a pattern with one key was made")
 	}
 }
@@ -465,27 +465,35 @@ func TestAHeldRowIsNotChangedByItsBatch(t *testing.T) {
 	}
 }
 
+// benchmarkPairs alternates between batches of 64 rows of each stream. One iteration is one row.
 func benchmarkPairs(b *testing.B, op Operator) {
-	rows := traffic(rand.New(rand.NewPCG(1, 5)), 1<<16, 2000, 1)
-	all := batches(pairSchemas, rows, 64)
-	var span int64
-	for _, p := range rows {
-		span = max(span, p.at)
+	b.Helper()
+	rng := rand.New(rand.NewPCG(1, 5))
+	var all []*event.Batch
+	for i := range int64(1024) {
+		var rows []plain
+		for k := range int64(64) {
+			key := rng.Int64N(2000)
+			if i%2 == 0 {
+				rows = append(rows, plain{"orders", i/2*64 + k, []int64{key, k}})
+			} else {
+				rows = append(rows, plain{"payments", i/2*64 + k, []int64{k, key, 0}})
+			}
+		}
+		all = append(all, batches(pairSchemas, rows, 64)...)
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
 	done, out := 0, 0
 	for i := 0; done < b.N; i++ {
-		if i == len(all) {
-			i = 0
-			for _, in := range all { // time goes on
-				for k := range in.Len() {
-					in.Row(k).SetTime(in.Row(k).Time() + span)
-				}
+		in := all[i%len(all)]
+		if i >= len(all) { // time goes on
+			for k := range in.Len() {
+				in.Row(k).SetTime(in.Row(k).Time() + 512*64)
 			}
 		}
-		out += op.Process(none, all[i]).Len()
-		done += all[i].Len()
+		out += op.Process(none, in).Len()
+		done += in.Len()
 	}
 	b.ReportMetric(float64(out)/float64(done), "matches/row")
 }

@@ -18,7 +18,6 @@ import (
 // PatternOptions say which rows are A and which are B. They may come from one stream.
 type PatternOptions struct {
 	PairOptions
-
 	WhereA, WhereB *expr.Predicate // nil: all
 	Single         bool            // an A begins nothing while an earlier one with its key waits
 }
@@ -27,8 +26,6 @@ type PatternOptions struct {
 // stream of B is past it. A row that is both ends matches first, then begins one.
 type Pattern struct {
 	*pairs
-
-	o                              PatternOptions
 	handles                        Handles
 	created, transitions, failures *telemetry.Cell
 	took                           *telemetry.LocalHistogram
@@ -36,8 +33,8 @@ type Pattern struct {
 
 // NewPattern returns the pattern A -> B.
 func NewPattern(o PatternOptions) (*Pattern, error) {
-	p, err := newPairs("pattern", o.PairOptions, 10_000)
-	return &Pattern{pairs: p, o: o}, err
+	p, err := newPairs("pattern", o, 10_000)
+	return &Pattern{pairs: p}, err
 }
 
 // Bind implements Operator.
@@ -54,17 +51,18 @@ func (p *Pattern) Bind(h Handles) {
 // Process implements Operator.
 func (p *Pattern) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 	defer b.Span(telemetry.StagePattern, semconv.PatternType(semconv.PatternTypePattern)).End()
+	fromA, fromB := in.Schema.Stream == p.A.Schema.Stream, in.Schema.Stream == p.B.Schema.Stream
 	out := event.NewBatch(p.Out, 0)
 	for i := range in.Len() {
 		r := in.Row(i)
-		isA, errA := holds(p.A.Schema.Stream == in.Schema.Stream, p.o.WhereA, r)
-		isB, errB := holds(p.B.Schema.Stream == in.Schema.Stream, p.o.WhereB, r)
+		isA, errA := holds(fromA, p.WhereA, r)
+		isB, errB := holds(fromB, p.WhereB, r)
 		if err := cmp.Or(errA, errB); err != nil {
 			p.failures.Inc()
 			p.handles.refuse(b, r, in.Schema, ErrorExpression, err)
 			continue
 		}
-		if p.B.Schema.Stream == in.Schema.Stream {
+		if fromB {
 			p.sides[1].Clock = max(p.sides[1].Clock, r.Time())
 			p.expire(p.horizon())
 		}
@@ -86,12 +84,12 @@ func holds(mine bool, where *expr.Predicate, r event.Row) (bool, error) {
 	return where.Match(r)
 }
 
-// horizon is the oldest time from which an A may still find its B.
+// horizon is the time from which on an A may still find its B.
 func (p *Pattern) horizon() int64 { return p.sides[1].Clock - int64(p.Slack+p.Within) }
 
 func (p *Pattern) begin(b telemetry.Batch, r event.Row) {
 	a := p.sides[0]
-	if p.o.Single && len(a.find(a.key(r), p.horizon(), math.MaxInt64)) > 0 {
+	if p.Single && len(a.find(a.key(r), p.horizon(), math.MaxInt64)) > 0 {
 		return
 	}
 	p.created.Inc()

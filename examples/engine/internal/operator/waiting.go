@@ -14,7 +14,7 @@ import (
 )
 
 // waiting is a ring of rows of one stream, by arrival, that finds them by key. Rows have numbers, good until the next
-// push. It grows to at most four times the most rows it held. The exported fields are for gob.
+// push. It grows to at most four times the most rows it held. The exported fields are its state, for gob.
 type waiting struct {
 	Clock             int64 // the greatest event time, from 1970 on
 	Words             []uint64
@@ -49,6 +49,7 @@ func (w *waiting) bytes() int64           { return int64(len(w.Slots) * (8*w.str
 func (w *waiting) key(r event.Row) uint64 { return r[w.word] & w.mask }
 func (w *waiting) slot(n int) *slot       { return &w.Slots[n&(len(w.Slots)-1)] }
 func (w *waiting) row(n int) event.Row    { return w.Words[n&(len(w.Slots)-1)*w.stride:][:w.stride] }
+
 func (w *waiting) newest(key uint64) *int {
 	return &w.Newest[key*0x9E3779B97F4A7C15>>bits.LeadingZeros64(uint64(len(w.Newest)-1))]
 }
@@ -61,9 +62,7 @@ func (w *waiting) push(r event.Row, met bool) {
 	newest := w.newest(w.key(r))
 	*w.slot(w.Next) = slot{Key: w.key(r), Older: *newest, Met: met}
 	copy(w.row(w.Next), r)
-	*newest = w.Next
-	w.Next++
-	w.Held++
+	*newest, w.Next, w.Held = w.Next, w.Next+1, w.Held+1
 }
 
 func (w *waiting) resize(size int) {

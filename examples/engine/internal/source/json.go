@@ -139,8 +139,8 @@ func parseTime(s string) (int64, error) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
 		t, err := time.Parse(time.RFC3339, s)
-		if y := t.Year(); err == nil && (y < 1678 || y > 2261) {
-			return 0, fmt.Errorf("year %d is out of range", y)
+		if err == nil && !time.Unix(0, t.UnixNano()).Equal(t) {
+			return 0, fmt.Errorf("year %d is out of range", t.Year())
 		}
 		return t.UnixNano(), err
 	}

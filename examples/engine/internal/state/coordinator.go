@@ -4,7 +4,6 @@
 package state
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,40 +19,31 @@ import (
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 )
 
-// DefaultTimeout is how long a checkpoint may take, unless Coordinator.Timeout says otherwise.
-const DefaultTimeout = 30 * time.Second
-
 // ErrTimeout is why Expire gives a checkpoint up.
 var ErrTimeout = errors.New("it takes too long")
 
 // Coordinator takes one checkpoint at a time: Begin announces it, each source sends its barrier on, each part reports
-// what it holds at the barrier, and after the last report all is saved. Set it up before the first Begin, after that
-// all methods are safe for concurrent use. A nil Coordinator never has a checkpoint pending.
+// what it holds at the barrier, and after the last report all is saved. Set the fields before the first Begin; the
+// methods are safe for concurrent use. A nil Coordinator never has a checkpoint pending.
 type Coordinator struct {
-	Timeout time.Duration // 0: DefaultTimeout
+	Timeout    time.Duration              // of a checkpoint; New says 30 s
+	OnComplete func(id uint64)            // called after each checkpoint that is safe on disk
+	OnFail     func(id uint64, err error) // called after each that was given up; the next one makes up for it
 
 	store      *Store
 	parts      []string
 	names      *event.Symbols
 	app        *telemetry.App
 	metrics    *telemetry.Checkpoints
-	onComplete []func(id uint64)
-	onFail     []func(id uint64, err error)
-
 	collecting atomic.Uint64 // the checkpoint that waits for reports; 0: none
 	success    atomic.Int64  // when a checkpoint completed last, in nanoseconds since 1970
 	saving     sync.WaitGroup
 
-	mu    sync.Mutex
-	last  uint64        // checkpoint begun last
-	open  *attempt      // nil: none
-	begun chan struct{} // closed by the next Begin
-}
-
-// attempt is a checkpoint in progress.
-type attempt struct {
-	Checkpoint
-
+	mu      sync.Mutex
+	last    uint64        // checkpoint begun last
+	begun   chan struct{} // closed by the next Begin
+	busy    bool          // the checkpoint is not over
+	current Checkpoint
 	span    telemetry.Span
 	waiting map[string]telemetry.Span // by part that has not reported
 }
@@ -61,57 +51,56 @@ type attempt struct {
 // New returns a coordinator of parts, whose names are unique and the same after each start.
 func New(store *Store, parts []string, names *event.Symbols, app *telemetry.App) *Coordinator {
 	c := &Coordinator{
-		store: store, parts: parts, names: names, app: app,
-		metrics: app.Checkpoints(semconv.CheckpointTypeAligned), begun: make(chan struct{}),
+		Timeout: 30 * time.Second, OnComplete: func(uint64) {}, OnFail: func(uint64, error) {},
+		store: store, parts: parts, names: names, app: app, begun: make(chan struct{}),
+		metrics: app.Checkpoints(semconv.CheckpointTypeAligned),
 	}
 	c.success.Store(time.Now().UnixNano()) // without any, count from the start
 	c.metrics.LastSuccessAge().Func(func() float64 { return time.Since(time.Unix(0, c.success.Load())).Seconds() })
 	return c
 }
 
-// OnComplete has f called after each checkpoint that is safe on disk.
-func (c *Coordinator) OnComplete(f func(id uint64)) { c.onComplete = append(c.onComplete, f) }
-
-// OnFail has f called after each checkpoint that was given up. The next one covers what it would have covered.
-func (c *Coordinator) OnFail(f func(id uint64, err error)) { c.onFail = append(c.onFail, f) }
-
 // Recover hands the newest checkpoint out: its symbols, then each part's blob to restore, in the order of the parts. ok
 // is false if there is none yet. A part without a blob starts empty; a blob without its part is an error.
 func (c *Coordinator) Recover(restore func(part string, blob []byte) error) (ok bool, err error) {
-	start := time.Now()
+	start, metrics := time.Now(), c.app.Recovery()
 	_, span := c.app.Operation(context.Background(), telemetry.OperationRecover, semconv.StateBackend(backend))
 	defer span.End()
 	from, ok, err := c.store.Latest()
-	if err == nil && ok {
+	if err == nil && !ok {
+		return false, nil
+	}
+	if err == nil {
 		err = c.restore(from, restore)
 	}
-	span.Fail(err)
-	if metrics := c.app.Recovery(); ok || err != nil {
-		metrics.Attempts(resultOf(err)).Inc()
-		metrics.Duration(resultOf(err)).Observe(time.Since(start))
-		metrics.IO().Add(int(c.store.size.Load()))
+	if err != nil {
+		err = fmt.Errorf("could not recover from checkpoint %d: %w", from.ID, err)
 	}
+	span.Fail(err)
+	metrics.Attempts(resultOf(err)).Inc()
+	metrics.Duration(resultOf(err)).Observe(time.Since(start))
+	metrics.IO().Add(int(c.store.size.Load()))
 	return ok, err
 }
 
 func (c *Coordinator) restore(from Checkpoint, restore func(part string, blob []byte) error) error {
-	for part := range from.Parts {
-		if !slices.Contains(c.parts, part) {
-			return fmt.Errorf("could not restore %q of checkpoint %d: the application lost it; bring it back or start with an empty state directory", part, from.ID)
-		}
-	}
+	c.last = from.ID
+	c.success.Store(from.At.UnixNano())
 	if err := c.names.Restore(from.Symbols); err != nil {
 		return err
+	}
+	for part := range from.Parts {
+		if !slices.Contains(c.parts, part) {
+			return fmt.Errorf("the application has no part %q any more: bring it back or start with an empty state directory", part)
+		}
 	}
 	for _, part := range c.parts {
 		if blob, has := from.Parts[part]; has {
 			if err := restore(part, blob); err != nil {
-				return fmt.Errorf("could not restore %q from checkpoint %d: %w", part, from.ID, err)
+				return fmt.Errorf("%q: %w", part, err)
 			}
 		}
 	}
-	c.last = from.ID
-	c.success.Store(from.At.UnixNano())
 	return nil
 }
 
@@ -119,15 +108,17 @@ func (c *Coordinator) restore(from Checkpoint, restore func(part string, blob []
 func (c *Coordinator) Begin(now time.Time) (id uint64, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.open != nil || len(c.parts) == 0 {
+	if c.busy || len(c.parts) == 0 {
 		return 0, false
 	}
 	c.last++
-	c.open = &attempt{waiting: make(map[string]telemetry.Span), Checkpoint: Checkpoint{ID: c.last, At: now, Parts: make(map[string][]byte)}}
-	ctx, span := c.app.Operation(context.Background(), telemetry.OperationCheckpoint, semconv.CheckpointType(semconv.CheckpointTypeAligned))
-	c.open.span = span
+	c.busy, c.current = true, Checkpoint{ID: c.last, At: now, Parts: make(map[string][]byte)}
+	var ctx context.Context
+	ctx, c.span = c.app.Operation(context.Background(), telemetry.OperationCheckpoint,
+		semconv.CheckpointType(semconv.CheckpointTypeAligned))
+	c.waiting = make(map[string]telemetry.Span)
 	for _, part := range c.parts {
-		_, c.open.waiting[part] = c.app.Operation(ctx, telemetry.OperationComponent, semconv.StateComponent(part))
+		_, c.waiting[part] = c.app.Operation(ctx, telemetry.OperationComponent, semconv.StateComponent(part))
 	}
 	c.metrics.InProgress().Add(1)
 	c.collecting.Store(c.last)
@@ -138,9 +129,6 @@ func (c *Coordinator) Begin(now time.Time) (id uint64, ok bool) {
 
 // Begun is closed by the next Begin, for sources that have nothing else to wake up for.
 func (c *Coordinator) Begun() <-chan struct{} {
-	if c == nil {
-		return nil
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.begun
@@ -154,40 +142,31 @@ func (c *Coordinator) Pending(part string) uint64 {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if id := c.collecting.Load(); id != 0 {
-		if _, waiting := c.open.waiting[part]; waiting {
-			return id
-		}
+	if _, waiting := c.waiting[part]; !waiting {
+		return 0
 	}
-	return 0
+	return c.collecting.Load()
 }
 
 // Report hands over what part holds at the barrier of checkpoint id, or err, which fails the checkpoint. It does not
 // wait for the disk, and ignores what comes twice or too late.
 func (c *Coordinator) Report(id uint64, part string, blob []byte, err error) {
-	if c == nil {
-		return
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if id == 0 || id != c.collecting.Load() {
+	if _, again := c.current.Parts[part]; again || id == 0 || id != c.collecting.Load() {
 		return
 	}
-	a := c.open
-	if _, again := a.Parts[part]; again {
-		return
-	}
-	span, waiting := a.waiting[part]
-	if !waiting {
-		err = cmp.Or(err, errors.New("it was not announced as a part"))
+	span, waiting := c.waiting[part]
+	if !waiting && err == nil {
+		err = errors.New("it was not announced as a part")
 	}
 	if err != nil {
 		c.end(fmt.Errorf("could not take checkpoint %d: %q failed: %w", id, part, err))
 		return
 	}
 	span.End()
-	delete(a.waiting, part)
-	if a.Parts[part] = blob; len(a.waiting) == 0 {
+	delete(c.waiting, part)
+	if c.current.Parts[part] = blob; len(c.waiting) == 0 {
 		c.end(nil)
 	}
 }
@@ -196,48 +175,43 @@ func (c *Coordinator) Report(id uint64, part string, blob []byte, err error) {
 func (c *Coordinator) Expire(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	timeout := cmp.Or(c.Timeout, DefaultTimeout)
-	if id := c.collecting.Load(); id != 0 && now.Sub(c.open.At) >= timeout {
-		missing := slices.Sorted(maps.Keys(c.open.waiting))
-		c.end(fmt.Errorf("could not take checkpoint %d: after %s no report of %q: %w", id, timeout, missing, ErrTimeout))
+	if id := c.collecting.Load(); id != 0 && now.Sub(c.current.At) >= c.Timeout {
+		missing := slices.Sorted(maps.Keys(c.waiting))
+		c.end(fmt.Errorf("could not take checkpoint %d: after %s no report of %q: %w", id, c.Timeout, missing, ErrTimeout))
 	}
 }
 
-// end closes the open checkpoint to reports, saves it unless err says why not, and tells everybody.
+// end takes no more reports, saves the checkpoint unless err says why not, and tells everybody.
 func (c *Coordinator) end(err error) {
-	a := c.open
-	a.Symbols = c.names.Names() // not earlier: the parts may refer to all of them
+	done, span, missing := c.current, c.span, c.waiting
+	done.Symbols = c.names.Names() // not earlier: the parts may refer to all of them
 	c.collecting.Store(0)
 	c.saving.Go(func() {
 		if err == nil {
-			err = c.store.Save(a.Checkpoint)
+			err = c.store.Save(done)
 		}
-		for _, span := range a.waiting {
-			span.Fail(err)
-			span.End()
+		for _, part := range missing {
+			part.Fail(err)
+			part.End()
 		}
-		a.span.Fail(err)
-		a.span.End()
+		span.Fail(err)
+		span.End()
 		c.metrics.Attempts(resultOf(err)).Inc()
-		c.metrics.Duration(resultOf(err)).Observe(time.Since(a.At))
+		c.metrics.Duration(resultOf(err)).Observe(time.Since(done.At))
 		c.metrics.Components(resultOf(err)).Observe(len(c.parts))
 		c.metrics.InProgress().Add(-1)
 		if err == nil {
 			c.metrics.Size().Observe(int(c.store.size.Load()))
-			c.success.Store(a.At.UnixNano())
-			for _, tell := range c.onComplete {
-				tell(a.ID)
-			}
+			c.success.Store(done.At.UnixNano())
+			c.OnComplete(done.ID)
 		} else {
-			for _, tell := range c.onFail {
-				tell(a.ID, err)
-			}
+			c.OnFail(done.ID, err)
 		}
 		c.mu.Lock()
-		c.open = nil
+		c.busy = false
 		c.mu.Unlock()
 	})
 }
 
-// Wait returns when no checkpoint is being saved.
+// Wait returns when no checkpoint is being saved. Call it when nothing reports any more, before the store is closed.
 func (c *Coordinator) Wait() { c.saving.Wait() }

@@ -37,14 +37,14 @@ func TestEveryCheckpointEndsOnceWhateverTheOrder(t *testing.T) {
 			}
 			ended[id] = how
 		}
-		c.OnComplete(func(id uint64) { note(id, "complete") })
-		c.OnFail(func(id uint64, err error) {
+		c.OnComplete = func(id uint64) { note(id, "complete") }
+		c.OnFail = func(id uint64, err error) {
 			if errors.Is(err, ErrTimeout) {
 				note(id, "late")
 			} else {
 				note(id, "failed")
 			}
-		})
+		}
 		now, id, want := start, uint64(0), ""
 		waiting, complete := map[string]bool{}, uint64(0)
 		for range 60 {
@@ -64,7 +64,7 @@ func TestEveryCheckpointEndsOnceWhateverTheOrder(t *testing.T) {
 				}
 			case 2:
 				c.Expire(now)
-				if want == "open" && now.Sub(c.openedAt(id)) >= DefaultTimeout {
+				if want == "open" && now.Sub(c.openedAt()) >= c.Timeout {
 					want = "late"
 				}
 			case 3:
@@ -105,13 +105,10 @@ func TestEveryCheckpointEndsOnceWhateverTheOrder(t *testing.T) {
 	}
 }
 
-func (c *Coordinator) openedAt(id uint64) time.Time {
+func (c *Coordinator) openedAt() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.open != nil && c.open.ID == id {
-		return c.open.At
-	}
-	return time.Time{}
+	return c.current.At
 }
 
 func TestAnAbandonedCheckpointNamesWhoDidNotReport(t *testing.T) {
@@ -119,7 +116,7 @@ func TestAnAbandonedCheckpointNamesWhoDidNotReport(t *testing.T) {
 	c := New(openStore(t, t.TempDir()), []string{"quick", "slow", "stuck"}, &names, nil)
 	c.Timeout = time.Minute
 	var failed error
-	c.OnFail(func(_ uint64, err error) { failed = err })
+	c.OnFail = func(_ uint64, err error) { failed = err }
 	id, _ := c.Begin(start)
 	c.Report(id, "quick", nil, nil)
 	c.Expire(start.Add(time.Minute - 1))
@@ -140,7 +137,7 @@ func TestAPartThatNobodyAnnouncedFailsTheCheckpoint(t *testing.T) {
 	var names event.Symbols
 	c := New(openStore(t, t.TempDir()), []string{"a"}, &names, nil)
 	var failed error
-	c.OnFail(func(_ uint64, err error) { failed = err })
+	c.OnFail = func(_ uint64, err error) { failed = err }
 	id, _ := c.Begin(start)
 	c.Report(id, "b", nil, nil)
 	if c.Wait(); failed == nil || !strings.Contains(failed.Error(), `"b"`) {
@@ -176,8 +173,8 @@ func TestRecoveryRestoresSymbolsFirstAndRefusesToLoseAPart(t *testing.T) {
 	}
 	broken := errors.New("broken")
 	for want, c := range map[string]*Coordinator{
-		`"gone" of checkpoint 1`: New(store, []string{"a"}, &event.Symbols{}, nil),
-		`"a" from checkpoint 1`:  New(store, []string{"a", "gone"}, &event.Symbols{}, nil),
+		`checkpoint 1: the application has no part "gone"`: New(store, []string{"a"}, &event.Symbols{}, nil),
+		`checkpoint 1: "a": `:                              New(store, []string{"a", "gone"}, &event.Symbols{}, nil),
 	} {
 		ok, err := c.Recover(func(string, []byte) error { return broken })
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -190,7 +187,7 @@ func TestAFailedSaveFailsTheCheckpoint(t *testing.T) {
 	store := openStore(t, t.TempDir())
 	c := New(store, []string{"a"}, &event.Symbols{}, nil)
 	var failed error
-	c.OnFail(func(_ uint64, err error) { failed = err })
+	c.OnFail = func(_ uint64, err error) { failed = err }
 	_ = store.Close()
 	id, _ := c.Begin(start)
 	c.Report(id, "a", nil, nil)
@@ -203,7 +200,7 @@ func TestACheckpointOfManyPartsConcurrentSafe(t *testing.T) {
 	store, parts := openStore(t, t.TempDir()), []string{"a", "b", "c", "d"}
 	c := New(store, parts, &event.Symbols{}, nil)
 	var complete sync.WaitGroup
-	c.OnComplete(func(uint64) { complete.Done() })
+	c.OnComplete = func(uint64) { complete.Done() }
 	stop := make(chan struct{})
 	var sources sync.WaitGroup
 	for _, part := range parts {

@@ -25,7 +25,7 @@ import (
 // publications, everything stops and goes on from a copy of the files.
 func TestNoCrashLosesOrDoublesWhatWasAcknowledged(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
-	for range 12 {
+	for range 8 {
 		dir, acknowledged := t.TempDir(), map[string]uint64{}
 		if err := os.WriteFile(filepath.Join(dir, "out"), nil, 0o600); err != nil {
 			t.Fatal(err)

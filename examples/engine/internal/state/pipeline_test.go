@@ -46,7 +46,7 @@ func openPipeline(dir string, limit int64) (p *pipeline, err error) {
 		return nil, err
 	}
 	p.c = New(p.store, []string{"query", "log"}, &p.names, nil)
-	p.c.OnComplete(func(id uint64) { err = errors.Join(err, p.log.Completed(id)) })
+	p.c.OnComplete = func(id uint64) { err = errors.Join(err, p.log.Completed(id)) }
 	ok, err := p.c.Recover(p.restore)
 	if err == nil && !ok { // what the file has by now is not ours
 		id, _ := p.c.Begin(start)

@@ -87,9 +87,7 @@ func (s *Store) Save(c Checkpoint) error {
 		}
 		all := tx.Bucket(bucket).Cursor()
 		all.Last()
-		if k, _ := all.Prev(); k == nil {
-			return nil
-		}
+		all.Prev()
 		if k, _ := all.Prev(); k != nil {
 			return all.Delete()
 		}
@@ -119,15 +117,14 @@ func (s *Store) Latest() (c Checkpoint, ok bool, err error) {
 func (s *Store) transaction(
 	run func(func(*bbolt.Tx) error) error, state, persistence semconv.StateOperationValue, work func(*bbolt.Tx) error,
 ) error {
-	start, result := time.Now(), semconv.ResultSuccess
+	start := time.Now()
 	err := run(work)
 	if err != nil {
-		result = semconv.ResultFailure
 		err = fmt.Errorf("could not %s a checkpoint in %s: %w", persistence, s.db.Path(), err)
 	}
-	s.state.Operations(state, result).Inc()
+	s.state.Operations(state, resultOf(err)).Inc()
 	s.state.OperationDuration(state).Observe(time.Since(start))
-	s.persistence.Operations(persistence, result).Inc()
+	s.persistence.Operations(persistence, resultOf(err)).Inc()
 	s.persistence.OperationDuration(persistence).Observe(time.Since(start))
 	return err
 }

@@ -21,9 +21,9 @@ import (
 const version = 1
 
 func appendHead(dst []byte, s *event.Schema) []byte {
-	dst = binary.AppendUvarint(append(dst, version), uint64(len(s.Columns)))
+	dst = binary.AppendUvarint(binary.AppendUvarint(dst, version), uint64(len(s.Columns)))
 	for _, c := range s.Columns {
-		dst = append(AppendText(dst, c.Name), byte(c.Type))
+		dst = binary.AppendUvarint(AppendText(dst, c.Name), uint64(c.Type))
 	}
 	return dst
 }
@@ -67,15 +67,14 @@ func Decode(data []byte, s *event.Schema, names *event.Symbols) (*event.Batch, e
 	r := Reader{Data: data[len(head):]}
 	n := r.Uvarint()
 	if n > uint64(len(r.Data)/(1+len(s.Columns))) { // every value takes a byte at least
-		return nil, fmt.Errorf("could not read a batch of %d rows: %w", n, errCut)
+		r.Err, n = errCut, 0
 	}
 	b := event.NewBatch(s, int(n))
-	err := readRows(&r, b, int(n), names)
-	if err == nil && len(r.Data) > 0 {
-		err = fmt.Errorf("%d bytes follow its last row", len(r.Data))
-	}
-	if err != nil {
+	if err := readRows(&r, b, int(n), names); err != nil {
 		return nil, fmt.Errorf("could not read a batch: %w", err)
+	}
+	if len(r.Data) > 0 {
+		return nil, fmt.Errorf("could not read a batch: %d bytes follow its last row", len(r.Data))
 	}
 	return b, nil
 }
@@ -117,16 +116,13 @@ func readRows(r *Reader, b *event.Batch, n int, names *event.Symbols) error {
 	return r.Err
 }
 
-var types = map[byte]string{
-	byte(event.Float): "float", byte(event.Int): "int", byte(event.Symbol): "symbol", byte(event.Time): "time",
-}
-
 // describe says for people what a batch starts with.
 func describe(data []byte) string {
+	types := [...]string{"?", "float", "int", "symbol", "time", "?"}
 	r := Reader{Data: data}
-	text := fmt.Sprintf("format %d with columns", r.Byte())
+	text := fmt.Sprintf("format %d with columns", r.Uvarint())
 	for n := r.Uvarint(); n > 0 && r.Err == nil && len(text) < 500; n-- {
-		text += fmt.Sprintf(" %q %s", r.Bytes(), types[r.Byte()])
+		text += fmt.Sprintf(" %q %s", r.Bytes(), types[min(r.Uvarint(), 5)])
 	}
 	return text
 }
@@ -169,14 +165,6 @@ func (r *Reader) Uvarint() uint64 {
 func (r *Reader) Varint() int64 {
 	v := r.Uvarint()
 	return int64(v>>1) ^ -int64(v&1)
-}
-
-// Byte reads one byte.
-func (r *Reader) Byte() byte {
-	if head := r.take(1); head != nil {
-		return head[0]
-	}
-	return 0
 }
 
 // Bytes reads what AppendText wrote. They share memory with Data.

@@ -1,0 +1,231 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package aggregate
+
+import (
+	"math"
+	"slices"
+
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+)
+
+// MaxDistinct bounds the values that the distinct counts of one Groups should remember.
+const MaxDistinct = 1 << 20
+
+// Groups works out specs for every group of every pane; specs of one column share a cell. Memory is kept for reuse, so
+// a steady stream allocates nothing but the sets of distinct counts.
+type Groups struct {
+	GroupState
+	Words []int // of a row that are read; 0, the time, if none is
+
+	specs   []Spec
+	at      []int    // by spec: its column
+	columns []column // one at least, because its cells count
+}
+
+// GroupState is what survives a restart.
+type GroupState struct {
+	Panes    []Pane // by slot
+	Distinct int    // values that distinct counts remember
+	Cells    int64  // that there is memory for
+}
+
+// Pane holds the groups of one pane.
+type Pane struct {
+	Cells []Cell  // by group and column
+	Used  []int32 // groups with rows, in order of first use
+}
+
+// Cell is what the values of one column add up to.
+type Cell struct {
+	N               int64
+	Sum             uint64  // a word of the column
+	High, Low       uint64  // the greatest order of a value and the greatest complement of one
+	Mean, Squares   float64 // of deviations from the mean: plain sums of squares lose their digits
+	First, Last     uint64
+	FirstAt, LastAt int64
+	Values          map[uint64]bool
+}
+
+// column is a word of rows, a float or an integer, and whether more than sums and extremes is asked for.
+type column struct {
+	word                int
+	float, more, values bool
+	seen                *int // the values in all sets
+}
+
+// NewGroups works out specs whose functions take their columns, see Func.Type.
+func NewGroups(specs []Spec) *Groups {
+	g := &Groups{specs: specs, at: make([]int, len(specs)), columns: make([]column, 1), Words: make([]int, 1)}
+	for i, s := range specs {
+		if s.Func == Count {
+			continue // every column will do
+		}
+		at := slices.Index(g.Words, s.Column+1)
+		if at < 0 && g.Words[0] == 0 {
+			at = 0
+		} else if at < 0 {
+			at = len(g.Words)
+			g.Words, g.columns = append(g.Words, 0), append(g.columns, column{})
+		}
+		c := &g.columns[at]
+		c.word, c.float, c.seen = s.Column+1, s.Type == event.Float, &g.Distinct
+		c.more, c.values = c.more || s.Func > Max, c.values || s.Func == Distinct
+		g.Words[at], g.at[i] = c.word, at
+	}
+	return g
+}
+
+// Add puts a row into a group of a pane.
+func (g *Groups) Add(slot, group int32, r event.Row) {
+	cells := g.cells(slot, group)
+	for i := range cells {
+		g.columns[i].add(&cells[i], r[g.columns[i].word], r.Time())
+	}
+}
+
+// Over works the specs out over rows, each of them a time and Words, and writes the results to dst.
+func (g *Groups) Over(rows, dst []uint64) {
+	cells := g.cells(0, 0)
+	for i := range cells {
+		for at := 0; at < len(rows); at += len(cells) + 1 {
+			g.columns[i].add(&cells[i], rows[at+1+i], int64(rows[at]))
+		}
+	}
+	g.Take(0, func(int32) []uint64 { return dst })
+}
+
+// Merge adds the groups of pane from to those of pane into and empties from.
+func (g *Groups) Merge(into, from int32) {
+	g.take(from, func(group int32, cells []Cell) {
+		for i, a := 0, g.cells(into, group); i < len(a); i++ {
+			g.columns[i].merge(&a[i], &cells[i])
+		}
+	})
+}
+
+// Take asks for room for the results of each group of a pane, in order of first use, writes a word per spec there, and
+// empties the pane.
+func (g *Groups) Take(slot int32, room func(group int32) []uint64) {
+	g.take(slot, func(group int32, cells []Cell) {
+		dst := room(group)
+		for i, s := range g.specs {
+			dst[i] = g.columns[g.at[i]].result(s.Func, &cells[g.at[i]])
+		}
+	})
+}
+
+func (g *Groups) take(slot int32, visit func(group int32, cells []Cell)) {
+	p, n := &g.Panes[slot], len(g.columns)
+	for _, group := range p.Used {
+		cells := p.Cells[int(group)*n:][:n]
+		visit(group, cells)
+		for _, c := range cells {
+			g.Distinct -= len(c.Values)
+		}
+		clear(cells)
+	}
+	p.Used = p.Used[:0]
+}
+
+// cells returns the cells of a group, which is in use from now on.
+func (g *Groups) cells(slot, group int32) []Cell {
+	for int(slot) >= len(g.Panes) {
+		g.Panes = append(g.Panes, Pane{})
+	}
+	p, n := &g.Panes[slot], len(g.columns)
+	at := int(group) * n
+	if missing := at + n - len(p.Cells); missing > 0 {
+		p.Cells = append(p.Cells, make([]Cell, missing)...)
+		g.Cells += int64(missing)
+	}
+	cells := p.Cells[at : at+n]
+	if cells[0].N == 0 {
+		p.Used = append(p.Used, group)
+	}
+	return cells
+}
+
+// Len is the number of groups in a pane.
+func (g *Groups) Len(slot int32) int { return len(g.Panes[slot].Used) }
+
+// Bytes estimates the memory held.
+func (g *Groups) Bytes() int64 { return g.Cells*100 + int64(g.Distinct)*32 }
+
+// add puts a value of time t into a cell.
+func (c *column) add(a *Cell, w uint64, t int64) {
+	o := c.order(w)
+	if c.more {
+		c.merge(a, &Cell{N: 1, Sum: w, High: o, Low: ^o, Mean: c.number(w), First: w, Last: w, FirstAt: t, LastAt: t})
+		if c.values {
+			c.see(a, w)
+		}
+		return
+	}
+	a.N, a.Sum, a.High, a.Low = a.N+1, c.plus(a.Sum, w), max(a.High, o), max(a.Low, ^o)
+}
+
+// merge puts the values of b into a.
+func (c *column) merge(a, b *Cell) {
+	if a.N == 0 || b.FirstAt < a.FirstAt {
+		a.First, a.FirstAt = b.First, b.FirstAt
+	}
+	if a.N == 0 || b.LastAt >= a.LastAt {
+		a.Last, a.LastAt = b.Last, b.LastAt
+	}
+	for w := range b.Values {
+		c.see(a, w)
+	}
+	d, share := b.Mean-a.Mean, float64(b.N)/float64(a.N+b.N)
+	a.Mean, a.Squares = a.Mean+d*share, a.Squares+b.Squares+d*d*float64(a.N)*share
+	a.N, a.Sum, a.High, a.Low = a.N+b.N, c.plus(a.Sum, b.Sum), max(a.High, b.High), max(a.Low, b.Low)
+}
+
+func (c *column) see(a *Cell, w uint64) {
+	if a.Values == nil {
+		a.Values = make(map[uint64]bool)
+	}
+	if !a.Values[w] {
+		a.Values[w] = true
+		*c.seen++
+	}
+}
+
+// result works out every function: results are few next to rows.
+func (c *column) result(f Func, a *Cell) uint64 {
+	n := float64(a.N)
+	return [...]uint64{
+		Count: uint64(a.N), Sum: a.Sum, Avg: math.Float64bits(c.number(a.Sum) / n), Min: c.unorder(^a.Low), Max: c.unorder(a.High),
+		StdDev: math.Float64bits(math.Sqrt(a.Squares / n)), Distinct: uint64(len(a.Values)), First: a.First, Last: a.Last,
+	}[f]
+}
+
+func (c *column) plus(a, b uint64) uint64 {
+	if c.float {
+		return math.Float64bits(math.Float64frombits(a) + math.Float64frombits(b))
+	}
+	return a + b
+}
+
+func (c *column) number(w uint64) float64 {
+	if c.float {
+		return math.Float64frombits(w)
+	}
+	return float64(int64(w))
+}
+
+// order maps words to unsigned numbers that compare like the values; unorder is its inverse.
+func (c *column) order(w uint64) uint64 {
+	if c.float && w>>63 == 1 {
+		return ^w
+	}
+	return w ^ 1<<63
+}
+
+func (c *column) unorder(o uint64) uint64 {
+	if c.float && o>>63 == 0 {
+		return ^o
+	}
+	return o ^ 1<<63
+}
