@@ -63,24 +63,21 @@ type Spec struct {
 type Key [4]uint64
 
 // Keys gives every combination of values in the group-by columns a number, from 0 up without gaps. A number is kept for
-// good, because it indexes other state: groups that no longer occur count against the limit, too.
+// good, because it indexes other state: groups that no longer occur count against the limit, too. Exported fields are the
+// state that survives a restart.
 type Keys struct {
-	KeyState
+	Keys    []Key // by number
+	Numbers map[Key]int32
+	Lane    []int32 // by symbol: its number, plus one
+
 	columns []int
 	symbol  int // word of the only column if that is a Symbol, else 0
 	limit   int
 }
 
-// KeyState is what survives a restart.
-type KeyState struct {
-	Keys    []Key // by number
-	Numbers map[Key]int32
-	Lane    []int32 // by symbol: its number, plus one
-}
-
 // NewKeys reads the given columns of in, as many as a Key has room for, and tells at most limit groups apart.
 func NewKeys(in *event.Schema, columns []int, limit int) *Keys {
-	k := &Keys{columns: columns, limit: limit}
+	k := &Keys{Numbers: make(map[Key]int32), columns: columns, limit: limit}
 	if len(columns) == 1 && in.Columns[columns[0]].Type == event.Symbol {
 		k.symbol = columns[0] + 1
 	}
@@ -89,9 +86,13 @@ func NewKeys(in *event.Schema, columns []int, limit int) *Keys {
 
 // Number returns the number of the row's group; ok is false when the group is new and there is no room for it.
 func (k *Keys) Number(r event.Row) (n int32, ok bool) {
-	if s := r[k.symbol]; k.symbol > 0 && s < uint64(len(k.Lane)) && k.Lane[s] > 0 {
+	if s := r[k.symbol]; s < uint64(len(k.Lane)) && k.Lane[s] > 0 {
 		return k.Lane[s] - 1, true
 	}
+	return k.find(r)
+}
+
+func (k *Keys) find(r event.Row) (n int32, ok bool) {
 	var key Key
 	for i, c := range k.columns {
 		key[i] = r[c+1]
@@ -99,9 +100,7 @@ func (k *Keys) Number(r event.Row) (n int32, ok bool) {
 	if n, ok = k.Numbers[key]; ok || len(k.Keys) >= k.limit {
 		return n, ok
 	}
-	if n = int32(len(k.Keys)); n == 0 {
-		k.Numbers = make(map[Key]int32)
-	}
+	n = int32(len(k.Keys))
 	k.Numbers[key], k.Keys = n, append(k.Keys, key)
 	if k.symbol > 0 {
 		k.Lane = append(k.Lane, make([]int32, max(int(key[0])+1-len(k.Lane), 0))...)

@@ -14,21 +14,16 @@ import (
 const MaxDistinct = 1 << 20
 
 // Groups works out specs for every group of every pane; specs of one column share a cell. Memory is kept for reuse, so
-// a steady stream allocates nothing but the sets of distinct counts.
+// a steady stream allocates nothing but the sets of distinct counts. Exported fields are the state that survives a
+// restart.
 type Groups struct {
-	GroupState
-	Words []int // of a row that are read; 0, the time, if none is
-
-	specs   []Spec
-	at      []int    // by spec: its column
-	columns []column // one at least, because its cells count
-}
-
-// GroupState is what survives a restart.
-type GroupState struct {
 	Panes    []Pane // by slot
 	Distinct int    // values that distinct counts remember
 	Cells    int64  // that there is memory for
+
+	specs   []Spec
+	at      []int    // by spec: its column
+	columns []column // one at least, because its cells count; its word is 0 if no column is read
 }
 
 // Pane holds the groups of one pane.
@@ -57,22 +52,20 @@ type column struct {
 
 // NewGroups works out specs whose functions take their columns, see Func.Type.
 func NewGroups(specs []Spec) *Groups {
-	g := &Groups{specs: specs, at: make([]int, len(specs)), columns: make([]column, 1), Words: make([]int, 1)}
+	g := &Groups{specs: specs, at: make([]int, len(specs)), columns: make([]column, 1)}
 	for i, s := range specs {
 		if s.Func == Count {
 			continue // every column will do
 		}
-		at := slices.Index(g.Words, s.Column+1)
-		if at < 0 && g.Words[0] == 0 {
-			at = 0
-		} else if at < 0 {
-			at = len(g.Words)
-			g.Words, g.columns = append(g.Words, 0), append(g.columns, column{})
+		at := slices.IndexFunc(g.columns, func(c column) bool { return c.word == 0 || c.word == s.Column+1 })
+		if at < 0 {
+			at = len(g.columns)
+			g.columns = append(g.columns, column{})
 		}
 		c := &g.columns[at]
 		c.word, c.float, c.seen = s.Column+1, s.Type == event.Float, &g.Distinct
 		c.more, c.values = c.more || s.Func > Max, c.values || s.Func == Distinct
-		g.Words[at], g.at[i] = c.word, at
+		g.at[i] = at
 	}
 	return g
 }
@@ -85,12 +78,12 @@ func (g *Groups) Add(slot, group int32, r event.Row) {
 	}
 }
 
-// Over works the specs out over rows, each of them a time and Words, and writes the results to dst.
-func (g *Groups) Over(rows, dst []uint64) {
-	cells := g.cells(0, 0)
-	for i := range cells {
-		for at := 0; at < len(rows); at += len(cells) + 1 {
-			g.columns[i].add(&cells[i], rows[at+1+i], int64(rows[at]))
+// Over works the specs out over rows of stride words, one after the other, and writes the results to dst.
+func (g *Groups) Over(rows []uint64, stride int, dst []uint64) {
+	for i, cells := 0, g.cells(0, 0); i < len(cells); i++ {
+		c := &g.columns[i]
+		for at := 0; at < len(rows); at += stride {
+			c.add(&cells[i], rows[at+c.word], int64(rows[at]))
 		}
 	}
 	g.Take(0, func(int32) []uint64 { return dst })

@@ -25,7 +25,7 @@ func drained(t *testing.T, cfg Config, position []byte) (got []float64, p *Pump)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Reader, cfg.Kind, cfg.Into = g, "generator", junction.New(nil, schema)
+	cfg.Reader, cfg.Kind, cfg.Into = g, "generator", junction.New(nil, schema, junction.Policy{})
 	q := cfg.Into.Subscribe(1024)
 	p = New(cfg)
 	if position != nil {
@@ -123,7 +123,7 @@ func (broken) Read(*event.Batch, int, int64) error { return errBroken }
 func (broken) Progress() source.Progress           { return source.Progress{} }
 
 func TestAReaderThatFailsEndsThePump(t *testing.T) {
-	into := junction.New(nil, schema)
+	into := junction.New(nil, schema, junction.Policy{})
 	p := New(Config{Reader: broken{}, Kind: "csv", Into: into, Batch: 1})
 	if err := p.Run(context.Background(), context.Background()); !errors.Is(err, errBroken) {
 		t.Errorf("err = %v", err)

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func serve(t *testing.T, capacity int, lose func() bool) (*Server, *junction.Queue, *event.Symbols) {
 	t.Helper()
 	names := &event.Symbols{}
-	out := junction.New(nil, market.Aggregate)
+	out := junction.New(nil, market.Aggregate, junction.Policy{})
 	q := out.Subscribe(capacity)
 	s, err := Listen("127.0.0.1:0", out, names, NewMeter(nil, semconv.DirectionIn))
 	if err != nil {

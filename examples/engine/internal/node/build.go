@@ -151,8 +151,8 @@ func (n *Node) openQuery(q *plan.Query) error {
 
 // passed logs the counts once the end of the input has passed the last query.
 func (n *Node) passed(ctx context.Context) {
-	if n.leads() {
-		return // it says so at its own end
+	if n.leads() || n.ended.Add(1)%int64(len(n.queries)) != 0 {
+		return // who leads says so at its own end
 	}
 	n.logTotals(ctx, n.Totals())
 }

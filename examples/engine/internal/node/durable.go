@@ -40,7 +40,9 @@ func (n *Node) openState() (err error) {
 		return fmt.Errorf("could not open the state in %s: %w; choose another dir in [state]", d.dir, err)
 	}
 	n.closers = append(n.closers, d.store)
-	return nil
+	// Texts get their ids back before anything else is interned.
+	last, _, err := d.store.Latest()
+	return errors.Join(err, n.names.Restore(last.Symbols))
 }
 
 // part adds something that is saved with each checkpoint.
@@ -107,21 +109,18 @@ func (n *Node) restore() error {
 	for _, q := range n.queries {
 		d.part("query/"+q.ID, q.Restore)
 	}
+	if err := n.begin(); err != nil {
+		return err
+	}
 	d.keep = state.New(d.store, d.names, n.names, n.handle)
-	d.keep.OnFail(func(id uint64, err error) {
+	d.keep.Timeout = time.Duration(n.app.State.Timeout)
+	d.keep.OnFail = func(id uint64, err error) {
 		n.logger.Error("checkpoint failed", "checkpoint", id, "error", err.Error())
-	})
-	restored, err := d.keep.Recover(func(part string, data []byte) error {
-		restore, ok := d.parts[part]
-		if !ok {
-			return fmt.Errorf("the application has changed: there is no %s any more; remove %s to start anew", part, d.dir)
-		}
-		return restore(data)
-	})
-	if err != nil {
+	}
+	if _, err := d.keep.Recover(func(part string, data []byte) error { return d.parts[part](data) }); err != nil {
 		return fmt.Errorf("could not go back to the last checkpoint: %w", err)
 	}
-	n.logger.Info("state opened", "directory", d.dir, "restored", restored)
+	n.logger.Info("state opened", "directory", d.dir)
 	return n.ops.schedule.Every("checkpoint", time.Duration(n.app.State.Interval), func(_ context.Context, due time.Time) error {
 		d.keep.Expire(due)
 		if _, ok := d.keep.Begin(due); !ok {
@@ -129,4 +128,22 @@ func (n *Node) restore() error {
 		}
 		return nil
 	})
+}
+
+// begin saves where the sinks are before the very first event, so that a crash
+// before the first checkpoint doubles nothing either.
+func (n *Node) begin() error {
+	d := &n.durable
+	if _, ok, err := d.store.Latest(); ok || err != nil {
+		return err
+	}
+	first := state.Checkpoint{ID: 1, At: time.Now(), Symbols: n.names.Names(), Parts: map[string][]byte{}}
+	for _, q := range n.queries {
+		data, err := q.Snapshot()
+		if err != nil {
+			return err
+		}
+		first.Parts["query/"+q.ID] = data
+	}
+	return d.store.Save(first)
 }

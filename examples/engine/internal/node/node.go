@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -42,7 +43,8 @@ type Node struct {
 	peers    map[string]*link.Peer // by address
 	sinks    []*sink.File
 	closers  []io.Closer
-	checks   []func() // end the health checks
+	checks   []func()     // end the health checks
+	ended    atomic.Int64 // queries that the end of the input has passed
 	durable  durable
 	failures failures
 	ops      operations

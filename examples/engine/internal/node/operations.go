@@ -5,6 +5,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/fault"
@@ -80,23 +81,42 @@ func (n *Node) openTriggers() error {
 			continue
 		}
 		into := n.streams[decl.Name]
-		if err := n.ops.schedule.Trigger(into.Schema(), decl.At, n.publish(into)); err != nil {
+		fire := func(ctx context.Context, m junction.Message) error {
+			if _, err := into.Publish(ctx, m); !errors.Is(err, junction.ErrClosed) {
+				return err
+			}
+			return nil // the input has ended
+		}
+		if err := n.ops.schedule.Trigger(into.Schema(), decl.At, fire); err != nil {
 			return err
 		}
-		n.inputs = append(n.inputs, input{run: func(run, stop context.Context) error { return n.trigger(run, stop, into) }})
+		part := "trigger/" + decl.Name
+		n.durable.part(part, func([]byte) error { return nil })
+		n.inputs = append(n.inputs, input{run: func(run, stop context.Context) error { return n.trigger(run, stop, into, part) }})
 	}
 	return nil
 }
 
-// trigger ends the stream of a trigger with the input.
-func (n *Node) trigger(run, stop context.Context, into *junction.Junction) error {
+// trigger sends barriers into the stream of a trigger, and ends it with the input.
+func (n *Node) trigger(run, stop context.Context, into *junction.Junction, part string) error {
 	defer into.Close()
-	select {
-	case <-run.Done():
-		return run.Err()
-	case <-stop.Done():
+	for publish, keep := n.publish(into), n.durable.keep; ; {
+		begun, m := keep.Begun(), junction.Message{Ctx: context.Background()}
+		if m.Barrier = keep.Pending(part); m.Barrier == 0 {
+			select {
+			case <-begun:
+				continue
+			case <-run.Done():
+				return run.Err()
+			case <-stop.Done():
+				m.End = true
+			}
+		}
+		if err := publish(run, m); err != nil || m.End {
+			return err
+		}
+		keep.Report(m.Barrier, part, nil, nil)
 	}
-	return n.publish(into)(run, junction.Message{Ctx: context.Background(), End: true})
 }
 
 // publish is how sources that others drive put messages into a stream.

@@ -4,7 +4,6 @@
 package operator
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -25,13 +24,8 @@ type Rows struct {
 
 // NewRows aggregates over rows of in as far back as e says. kind is the value of window.type.
 func NewRows(e window.Extent, kind string, in *event.Schema, sel Selection) (*Rows, error) {
-	o := &Rows{}
-	o.oldest.Store(math.MaxInt64)
-	if err := o.init(kind, e.Span, in, sel, false); err != nil {
-		return nil, err
-	}
-	o.lanes = window.NewLanes(e, o.groups.Words)
-	return o, nil
+	o := &Rows{lanes: window.NewLanes(e)}
+	return o, o.init(kind, e.Span, in, sel, false)
 }
 
 // Process implements Operator.
@@ -50,7 +44,7 @@ func (w *Rows) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 	out := w.compute(in)
 	leaf.End()
 	span.End()
-	w.show(0, w.lanes.Since(), w.lanes.Bytes)
+	w.show(0, w.lanes.Oldest(), w.lanes.Bytes)
 	return out
 }
 
@@ -59,8 +53,10 @@ func (w *Rows) accumulate(b telemetry.Batch, in *event.Batch) {
 	w.rows, w.views = w.rows[:0], w.views[:0]
 	before := w.lanes.Inside
 	for i := range in.Len() {
-		if group, ok := w.group(b, in.Row(i)); ok {
+		if group, ok := w.group(in.Row(i)); ok {
 			w.rows, w.views = append(w.rows, i), append(w.views, w.lanes.Push(group, in.Row(i)))
+		} else {
+			w.refuse(b, in.Row(i))
 		}
 	}
 	n := len(w.rows)
@@ -72,7 +68,7 @@ func (w *Rows) update() {
 	n := len(w.Aggregates)
 	w.results = slices.Grow(w.results[:0], len(w.views)*n)[:len(w.views)*n]
 	for i, rows := range w.views {
-		w.groups.Over(rows, w.results[i*n:])
+		w.groups.Over(rows, len(w.in.Columns)+1, w.results[i*n:])
 	}
 }
 
@@ -100,7 +96,7 @@ func (w *Rows) UnmarshalBinary(data []byte) error {
 	state, err := w.load(data)
 	if err == nil {
 		w.lanes.LaneState = state.Lanes
-		w.show(0, w.lanes.Since(), w.lanes.Bytes)
+		w.show(0, w.lanes.Oldest(), w.lanes.Bytes)
 	}
 	return err
 }

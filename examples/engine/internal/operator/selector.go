@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/gob"
 	"fmt"
+	"math"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -77,6 +78,7 @@ func (s *selector) init(kind string, size time.Duration, in *event.Schema, sel S
 	if err != nil {
 		return fmt.Errorf("could not make a %s window: %w", kind, err)
 	}
+	s.oldest.Store(math.MaxInt64)
 	s.Selection, s.kind, s.size, s.in = sel, kind, size, in
 	s.keys, s.groups = aggregate.NewKeys(in, sel.GroupBy, maxGroups), aggregate.NewGroups(sel.Aggregates)
 	s.full = fmt.Errorf("could not take an event of %s: its %s window has %d groups or %d distinct values, which is all it "+
@@ -105,16 +107,17 @@ func (s *selector) Bind(h Handles) {
 }
 
 // group returns the number of a row's group; ok is false when there is no room for the row.
-func (s *selector) group(b telemetry.Batch, r event.Row) (n int32, ok bool) {
-	if n, ok = s.keys.Number(r); ok && s.groups.Distinct < aggregate.MaxDistinct {
-		return n, true
-	}
+func (s *selector) group(r event.Row) (n int32, ok bool) {
+	n, ok = s.keys.Number(r)
+	return n, ok && s.groups.Distinct < aggregate.MaxDistinct
+}
+
+func (s *selector) refuse(b telemetry.Batch, r event.Row) {
 	s.refused.Inc()
 	b.Error(ErrorGroupLimit, s.full)
 	if s.failed != nil {
 		s.failed(b, r, s.in, ErrorGroupLimit, s.full)
 	}
-	return 0, false
 }
 
 // show lets others see what is held.
@@ -126,33 +129,32 @@ func (s *selector) show(sessions int, oldest, bytes int64) {
 	s.bytes.Store(bytes + s.keys.Bytes() + s.groups.Bytes())
 }
 
-// snapshot is the state of a window: Panes and Groups, or Lanes.
+// snapshot is the state of a window: Panes or Lanes.
 type snapshot struct {
 	GroupBy    []int
 	Aggregates []aggregate.Spec
 	Retained   int
-	Keys       aggregate.KeyState
-	Groups     aggregate.GroupState
+	Keys       *aggregate.Keys
+	Groups     *aggregate.Groups
 	Panes      window.State
 	Lanes      window.LaneState
 }
 
 func (s *selector) save(panes window.State, lanes window.LaneState) ([]byte, error) {
 	var b bytes.Buffer
-	err := gob.NewEncoder(&b).Encode(snapshot{
-		s.GroupBy, s.Aggregates, s.retained.is, s.keys.KeyState, s.groups.GroupState, panes, lanes,
-	})
+	err := gob.NewEncoder(&b).Encode(snapshot{s.GroupBy, s.Aggregates, s.retained.is, s.keys, s.groups, panes, lanes})
 	return b.Bytes(), err
 }
 
-func (s *selector) load(data []byte) (state snapshot, err error) {
-	if err = gob.NewDecoder(bytes.NewReader(data)).Decode(&state); err != nil {
+func (s *selector) load(data []byte) (snapshot, error) {
+	state := snapshot{Keys: s.keys, Groups: s.groups}
+	err := gob.NewDecoder(bytes.NewReader(data)).Decode(&state)
+	if err == nil && (!slices.Equal(state.GroupBy, s.GroupBy) || !slices.Equal(state.Aggregates, s.Aggregates)) {
+		err = fmt.Errorf("the snapshot is of groups by %v and aggregates %v", state.GroupBy, state.Aggregates)
+	}
+	if err != nil {
 		return state, fmt.Errorf("could not restore a %s window: %w", s.kind, err)
 	}
-	if !slices.Equal(state.GroupBy, s.GroupBy) || !slices.Equal(state.Aggregates, s.Aggregates) {
-		return state, fmt.Errorf("could not restore a %s window: the snapshot is of other groups or aggregates", s.kind)
-	}
-	s.keys.KeyState, s.groups.GroupState = state.Keys, state.Groups
 	s.retained.set(state.Retained)
 	return state, nil
 }

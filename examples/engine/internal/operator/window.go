@@ -25,7 +25,6 @@ type Window struct {
 // 0 if something else bounds it.
 func NewWindow(w *window.Panes, kind string, size time.Duration, in *event.Schema, sel Selection) (*Window, error) {
 	o := &Window{panes: w, closed: math.MinInt64}
-	o.oldest.Store(math.MaxInt64)
 	return o, o.init(kind, size, in, sel, true)
 }
 
@@ -50,8 +49,8 @@ func (w *Window) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 func (w *Window) Close(b telemetry.Batch, now time.Time) *event.Batch {
 	closed := w.panes.Drain()
 	if w.panes.Manual() {
-		w.delay.Observe(time.Since(now))
 		for i := range closed {
+			w.delay.Observe(time.Since(now))
 			closed[i].Start, closed[i].End = max(w.closed, now.Add(-w.size).UnixNano()), now.UnixNano()
 		}
 		w.closed = now.UnixNano()
@@ -66,8 +65,9 @@ func (w *Window) accumulate(b telemetry.Batch, in *event.Batch) {
 	moves, added, dropped, verdict := w.moves[:0], 0, 0, window.InTime
 	for i := range in.Len() {
 		r := in.Row(i)
-		group, ok := w.group(b, r)
+		group, ok := w.group(r)
 		if !ok {
+			w.refuse(b, r)
 			continue
 		}
 		if moves, verdict = w.panes.Assign(int32(i), group, r.Time(), moves); verdict != window.InTime {

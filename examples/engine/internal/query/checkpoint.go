@@ -27,13 +27,15 @@ type state struct {
 func (q *Query) checkpoint(ctx context.Context, id uint64) error {
 	q.held(ctx, AtCheckpoint)
 	if q.Report != nil {
-		data, err := q.snapshot(ctx)
+		data, err := q.Snapshot()
 		q.Report(id, data, err)
 	}
 	return q.mark(ctx, junction.Message{Ctx: q.worker.Context(), Barrier: id})
 }
 
-func (q *Query) snapshot(ctx context.Context) ([]byte, error) {
+// Snapshot returns the state between two batches. It is for the goroutine of Run,
+// or for others before that.
+func (q *Query) Snapshot() ([]byte, error) {
 	s := state{Operators: map[int][]byte{}, Sinks: map[int]int64{}, Processed: q.processed.Load(), Emitted: q.emitted.Load()}
 	for i, op := range q.Operators {
 		if d, ok := op.(operator.Durable); ok {

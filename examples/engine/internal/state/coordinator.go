@@ -129,6 +129,9 @@ func (c *Coordinator) Begin(now time.Time) (id uint64, ok bool) {
 
 // Begun is closed by the next Begin, for sources that have nothing else to wake up for.
 func (c *Coordinator) Begun() <-chan struct{} {
+	if c == nil {
+		return nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.begun

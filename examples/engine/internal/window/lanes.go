@@ -24,7 +24,6 @@ type Extent struct {
 type Lanes struct {
 	LaneState
 	extent Extent
-	words  []int // of a row that are kept behind its time
 }
 
 // LaneState is what survives a restart.
@@ -33,9 +32,6 @@ type LaneState struct {
 	Batch  int    // number of the batch at hand
 	Inside int    // rows
 	Bytes  int64
-	Oldest int64 // time of the oldest row, the first of lane Holder; if Stale, that one has left
-	Holder int32
-	Stale  bool
 }
 
 // Lane holds the rows of a group. Words[:Head] have left but are kept for views.
@@ -44,12 +40,12 @@ type Lane struct {
 	Head, Batch int // the last batch with a row for it
 }
 
-// NewLanes returns empty lanes that keep the time and the given words of rows.
-func NewLanes(e Extent, words []int) *Lanes {
+// NewLanes returns empty lanes.
+func NewLanes(e Extent) *Lanes {
 	if e.Count <= 0 || e.Count > MaxPerGroup {
 		e.Count = MaxPerGroup
 	}
-	return &Lanes{LaneState: LaneState{Oldest: math.MaxInt64}, extent: e, words: words}
+	return &Lanes{extent: e}
 }
 
 // Next begins a batch: what Push returned before is void.
@@ -65,39 +61,22 @@ func (s *Lanes) Push(group int32, r event.Row) []uint64 {
 		l.Words, l.Head = l.Words[:copy(l.Words, l.Words[l.Head:])], 0
 	}
 	before := cap(l.Words)
-	l.Words = append(l.Words, r[0])
-	for _, w := range s.words {
-		l.Words = append(l.Words, r[w])
-	}
+	l.Words = append(l.Words, r...)
 	l.Batch, s.Inside, s.Bytes = s.Batch, s.Inside+1, s.Bytes+int64(cap(l.Words)-before)*8
-	for s.outside(l, r.Time()) {
-		l.Head += len(s.words) + 1
+	for len(l.Words)-l.Head > s.extent.Count*len(r) || s.extent.Span > 0 && int64(l.Words[l.Head]) <= r.Time()-int64(s.extent.Span) {
+		l.Head += len(r) // never past r itself
 		s.Inside--
-		s.Stale = s.Stale || group == s.Holder
 	}
-	s.see(group)
 	return l.Words[l.Head:]
 }
 
-// outside says whether the oldest row of a lane leaves because of a new one, which stays.
-func (s *Lanes) outside(l *Lane, newest int64) bool {
-	return len(l.Words)-l.Head > s.extent.Count*(len(s.words)+1) ||
-		s.extent.Span > 0 && int64(l.Words[l.Head]) <= newest-int64(s.extent.Span)
-}
-
-func (s *Lanes) see(group int32) {
-	if l := &s.Lanes[group]; l.Head < len(l.Words) && int64(l.Words[l.Head]) < s.Oldest {
-		s.Oldest, s.Holder = int64(l.Words[l.Head]), group
-	}
-}
-
-// Since returns the time of the oldest row inside.
-func (s *Lanes) Since() int64 {
-	if s.Stale {
-		s.Stale, s.Oldest = false, math.MaxInt64
-		for group := range s.Lanes {
-			s.see(int32(group))
+// Oldest returns the time of the oldest row inside. It looks at every lane.
+func (s *Lanes) Oldest() int64 {
+	oldest := int64(math.MaxInt64)
+	for _, l := range s.Lanes {
+		if l.Head < len(l.Words) {
+			oldest = min(oldest, int64(l.Words[l.Head]))
 		}
 	}
-	return s.Oldest
+	return oldest
 }

@@ -95,6 +95,11 @@ func (w *Panes) Assign(row, group int32, t int64, moves []Move) ([]Move, Verdict
 	w.Watermark = max(w.Watermark, t-int64(w.Delay))
 	switch {
 	case w.size > 0:
+		if w.Recent < len(w.Open[0]) && w.slide == w.size {
+			if p := &w.Open[0][w.Recent]; p.Start <= t && t < p.End && p.End > w.Watermark {
+				return append(moves, w.put(p, row, group, t, 1)), InTime
+			}
+		}
 		return w.aligned(row, group, t, moves)
 	case w.gap > 0:
 		return w.session(row, group, t, moves)
@@ -110,11 +115,6 @@ func (w *Panes) Assign(row, group int32, t int64, moves []Move) ([]Move, Verdict
 }
 
 func (w *Panes) aligned(row, group int32, t int64, moves []Move) ([]Move, Verdict) {
-	if w.Recent < len(w.Open[0]) && w.slide == w.size {
-		if p := &w.Open[0][w.Recent]; p.Start <= t && t < p.End && p.End > w.Watermark {
-			return append(moves, w.put(p, row, group, t, 1)), InTime
-		}
-	}
 	newest := t - (t%w.slide+w.slide)%w.slide
 	verdict, i, last := w.verdict(newest+w.size), len(w.Open[0]), 1
 	for start := newest; verdict != Dropped && start+w.size > t && w.verdict(start+w.size) != Dropped; start -= w.slide {

@@ -322,12 +322,12 @@ func TestBadConfigurationsAreRefused(t *testing.T) {
 	}
 }
 
-func row(at int64, v uint64) event.Row { return event.Row{uint64(at), 99, v} }
+func row(at int64, v uint64) event.Row { return event.Row{uint64(at), v} }
 
 func TestLanesAgreeWithAPlainReimplementation(t *testing.T) {
 	for _, e := range []Extent{{Span: 25}, {Count: 4}, {Span: 40, Count: 3}, {Span: 1}} {
 		rng := rand.New(rand.NewPCG(7, 8))
-		s, history, inside := NewLanes(e, []int{2}), map[int32][]event.Row{}, map[int32][]uint64{}
+		s, history, inside := NewLanes(e), map[int32][]event.Row{}, map[int32][]uint64{}
 		at := int64(0)
 		for i := range 5000 {
 			at += int64(rng.IntN(5))
@@ -346,12 +346,12 @@ func TestLanesAgreeWithAPlainReimplementation(t *testing.T) {
 	}
 }
 
-// plainLane returns the time and word 2 of the rows inside.
+// plainLane returns the rows inside.
 func plainLane(history []event.Row, e Extent) (words []uint64) {
 	newest := history[len(history)-1].Time()
 	for i, h := range history {
 		if (e.Span == 0 || h.Time() > newest-int64(e.Span)) && (e.Count == 0 || len(history)-i <= e.Count) {
-			words = append(words, h[0], h[2])
+			words = append(words, h...)
 		}
 	}
 	return words
@@ -363,13 +363,13 @@ func checkLanes(t *testing.T, s *Lanes, inside map[int32][]uint64) {
 	for _, words := range inside {
 		n, oldest = n+len(words)/2, min(oldest, int64(words[0]))
 	}
-	if s.Inside != n || s.Since() != oldest {
-		t.Fatalf("%d rows since %d are said to be inside, want %d since %d", s.Inside, s.Since(), n, oldest)
+	if s.Inside != n || s.Oldest() != oldest {
+		t.Fatalf("%d rows since %d are said to be inside, want %d since %d", s.Inside, s.Oldest(), n, oldest)
 	}
 }
 
 func TestViewsOutliveLaterPushesUntilTheNextBatch(t *testing.T) {
-	s := NewLanes(Extent{Count: 1}, []int{2})
+	s := NewLanes(Extent{Count: 1})
 	first := s.Push(0, row(1, 10))
 	for i := range int64(100) {
 		s.Push(0, row(2+i, 20))
@@ -380,19 +380,19 @@ func TestViewsOutliveLaterPushesUntilTheNextBatch(t *testing.T) {
 }
 
 func TestWhatLeftALaneDoesNotComeBackForALateRow(t *testing.T) {
-	s := NewLanes(Extent{Span: 10}, nil)
+	s := NewLanes(Extent{Span: 10})
 	for _, step := range []struct {
 		at   int64
 		want []uint64
 	}{{0, []uint64{0}}, {10, []uint64{10}}, {5, []uint64{10, 5}}, {16, []uint64{10, 5, 16}}, {20, []uint64{16, 20}}} {
-		if got := s.Push(0, row(step.at, 0)); !slices.Equal(got, step.want) {
+		if got := s.Push(0, event.Row{uint64(step.at)}); !slices.Equal(got, step.want) {
 			t.Errorf("after %d the lane holds %v, want %v", step.at, got, step.want)
 		}
 	}
 }
 
 func TestMemoryOfLanesIsBoundedByTheirExtent(t *testing.T) {
-	s := NewLanes(Extent{Count: 8}, []int{2})
+	s := NewLanes(Extent{Count: 8})
 	for i := range int64(100_000) {
 		s.Push(0, row(i, 1))
 		s.Next()
@@ -400,7 +400,7 @@ func TestMemoryOfLanesIsBoundedByTheirExtent(t *testing.T) {
 	if s.Bytes > 1024 {
 		t.Errorf("8 rows hold %d bytes", s.Bytes)
 	}
-	s = NewLanes(Extent{Span: time.Hour}, nil)
+	s = NewLanes(Extent{Span: time.Hour})
 	for range MaxPerGroup + 100 {
 		s.Push(0, row(1, 1))
 	}
