@@ -62,7 +62,7 @@ func assertMemory(t *testing.T, c *run.Collector, node string) {
 	t.Helper()
 	m := c.Metrics()
 	var work float64
-	for _, component := range []string{"event_pipeline", "windows", "tables"} {
+	for _, component := range []string{"event_pipeline", "windows", "patterns", "aggregations"} {
 		n, _ := m.Sum("eventflux_memory_usage_bytes", scrape.Labels{"instance": node, "component": component})
 		work += n
 	}

@@ -43,6 +43,9 @@ var defaults = []string{
 // String is the kind's name.
 func (k Kind) String() string { return defaults[k][:strings.IndexByte(defaults[k], '=')] }
 
+// MarshalText implements encoding.TextMarshaler.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
 // Fault is something that goes wrong. It is started once.
 type Fault struct {
 	Kind  Kind
@@ -80,13 +83,10 @@ func Parse(text string) (*Fault, error) {
 // Set holds what goes wrong at the moment. Any goroutine may use it; to ask costs an atomic load. In a nil Set nothing
 // goes wrong.
 type Set struct {
-	logger *slog.Logger
+	Logger *slog.Logger // is told when a fault begins or ends
 	on     [LabelExplosion + 1]atomic.Pointer[Fault]
 	hoard  [][]byte // of Grow
 }
-
-// NewSet returns a set without faults, which logs when one begins or ends.
-func NewSet(logger *slog.Logger) *Set { return &Set{logger: logger} }
 
 // Start has f go wrong, now or later, and ends what is then on of its kind. It does not wait.
 func (s *Set) Start(f *Fault) {
@@ -96,7 +96,7 @@ func (s *Set) Start(f *Fault) {
 		return
 	}
 	s.finish(s.on[f.Kind].Swap(f))
-	s.logger.Warn("fault begins", "fault", f.Kind.String(), "value", f.Value, "for", f.For.String())
+	s.Logger.Warn("fault begins", "fault", f.Kind.String(), "value", f.Value, "for", f.For.String())
 	if f.For > 0 {
 		time.AfterFunc(f.For, func() {
 			if s.on[f.Kind].CompareAndSwap(f, nil) {
@@ -112,7 +112,7 @@ func (s *Set) Stop(k Kind) { s.finish(s.on[k].Swap(nil)) }
 func (s *Set) finish(f *Fault) {
 	if f != nil {
 		close(f.ended)
-		s.logger.Warn("fault ends", "fault", f.Kind.String())
+		s.Logger.Warn("fault ends", "fault", f.Kind.String())
 	}
 }
 
@@ -156,19 +156,16 @@ func (s *Set) Fail(k Kind) error {
 }
 
 // Rate is what Burst makes of a source's rate.
-func (s *Set) Rate(rate float64) float64 {
-	if f := s.get(Burst); f != nil {
-		return rate * float64(f.amount)
-	}
-	return rate
-}
+func (s *Set) Rate(rate float64) float64 { return rate * float64(s.amount(Burst, 1)) }
 
 // Clock is what ClockStep makes of now.
-func (s *Set) Clock(now time.Time) time.Time {
-	if f := s.get(ClockStep); f != nil {
-		return now.Add(f.amount)
+func (s *Set) Clock(now time.Time) time.Time { return now.Add(s.amount(ClockStep, 0)) }
+
+func (s *Set) amount(k Kind, otherwise time.Duration) time.Duration {
+	if f := s.get(k); f != nil {
+		return f.amount
 	}
-	return now
+	return otherwise
 }
 
 // Grow takes one MiB more, until MemoryGrowth has its own, and frees all when that has ended. It is for one goroutine

@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func quiet() *Set { return NewSet(slog.New(slog.DiscardHandler)) }
+func quiet() *Set { return &Set{Logger: slog.New(slog.DiscardHandler)} }
 
 func parse(t *testing.T, text string) *Fault {
 	t.Helper()
@@ -79,7 +79,7 @@ func TestFaultsThatCannotBeReadSayHowTheyShouldLook(t *testing.T) {
 func TestFaultsBeginAndEndWhenTheyShallAndSaySo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		s := NewSet(slog.New(slog.NewTextHandler(&log, nil)))
+		s := &Set{Logger: slog.New(slog.NewTextHandler(&log, nil))}
 		s.Start(parse(t, "burst=3@10s+5s"))
 		s.Start(parse(t, "lost_peer"))
 		time.Sleep(time.Second / 2)

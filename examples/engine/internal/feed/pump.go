@@ -81,8 +81,8 @@ func (p *Pump) Resume(position []byte) error {
 // long it waits for room in the stream.
 func (p *Pump) Run(run, stop context.Context) error {
 	defer p.Into.Close()
-	p.meter.Connected(1)
-	defer p.meter.Connected(0)
+	p.Handle.Connected().Set(1)
+	defer p.Handle.Connected().Set(0)
 	if p.Duration > 0 {
 		var cancel context.CancelFunc
 		stop, cancel = context.WithTimeout(stop, p.Duration)
@@ -166,7 +166,7 @@ func (p *Pump) batch(run context.Context, now time.Time, n int) (more bool, err 
 	p.done = at
 	p.rejected.Store(at.Rejected)
 	if err != nil && !errors.Is(err, io.EOF) {
-		p.meter.Failed("read")
+		p.Handle.Errors("read").Inc()
 		return false, fmt.Errorf("read from %s: %w", p.Kind, err)
 	}
 	more = err == nil

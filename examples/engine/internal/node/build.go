@@ -23,7 +23,7 @@ import (
 // build makes everything in the order events pass it, tables first.
 func (n *Node) build() (err error) {
 	for _, step := range []func() error{
-		n.openState, n.openTables, n.compile, n.openOperations, n.openStreams, n.openQueries, n.openFeeds, n.openTriggers, n.restore,
+		n.openState, n.openTables, n.compile, n.openOperations, n.openStreams, n.openQueries, n.openFeeds, n.openCluster, n.openTriggers, n.restore, n.openControl,
 	} {
 		if err := step(); err != nil {
 			return err

@@ -6,7 +6,6 @@ package node
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -97,13 +96,4 @@ func (n *Node) errorStore(stream string) (*failure.Store, error) {
 	store, err := failure.OpenStore(f.db, stream, 0)
 	f.stores[stream] = store
 	return store, err
-}
-
-// failed lists the stored events of a stream that could not be handled.
-func (n *Node) failed(stream string, most int) (any, error) {
-	store, ok := n.failures.stores[stream]
-	if !ok {
-		return nil, errors.New("no error store for stream " + stream)
-	}
-	return store.List(most)
 }

@@ -84,12 +84,16 @@ func (n *Node) memory() {
 		}
 		return bytes
 	})
-	n.handle.MemoryFunc("windows", func() (bytes int64) {
-		for _, q := range n.queries {
-			bytes += q.WindowBytes()
-		}
-		return bytes
-	})
+	for component, kinds := range map[string][]string{
+		"windows": {"window", "partition"}, "patterns": {"join", "pattern"}, "aggregations": {"aggregation"},
+	} {
+		n.handle.MemoryFunc(component, func() (bytes int64) {
+			for _, q := range n.queries {
+				bytes += q.StateBytes(kinds...)
+			}
+			return bytes
+		})
+	}
 	n.handle.MemoryFunc("tables", func() (bytes int64) {
 		for _, t := range n.parts.Tables {
 			bytes += t.Bytes()
@@ -128,9 +132,11 @@ func (n *Node) work(ctx, asked context.Context) error {
 	stop, end := context.WithCancel(stop)
 	defer end()
 	group, run := errgroup.WithContext(ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
 	background, done := context.WithCancel(ctx)
 	defer done()
-	n.attend(background)
+	n.attend(background, &beside)
 	for _, q := range n.queries {
 		group.Go(func() error { return q.Run(run) })
 	}

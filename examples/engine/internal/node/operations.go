@@ -6,8 +6,13 @@ package node
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
+
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/app"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/cluster"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/fault"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/link"
@@ -20,7 +25,8 @@ import (
 // operations is what goes on beside the events.
 type operations struct {
 	schedule *schedule.Scheduler
-	faults   *fault.Set // nil: nobody may make any
+	cluster  *cluster.Node // nil: there are no other nodes
+	faults   *fault.Set    // nil: nobody may make any
 }
 
 const (
@@ -36,7 +42,7 @@ func (n *Node) openOperations() error {
 	if n.opts.Control == "" && len(n.opts.Faults) == 0 {
 		return nil
 	}
-	n.ops.faults = fault.NewSet(n.logger)
+	n.ops.faults = &fault.Set{Logger: n.logger}
 	for _, text := range n.opts.Faults {
 		f, err := fault.Parse(text)
 		if err != nil {
@@ -53,6 +59,24 @@ func (n *Node) openOperations() error {
 		}
 		return nil
 	})
+}
+
+// openCluster keeps this node in touch with the others.
+func (n *Node) openCluster() (err error) {
+	if len(n.app.Nodes) < 2 {
+		return nil
+	}
+	cfg := cluster.Config{Self: n.opts.Node, Protocol: n.opts.Protocol, Peers: map[string]string{}}
+	for _, name := range n.app.Nodes {
+		if name != n.opts.Node {
+			cfg.Peers[name] = n.opts.Peers[name]
+		}
+	}
+	n.ops.cluster, err = cluster.New(cfg, n.handle, n.logger)
+	if n.server != nil {
+		n.server.Beats = n.ops.cluster.Heard
+	}
+	return err
 }
 
 // sabotage lets faults into a query.
@@ -81,13 +105,7 @@ func (n *Node) openTriggers() error {
 			continue
 		}
 		into := n.streams[decl.Name]
-		fire := func(ctx context.Context, m junction.Message) error {
-			if _, err := into.Publish(ctx, m); !errors.Is(err, junction.ErrClosed) {
-				return err
-			}
-			return nil // the input has ended
-		}
-		if err := n.ops.schedule.Trigger(into.Schema(), decl.At, fire); err != nil {
+		if err := n.schedule(decl, into); err != nil {
 			return err
 		}
 		part := "trigger/" + decl.Name
@@ -95,6 +113,26 @@ func (n *Node) openTriggers() error {
 		n.inputs = append(n.inputs, input{run: func(run, stop context.Context) error { return n.trigger(run, stop, into, part) }})
 	}
 	return nil
+}
+
+func (n *Node) schedule(decl app.Trigger, into *junction.Junction) error {
+	fire := func(kind semconv.TriggerTypeValue) schedule.Func {
+		return schedule.Trigger(n.handle, kind, into.Schema(), func(ctx context.Context, m junction.Message) error {
+			if err := n.publish(into)(ctx, m); !errors.Is(err, junction.ErrClosed) {
+				return err
+			}
+			return nil // the input has ended
+		})
+	}
+	period, err := time.ParseDuration(decl.At)
+	switch {
+	case decl.At == "start":
+		return n.ops.schedule.At(decl.Name, time.Now(), fire(semconv.TriggerTypeStart))
+	case err == nil:
+		return n.ops.schedule.Every(decl.Name, period, fire(semconv.TriggerTypePeriodic))
+	default:
+		return n.ops.schedule.Cron(decl.Name, decl.At, fire(semconv.TriggerTypeCron))
+	}
 }
 
 // trigger sends barriers into the stream of a trigger, and ends it with the input.
@@ -128,9 +166,12 @@ func (n *Node) publish(into *junction.Junction) func(context.Context, junction.M
 }
 
 // attend does what goes on beside the events until ctx ends.
-func (n *Node) attend(ctx context.Context) {
-	go n.ops.schedule.Run(ctx)
+func (n *Node) attend(ctx context.Context, beside *sync.WaitGroup) {
+	beside.Go(func() { n.ops.schedule.Run(ctx) })
+	if n.ops.cluster != nil {
+		beside.Go(func() { n.ops.cluster.Run(ctx) })
+	}
 	if n.opts.Progress > 0 {
-		go n.progress(ctx)
+		beside.Go(func() { n.progress(ctx) })
 	}
 }

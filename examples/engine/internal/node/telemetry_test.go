@@ -59,7 +59,7 @@ func TestTelemetryTellsWhatTheEngineDid(t *testing.T) {
 		"query.execution.errors late_event stock_aggregation":    0,
 		"stream.subscribers.active StockStream":                  2,
 		"query.active.count":                                     5,
-		"connections grpc success":                               1,
+		"connections grpc success":                               2, // for events, for heartbeats
 
 		"eventflux.operator.events.in filter_1 filter price_filter":       wholeFile,
 		"eventflux.operator.events.out window_1 window stock_aggregation": want.aggregates,
@@ -80,7 +80,7 @@ func TestTelemetryTellsWhatTheEngineDid(t *testing.T) {
 		"query.events.emitted AlertStream price_alert":      want.alerts,
 		"stream.events.sent AlertStream":                    3 * want.alerts, // the sink and two queries
 		"query.active.count":                                7,
-		"connections grpc success":                          1,
+		"connections grpc success":                          2,
 
 		"eventflux.join.matches inner symbol_join":              want.joined,
 		"eventflux.join.misses left symbol_join":                want.aggregates - want.joined,

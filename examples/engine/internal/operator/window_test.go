@@ -119,7 +119,7 @@ type pane struct {
 }
 
 // plain passes rows in batches through windows and keeps them all in lists.
-type plain struct {
+type plainWindow struct {
 	window.Config
 	groupBy   []int
 	watermark int64
@@ -127,21 +127,21 @@ type plain struct {
 	late      int64
 }
 
-func (p *plain) key(r event.Row) (key string) {
+func (p *plainWindow) key(r event.Row) (key string) {
 	for _, c := range p.groupBy {
 		key += fmt.Sprint(r[c+1], " ")
 	}
 	return key
 }
 
-func (p *plain) done(a *pane) bool {
+func (p *plainWindow) done(a *pane) bool {
 	if p.Length > 0 {
 		return len(a.rows) == p.Length
 	}
 	return p.Size+p.Gap > 0 && a.end <= p.watermark
 }
 
-func (p *plain) take(r event.Row) {
+func (p *plainWindow) take(r event.Row) {
 	t, size, slide, gap := r.Time(), int64(p.Size), int64(cmp.Or(p.Slide, p.Size)), int64(p.Gap)
 	p.watermark = max(p.watermark, t-int64(p.Delay))
 	switch {
@@ -181,7 +181,7 @@ func (p *plain) take(r event.Row) {
 	}
 }
 
-func (p *plain) at(is func(*pane) bool, start, end int64) *pane {
+func (p *plainWindow) at(is func(*pane) bool, start, end int64) *pane {
 	if i := slices.IndexFunc(p.panes, is); i >= 0 {
 		return p.panes[i]
 	}
@@ -190,7 +190,7 @@ func (p *plain) at(is func(*pane) bool, start, end int64) *pane {
 }
 
 // results takes the panes out for which done holds: a row per group in order of first use.
-func (p *plain) results(done func(*pane) bool) (out []event.Row) {
+func (p *plainWindow) results(done func(*pane) bool) (out []event.Row) {
 	var closed []*pane
 	p.panes = slices.DeleteFunc(p.panes, func(a *pane) bool {
 		if done(a) {
@@ -241,7 +241,7 @@ func TestWindowsAgreeWithListsOfRows(t *testing.T) {
 	for name, c := range configs {
 		for _, groupBy := range [][]int{nil, {0}, {2}, {0, 2}} {
 			for _, size := range []int{1, 16, 64} {
-				w, p := newWindow(t, c, "test", groupBy), &plain{Config: c, groupBy: groupBy, watermark: math.MinInt64}
+				w, p := newWindow(t, c, "test", groupBy), &plainWindow{Config: c, groupBy: groupBy, watermark: math.MinInt64}
 				var got, want []event.Row
 				for chunk := range slices.Chunk(all, size) {
 					in := batchOfRows(tick, chunk)
@@ -283,7 +283,7 @@ func TestAManualWindowSpansTheTimeBetweenTimers(t *testing.T) {
 	}
 	all := ticks(1, 100, 5)
 	for _, step := range []struct{ close, start int64 }{{9, 7}, {10, 9}, {20, 18}} { // seconds
-		p := &plain{groupBy: []int{0}}
+		p := &plainWindow{groupBy: []int{0}}
 		for chunk := range slices.Chunk(all, 7) {
 			if w.Process(none, batchOfRows(tick, chunk)).Len() != 0 {
 				t.Error("only the timer emits")
@@ -321,7 +321,7 @@ func TestRowWindowsAgreeWithListsOfRows(t *testing.T) {
 	for _, e := range []window.Extent{{Span: 30}, {Count: 5}, {Span: 30, Count: 3}} {
 		for _, groupBy := range [][]int{nil, {0}, {0, 2}} {
 			for _, size := range []int{1, 64} {
-				w, p, history := newRows(t, e, groupBy), &plain{groupBy: groupBy}, map[string][]event.Row{}
+				w, p, history := newRows(t, e, groupBy), &plainWindow{groupBy: groupBy}, map[string][]event.Row{}
 				for chunk := range slices.Chunk(all, size) {
 					var want []event.Row
 					for _, r := range chunk {

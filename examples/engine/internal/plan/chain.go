@@ -198,6 +198,9 @@ func (s *selection) call(fn string, args []string) (int, event.Type, bool, error
 	return len(s.base.Columns) - 1, t, true, nil
 }
 
+// maxPartitions bounds what one query holds, at a few hundred bytes each.
+const maxPartitions = 1 << 16
+
 // window adds the operator of the window, in partitions if the query says so.
 func (s *selection) window() error {
 	sel := operator.Selection{GroupBy: s.by, Aggregates: s.specs, Out: s.base}
@@ -215,7 +218,7 @@ func (s *selection) window() error {
 	if _, err := index(in, s.query.PartitionBy); err != nil {
 		return err
 	}
-	p, err := operator.NewPartition(operator.PartitionOptions{Key: s.query.PartitionBy, Make: func() ([]operator.Operator, error) {
+	p, err := operator.NewPartition(operator.PartitionOptions{Key: s.query.PartitionBy, Max: maxPartitions, Make: func() ([]operator.Operator, error) {
 		op, err := one()
 		return []operator.Operator{op}, err
 	}})

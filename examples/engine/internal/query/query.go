@@ -98,7 +98,7 @@ func New(app *telemetry.App, cfg Config) (*Query, error) {
 	q.output = q.handle.Output(cfg.Into.Name())
 	q.handle.BufferFunc(q.fullest)
 	q.handle.BufferSizeFunc(q.waiting)
-	q.handle.StateFunc(q.StateBytes)
+	q.handle.StateFunc(func() int64 { return q.StateBytes() })
 	q.handle.Errors(cfg.Errors...)
 	// The worker is bound here, once, and used by the goroutine of Run only.
 	q.worker = q.handle.Worker()

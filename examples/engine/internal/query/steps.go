@@ -5,6 +5,7 @@ package query
 
 import (
 	"fmt"
+	"slices"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 
@@ -70,11 +71,12 @@ func (q *Query) Unmatched() (total int64) {
 	return total
 }
 
-// StateBytes is the memory of what the query holds from batch to batch: its
-// windows and the table it joins with. Any goroutine may call it.
-func (q *Query) StateBytes() (total int64) {
+// StateBytes is the memory of what operators of the given kinds, or all of them,
+// hold from batch to batch. Any goroutine may call it.
+func (q *Query) StateBytes(kinds ...string) (total int64) {
 	for _, op := range q.Operators {
-		if s, ok := op.(operator.Stateful); ok {
+		s, ok := op.(operator.Stateful)
+		if ok && (len(kinds) == 0 || slices.Contains(kinds, op.Kind())) {
 			total += s.Bytes()
 		}
 	}

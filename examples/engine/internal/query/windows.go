@@ -32,14 +32,6 @@ func (q *Query) holds() bool {
 	return false
 }
 
-// WindowBytes is the memory of the query's windows. Any goroutine may call it.
-func (q *Query) WindowBytes() (total int64) {
-	for _, w := range q.windows() {
-		total += w.Bytes()
-	}
-	return total
-}
-
 // closeWindows ends every window because time or input did. No batch caused
 // that, so it is a trace of its own, linked to the batches that filled them.
 func (q *Query) closeWindows(ctx context.Context, now time.Time) error {

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,7 +40,6 @@ type task struct {
 // Scheduler runs tasks on a few workers. A task that is due while it still runs is not run twice, but counted as
 // rejected. Any goroutine may add tasks, before Run or later.
 type Scheduler struct {
-	app                  *telemetry.App
 	logger               *slog.Logger
 	oneShot, every, cron *telemetry.Scheduler
 	executor             *telemetry.Executor
@@ -55,7 +53,7 @@ type Scheduler struct {
 
 // New returns a scheduler that runs at most so many tasks at the same time.
 func New(app *telemetry.App, logger *slog.Logger, workers int) *Scheduler {
-	s := &Scheduler{app: app, logger: logger, workers: make(chan struct{}, workers), timer: time.NewTimer(0)}
+	s := &Scheduler{logger: logger, workers: make(chan struct{}, workers), timer: time.NewTimer(0)}
 	s.oneShot, s.every = app.Scheduler(semconv.TaskTypeOneShot), app.Scheduler(semconv.TaskTypePeriodic)
 	s.cron, s.executor = app.Scheduler(semconv.TaskTypeCron), app.Executor("scheduler")
 	s.executor.Threads(semconv.ThreadStateBusy).Func(func() int64 { return int64(len(s.workers)) })
@@ -81,11 +79,8 @@ func (s *Scheduler) Every(name string, period time.Duration, f Func) error {
 
 // Cron runs f when spec says: five fields, or six if seconds come first, in local time unless CRON_TZ= precedes them.
 func (s *Scheduler) Cron(name, spec string, f Func) error {
-	if strings.Contains(spec, "TZ=") && !strings.Contains(spec, " ") { // the parser would panic
-		return fmt.Errorf("could not schedule %q: no fields follow the time zone in %q", name, spec)
-	}
-	const fields = cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor
-	plan, err := cron.NewParser(fields).Parse(spec)
+	const fields = cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow
+	plan, err := cron.NewParser(fields).Parse(spec + " ") // it panics if nothing ends the time zone
 	if err != nil {
 		return fmt.Errorf("could not schedule %q for %q: %w", name, spec, err)
 	}
@@ -101,31 +96,23 @@ func TriggerSchema(name string) *event.Schema {
 	return &event.Schema{Stream: name, Columns: []event.Column{{Name: "triggered_time", Type: event.Time}}}
 }
 
-// Trigger publishes an event of a TriggerSchema as at says: "start", a period such as "5s", or a cron expression.
-func (s *Scheduler) Trigger(into *event.Schema, at string, publish func(context.Context, junction.Message) error) error {
-	fire := func(kind semconv.TriggerTypeValue) Func {
-		h := s.app.Trigger(into.Stream, kind)
-		return func(ctx context.Context, due time.Time) error {
-			now, b := time.Now(), event.NewBatch(into, 1)
-			h.Delay().Observe(now.Sub(due))
-			r := b.Append()
-			r.SetTime(now.UnixNano())
-			r.SetInt(0, due.UnixNano())
-			m := junction.Message{Ctx: context.Background(), Batch: b, Source: "trigger", ReadStart: now, ReadEnd: now}
-			if err := publish(ctx, m); err != nil {
-				h.Errors("publish").Inc()
-				return fmt.Errorf("could not publish the event of trigger %q: %w", into.Stream, err)
-			}
-			h.Fires().Inc()
-			return nil
+// Trigger returns a task that publishes one event of a TriggerSchema.
+func Trigger(app *telemetry.App, kind semconv.TriggerTypeValue, into *event.Schema, publish func(context.Context, junction.Message) error) Func {
+	h := app.Trigger(into.Stream, kind)
+	return func(ctx context.Context, due time.Time) error {
+		now, b := time.Now(), event.NewBatch(into, 1)
+		h.Delay().Observe(now.Sub(due))
+		r := b.Append()
+		r.SetTime(now.UnixNano())
+		r.SetInt(0, due.UnixNano())
+		m := junction.Message{Ctx: context.Background(), Batch: b, Source: "trigger", ReadStart: now, ReadEnd: now}
+		if err := publish(ctx, m); err != nil {
+			h.Errors("publish").Inc()
+			return fmt.Errorf("could not publish the event of trigger %q: %w", into.Stream, err)
 		}
+		h.Fires().Inc()
+		return nil
 	}
-	if period, err := time.ParseDuration(at); err == nil {
-		return s.Every(into.Stream, period, fire(semconv.TriggerTypePeriodic))
-	} else if at == "start" {
-		return s.At(into.Stream, time.Now(), fire(semconv.TriggerTypeStart))
-	}
-	return s.Cron(into.Stream, at, fire(semconv.TriggerTypeCron))
 }
 
 func (s *Scheduler) add(t *task) error {

@@ -35,10 +35,7 @@ type HTTP struct {
 	pending []byte
 }
 
-const (
-	sendTimeout = 10 * time.Second
-	maxPause    = 5 * time.Minute // for which a receiver may ask
-)
+const sendTimeout = 10 * time.Second
 
 // NewHTTP returns a sink that connects with the first Send. header is sent with every request; it may be nil.
 func NewHTTP(target string, header map[string]string, names *event.Symbols) (*HTTP, error) {
@@ -80,23 +77,14 @@ func (h *HTTP) Send(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	defer func() { _ = answer.Body.Close() }()
-	text, _ := io.ReadAll(io.LimitReader(answer.Body, 200))
-	_, _ = io.CopyN(io.Discard, answer.Body, 1<<16) // so that the connection can be used again
-	return h.verdict(answer, text)
-}
-
-func (h *HTTP) verdict(answer *http.Response, text []byte) (int, error) {
-	err := fmt.Errorf("answer %s: %.200s", answer.Status, bytes.TrimSpace(text))
+	text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<16)) // the connection can be used again then
+	err = fmt.Errorf("answer %s: %.200s", answer.Status, bytes.TrimSpace(text))
 	switch code := answer.StatusCode; {
 	case code/100 == 2:
 		return len(h.pending), nil
 	case code/100 == 5, code == http.StatusTooManyRequests, code == http.StatusRequestTimeout:
-		wish := answer.Header.Get("Retry-After")
-		pause, _ := time.ParseDuration(wish + "s")
-		if at, bad := http.ParseTime(wish); bad == nil {
-			pause = time.Until(at)
-		}
-		return 0, later{err, min(max(pause, 0), maxPause)}
+		seconds, _ := strconv.Atoi(answer.Header.Get("Retry-After"))
+		return 0, verdict{error: err, pause: time.Duration(min(max(seconds, 0), 300)) * time.Second}
 	default:
 		return 0, Permanent(err)
 	}

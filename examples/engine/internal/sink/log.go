@@ -33,24 +33,11 @@ func (l *Log) Format(b *event.Batch) error {
 		r := b.Row(i)
 		rec := slog.NewRecord(time.Unix(0, r.Time()), slog.LevelInfo, l.message, 0)
 		for c, column := range b.Schema.Columns {
-			rec.AddAttrs(l.attr(column, r, c))
+			rec.AddAttrs(slog.Any(column.Name, value(column.Type, r, c, l.names)))
 		}
 		l.records = append(l.records, rec)
 	}
 	return nil
-}
-
-func (l *Log) attr(column event.Column, r event.Row, i int) slog.Attr {
-	switch column.Type {
-	case event.Float:
-		return slog.Float64(column.Name, r.Float(i))
-	case event.Symbol:
-		return slog.String(column.Name, l.names.Name(r.Symbol(i)))
-	case event.Time:
-		return slog.Time(column.Name, time.Unix(0, r.Int(i)).UTC())
-	default:
-		return slog.Int64(column.Name, r.Int(i))
-	}
 }
 
 // Send implements Sink.

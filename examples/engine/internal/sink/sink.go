@@ -14,9 +14,8 @@ import (
 
 // Sink delivers the batches of one stream. It belongs to one goroutine.
 //
-// A batch goes through Format once, then through Send until that succeeds. A
-// failed Send keeps what it had not delivered, so calling it again never
-// delivers a part twice.
+// A batch goes through Format once, then through Send until that succeeds. A failed Send keeps what it had not
+// delivered, so calling it again never delivers a part twice.
 type Sink interface {
 	// Type is the value of eventflux.sink.type.
 	Type() string
@@ -26,11 +25,11 @@ type Sink interface {
 	Advice() string
 	// Format encodes b. It fails only for batches that can never be delivered.
 	Format(b *event.Batch) error
-	// Send delivers what Format encoded, and returns how many bytes left the
-	// engine, 0 if that is not known. ctx carries the trace context.
+	// Send delivers what Format encoded, and returns how many bytes left the engine, 0 if that is not known. ctx
+	// carries the trace context.
 	Send(ctx context.Context) (bytes int, err error)
-	// Finish makes everything sent so far final, because the input has ended.
-	// It may be called again after a failure, and more batches may follow.
+	// Finish makes everything sent so far final, because the input has ended. It may be called again after a failure,
+	// and more batches may follow.
 	Finish(ctx context.Context) error
 	// Close releases the sink.
 	Close() error
@@ -45,31 +44,28 @@ func (a about) Advice() string             { return a.advice }
 func (about) Finish(context.Context) error { return nil }
 func (about) Close() error                 { return nil }
 
-// permanent marks an error that no repetition can cure.
-type permanent struct{ error }
+// verdict is an error with what is known about another attempt.
+type verdict struct {
+	error
+	permanent bool
+	pause     time.Duration
+}
 
-func (p permanent) Unwrap() error { return p.error }
+func (v verdict) Unwrap() error { return v.error }
+
+func of(err error) (v verdict) {
+	_ = errors.As(err, &v)
+	return v
+}
 
 // Permanent marks err as one that no repetition can cure.
-func Permanent(err error) error { return permanent{err} }
+func Permanent(err error) error { return verdict{error: err, permanent: true} }
 
 // IsPermanent reports whether err was marked by Permanent.
-func IsPermanent(err error) bool { return errors.As(err, &permanent{}) }
-
-// later is an error with a wish of the receiver.
-type later struct {
-	error
-	pause time.Duration
-}
-
-func (l later) Unwrap() error { return l.error }
+func IsPermanent(err error) bool { return of(err).permanent }
 
 // Pause is how long the receiver wants to be left alone after err; 0 if it did not say.
-func Pause(err error) time.Duration {
-	var l later
-	_ = errors.As(err, &l)
-	return l.pause
-}
+func Pause(err error) time.Duration { return of(err).pause }
 
 // Positioned is a Sink that can forget what it delivered after a certain point,
 // so that it may be delivered again.

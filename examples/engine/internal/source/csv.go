@@ -10,7 +10,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 
@@ -20,11 +19,11 @@ import (
 // CSV reads a plain or gzip file whose header line names the columns; columns that the schema lacks are ignored. A
 // record that cannot be read is skipped and counted.
 type CSV struct {
-	schema  *event.Schema
+	columns []event.Column // the event time, and those of the schema
+	fields  []int          // where they are in a record
 	names   *event.Symbols
 	file    *os.File
 	records *csv.Reader
-	fields  []int // of the event time and of each column
 	at      Progress
 	// OnReject, if set, hears why a record was skipped.
 	OnReject func(error)
@@ -37,7 +36,7 @@ func OpenCSV(path string, s *event.Schema, names *event.Symbols, headers map[str
 	if err != nil {
 		return nil, err
 	}
-	c := &CSV{schema: s, names: names, file: f}
+	c := &CSV{names: names, file: f, columns: append([]event.Column{{Name: "timestamp", Type: event.Time}}, s.Columns...)}
 	if err := c.begin(headers); err != nil {
 		return nil, errors.Join(fmt.Errorf("read %s: %w", path, err), f.Close())
 	}
@@ -56,63 +55,59 @@ func (c *CSV) begin(headers map[string]string) error {
 	c.records = csv.NewReader(in)
 	c.records.ReuseRecord = true
 	header, err := c.records.Read()
-	if errors.Is(err, io.EOF) {
-		return errors.New("file is empty, want a header line")
+	if err != nil {
+		return fmt.Errorf("want a header line: %w", err)
 	}
-	for _, column := range slices.Concat([]event.Column{{Name: "timestamp"}}, c.schema.Columns) {
+	for _, column := range c.columns {
 		name := cmp.Or(headers[column.Name], column.Name)
 		at := slices.Index(header, name)
-		if err == nil && at < 0 {
-			err = fmt.Errorf("header %q has no column %q", header, name)
+		if at < 0 {
+			return fmt.Errorf("header %q has no column %q", header, name)
 		}
 		c.fields = append(c.fields, at)
 	}
-	return err
+	return nil
 }
 
 // Read implements Reader.
 func (c *CSV) Read(b *event.Batch, n int, _ int64) error {
 	for want := b.Len() + n; b.Len() < want; {
-		record, err := c.next()
-		var malformed *csv.ParseError
-		switch {
-		case errors.As(err, &malformed):
-			c.reject(err)
-			continue
-		case err != nil:
+		record, bad, err := c.next()
+		if err != nil {
 			return err // io.EOF, or the file itself is broken
 		}
-		if err := c.row(b.Append(), record); err != nil {
-			b.Truncate(b.Len() - 1)
-			line, _ := c.records.FieldPos(0)
-			c.reject(fmt.Errorf("line %d: %w", line, err))
+		if bad == nil {
+			bad = c.row(b, record)
+		}
+		if bad != nil {
+			c.at.Rejected++
+		}
+		if bad != nil && c.OnReject != nil {
+			c.OnReject(bad)
 		}
 	}
 	return nil
 }
 
-func (c *CSV) next() ([]string, error) {
-	record, err := c.records.Read()
-	if !errors.Is(err, io.EOF) {
+// next returns a record, or why it is none.
+func (c *CSV) next() (record []string, bad, err error) {
+	record, err = c.records.Read()
+	if malformed := (*csv.ParseError)(nil); errors.As(err, &malformed) {
+		bad, err = err, nil
+	}
+	if err == nil {
 		c.at.Position++
 	}
-	return record, err
+	return record, bad, err
 }
 
-func (c *CSV) reject(err error) {
-	c.at.Rejected++
-	if c.OnReject != nil {
-		c.OnReject(err)
-	}
-}
-
-func (c *CSV) row(r event.Row, record []string) error {
-	if err := set(r, -1, event.Time, record[c.fields[0]], c.names); err != nil {
-		return err
-	}
-	for i, column := range c.schema.Columns {
-		if err := set(r, i, column.Type, record[c.fields[i+1]], c.names); err != nil {
-			return fmt.Errorf("column %s: %w", column.Name, err)
+func (c *CSV) row(b *event.Batch, record []string) error {
+	r := b.Append()
+	for i, column := range c.columns {
+		if err := set(r, i-1, column.Type, record[c.fields[i]], c.names); err != nil {
+			b.Truncate(b.Len() - 1)
+			line, _ := c.records.FieldPos(c.fields[i])
+			return fmt.Errorf("line %d, %s: %w", line, column.Name, err)
 		}
 	}
 	return nil
@@ -121,9 +116,8 @@ func (c *CSV) row(r event.Row, record []string) error {
 // Skip implements Reader.
 func (c *CSV) Skip(records int64) error {
 	for end := c.at.Position + records; c.at.Position < end; {
-		_, err := c.next()
-		if malformed := (*csv.ParseError)(nil); err != nil && !errors.As(err, &malformed) {
-			return fmt.Errorf("go to record %d of %s, which a former run has read: %w after record %d", end, c.file.Name(), err, c.at.Position)
+		if _, _, err := c.next(); err != nil {
+			return fmt.Errorf("go on after record %d of %s: %w at record %d", end, c.file.Name(), err, c.at.Position)
 		}
 	}
 	return nil

@@ -10,11 +10,12 @@ import (
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 )
 
-// Generator makes rows of any schema. Every Float column walks at random, once per symbol of the first Symbol column;
-// further Symbol columns are drawn from the same list, Int columns are multiples of 100. The same seed gives the same
-// rows, whatever the batch sizes; event times and Time columns are the caller's clock and never go back.
+// Generator makes rows of any schema. Every Float column walks at random between 1 and 1000, once per symbol of the
+// first Symbol column; further Symbol columns are drawn from the same list, Int columns are multiples of 100. The same
+// seed gives the same rows, whatever the batch sizes; event times and Time columns are the caller's clock and never go
+// back.
 type Generator struct {
-	schema  *event.Schema
+	columns []event.Column
 	symbols []event.ID
 	walks   [][]float64 // per column and symbol
 	rng     *rand.PCG
@@ -22,28 +23,20 @@ type Generator struct {
 	made    int64
 }
 
-// Walks stay inside these bounds; some begin below the demo filter's 5.0.
-const (
-	lowest  = 1.0
-	highest = 1000.0
-)
-
 // NewGenerator interns symbols in names; there must be one at least.
 func NewGenerator(s *event.Schema, names *event.Symbols, symbols []string, seed uint64) (*Generator, error) {
 	if len(symbols) == 0 {
 		return nil, fmt.Errorf("generate %s: there must be a symbol at least", s.Stream)
 	}
-	g := &Generator{schema: s, rng: rand.NewPCG(seed, 0), walks: make([][]float64, len(s.Columns))}
-	for _, text := range symbols {
+	g := &Generator{columns: s.Columns, rng: rand.NewPCG(seed, 0), walks: make([][]float64, len(s.Columns))}
+	for i, text := range symbols {
 		id, err := names.Intern(text)
 		if err != nil {
 			return nil, fmt.Errorf("generate %s: %w", s.Stream, err)
 		}
 		g.symbols = append(g.symbols, id)
-	}
-	for c := range g.walks {
-		for i := range symbols {
-			g.walks[c] = append(g.walks[c], 3*float64(1+(i*i*5)%67)) // 3 to 201
+		for c := range g.walks {
+			g.walks[c] = append(g.walks[c], 3*float64(1+(i*i*5)%67)) // 3 to 201, some below the demo filter's 5.0
 		}
 	}
 	return g, nil
@@ -59,24 +52,22 @@ func (g *Generator) Read(b *event.Batch, n int, now int64) error {
 	return nil
 }
 
-// row needs a new random word only for a second column of a type.
+// row draws a new random word only for a second column of a type.
 func (g *Generator) row(r event.Row) {
 	bits := g.rng.Uint64()
 	i, used := int(uint32(bits))%len(g.symbols), 0
 	r.SetTime(g.last)
-	for c := range g.schema.Columns {
-		t := g.schema.Columns[c].Type
-		again := used&(1<<t) != 0
-		if again {
+	for c := range g.columns {
+		t := g.columns[c].Type
+		if used&(1<<t) != 0 {
 			bits = g.rng.Uint64()
 		}
 		used |= 1 << t
 		switch t {
 		case event.Float:
 			step := float64(int64(bits>>32&0xffff)-0x8000) / 0x8000 // -1 to 1
-			v := min(max(g.walks[c][i]*(1+step*0.002), lowest), highest)
-			g.walks[c][i] = v
-			r.SetFloat(c, v)
+			g.walks[c][i] = min(max(g.walks[c][i]*(1+step*0.002), 1), 1000)
+			r.SetFloat(c, g.walks[c][i])
 		case event.Int:
 			r.SetInt(c, int64((bits>>48)%64)*100) // 0 in one row of 64
 		case event.Symbol:
@@ -92,10 +83,9 @@ func (g *Generator) Progress() Progress { return Progress{Position: g.made} }
 
 // Skip implements Reader: the walks go as far as they had.
 func (g *Generator) Skip(records int64) error {
-	one := event.NewBatch(g.schema, 1)
+	r := make(event.Row, len(g.columns)+1)
 	for g.made += records; records > 0; records-- {
-		one.Truncate(0)
-		g.row(one.Append())
+		g.row(r)
 	}
 	return nil
 }

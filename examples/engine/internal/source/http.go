@@ -4,6 +4,7 @@
 package source
 
 import (
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -17,17 +18,84 @@ import (
 
 	"go.opentelemetry.io/otel/propagation"
 
+	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 	"github.com/eventflux-io/eventflux-otel/sdk/propagate"
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 )
+
+// Config describes a source that senders connect to. A number that is 0 has the default.
+type Config struct {
+	Schema *event.Schema
+	Names  *event.Symbols
+	// Take returns nil once m is safe. A sender that numbers its messages, from 1, gives its name and the number: a
+	// message that was taken already is not taken again.
+	Take     func(ctx context.Context, m junction.Message, sender string, seq uint64) error
+	Handle   *telemetry.Source // may be nil
+	Path     string            // HTTP: where events are posted to; it begins with a slash
+	Batch    int               // TCP: most lines per batch (64)
+	MaxBytes int               // of a body (4 MiB) or a line (64 KiB)
+	MaxOpen  int               // requests (64) or connections (256) at a time; more are refused
+	Patience time.Duration     // for a request or a line to arrive (1 minute)
+}
+
+// takeWithin is how long a batch may wait for room in the stream before it is refused.
+const takeWithin = 10 * time.Second
+
+var errBusy = errors.New("too many senders are served already; try again")
+
+// server is what both servers have in common.
+type server struct {
+	Config
+
+	kind  string
+	meter *Meter
+	turns chan struct{} // holds a token per open request or connection
+}
+
+func newServer(c Config, kind string, maxBytes, maxOpen int) server {
+	c.MaxBytes, c.MaxOpen = cmp.Or(c.MaxBytes, maxBytes), cmp.Or(c.MaxOpen, maxOpen)
+	c.Batch, c.Patience = cmp.Or(c.Batch, 64), cmp.Or(c.Patience, time.Minute)
+	return server{Config: c, kind: kind, meter: NewMeter(c.Handle, "json"), turns: make(chan struct{}, c.MaxOpen)}
+}
+
+// decode adds the rows of data, which was read since start.
+func (s *server) decode(b *event.Batch, data []byte, start time.Time) error {
+	begun, bad := time.Now(), 0
+	err := JSON{s.Schema, s.Names}.Append(b, data, begun.UnixNano())
+	if err != nil {
+		bad = 1
+	}
+	s.meter.mapping.Observe(time.Since(begun))
+	s.meter.Read(1, bad, len(data), begun.Sub(start))
+	return err
+}
+
+// deliver has b taken, which was read since start. origin carries the trace context of its sender.
+func (s *server) deliver(ctx, origin context.Context, b *event.Batch, start time.Time, sender string, seq uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, takeWithin)
+	defer cancel()
+	m := junction.Message{Ctx: origin, Batch: b, Source: s.kind, ReadStart: start, ReadEnd: time.Now()}
+	err := s.Take(ctx, m, sender, seq)
+	if err == nil {
+		s.meter.delivery.Observe(time.Since(m.ReadEnd))
+		s.meter.Took(b, m.ReadEnd)
+	}
+	return err
+}
+
+func (s *server) refused(errorType string) {
+	s.Handle.Acks(semconv.AckResultNack).Inc()
+	s.Handle.Errors(errorType).Inc()
+}
 
 // HTTP takes events that are posted, as JSON.Append reads them, plain or gzip. It answers 202 once they are safe; any
 // other status means that none of them was taken. X-Sender and X-Sequence number the requests of a sender.
 type HTTP struct{ server }
 
-// NewHTTP returns a server that has not started. c.Path begins with a slash.
+// NewHTTP returns a server that has not started.
 func NewHTTP(c Config) *HTTP { return &HTTP{newServer(c, "http", 4<<20, 64)} }
 
 // Run serves lis until stop ends, and then answers open requests until run ends.
@@ -38,8 +106,8 @@ func (h *HTTP) Run(run, stop context.Context, lis net.Listener) error {
 		Handler: mux, BaseContext: func(net.Listener) context.Context { return run }, MaxHeaderBytes: 1 << 14,
 		ReadHeaderTimeout: h.Patience, ReadTimeout: h.Patience, IdleTimeout: h.Patience,
 	}
-	h.meter.Connected(1)
-	defer h.meter.Connected(0)
+	h.Handle.Connected().Set(1)
+	defer h.Handle.Connected().Set(0)
 	ended := make(chan error, 1)
 	go func() { ended <- s.Serve(lis) }()
 	select {
@@ -51,7 +119,7 @@ func (h *HTTP) Run(run, stop context.Context, lis net.Listener) error {
 	if s.Shutdown(run) != nil {
 		_ = s.Close() // the requests that it breaks had no answer
 	}
-	for range cap(h.turns) { // none is left once all tokens are here
+	for range cap(h.turns) { // no request is left once all turns are taken
 		h.turns <- struct{}{}
 	}
 	<-ended
@@ -59,11 +127,10 @@ func (h *HTTP) Run(run, stop context.Context, lis net.Listener) error {
 }
 
 func (h *HTTP) serve(w http.ResponseWriter, r *http.Request) {
-	n, err := h.post(w, r)
-	status := statusOf(err)
+	n, status, err := h.post(w, r)
 	if err == nil {
-		h.meter.answered(semconv.AckResultAck, 1)
-		w.WriteHeader(status)
+		h.Handle.Acks(semconv.AckResultAck).Inc()
+		w.WriteHeader(http.StatusAccepted)
 		fmt.Fprintf(w, "{\"accepted\":%d}\n", n)
 		return
 	}
@@ -74,53 +141,33 @@ func (h *HTTP) serve(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, err.Error(), status)
 }
 
-// notTaken is an error of Take.
-type notTaken struct{ error }
-
-func (n notTaken) Unwrap() error { return n.error }
-
-func statusOf(err error) int {
-	var large *http.MaxBytesError
-	switch {
-	case err == nil:
-		return http.StatusAccepted
-	case errors.As(err, &large):
-		return http.StatusRequestEntityTooLarge
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return http.StatusRequestTimeout
-	case errors.Is(err, errBusy), errors.Is(err, context.DeadlineExceeded):
-		return http.StatusTooManyRequests
-	case errors.As(err, &notTaken{}):
-		return http.StatusServiceUnavailable
+// post takes the events of a request, or says with which status it does not.
+func (h *HTTP) post(w http.ResponseWriter, r *http.Request) (events, status int, err error) {
+	select {
+	case h.turns <- struct{}{}:
+		defer func() { <-h.turns }()
 	default:
-		return http.StatusBadRequest
+		return 0, http.StatusTooManyRequests, errBusy
 	}
-}
-
-// post takes the events of a request.
-func (h *HTTP) post(w http.ResponseWriter, r *http.Request) (events int, err error) {
-	if err := h.enter(); err != nil {
-		return 0, err
-	}
-	defer h.leave()
 	start, sender := time.Now(), r.Header.Get("X-Sender")
 	seq, err := strconv.ParseUint(r.Header.Get("X-Sequence"), 10, 64)
 	if sender != "" && (err != nil || seq == 0 || len(sender) > maxText) {
-		return 0, errors.New("X-Sender must be short and X-Sequence a number from 1")
+		return 0, http.StatusBadRequest, errors.New("X-Sender must be short and X-Sequence a number from 1")
 	}
 	body, err := h.body(w, r)
 	if err != nil {
-		return 0, fmt.Errorf("read the body, at most %d bytes within %s: %w", h.MaxBytes, h.Patience, err)
+		return 0, bodyStatus(err), fmt.Errorf("read the body, at most %d bytes within %s: %w", h.MaxBytes, h.Patience, err)
 	}
 	b := event.NewBatch(h.Schema, 0)
 	if err := h.decode(b, body, start); err != nil || b.Len() == 0 {
-		return 0, err
+		return 0, http.StatusBadRequest, err
 	}
 	origin := propagate.Propagator().Extract(context.Background(), propagation.HeaderCarrier(r.Header))
-	if err := h.deliver(r.Context(), origin, b, start, sender, seq); err != nil {
-		return 0, notTaken{fmt.Errorf("the stream does not take events now; try again: %w", err)}
+	err = h.deliver(r.Context(), origin, b, start, sender, seq)
+	if status = http.StatusServiceUnavailable; errors.Is(err, context.DeadlineExceeded) {
+		status = http.StatusTooManyRequests
 	}
-	return b.Len(), nil
+	return b.Len(), status, err
 }
 
 func (h *HTTP) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
@@ -133,4 +180,15 @@ func (h *HTTP) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		in = http.MaxBytesReader(w, z, int64(h.MaxBytes))
 	}
 	return io.ReadAll(in)
+}
+
+func bodyStatus(err error) int {
+	switch large := (*http.MaxBytesError)(nil); {
+	case errors.As(err, &large):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return http.StatusRequestTimeout
+	default:
+		return http.StatusBadRequest
+	}
 }

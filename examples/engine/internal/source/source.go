@@ -6,11 +6,11 @@
 package source
 
 import (
+	"math"
 	"sync/atomic"
 	"time"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
-	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 )
@@ -34,7 +34,6 @@ type Progress struct {
 
 // Meter counts what a source does. With a nil handle it reports nothing.
 type Meter struct {
-	handle                       *telemetry.Source
 	events, messages, bytes, bad *telemetry.Counter
 	reading, mapping, delivery   *telemetry.Histogram
 	latest, newest               atomic.Int64 // when events came last, and their newest time; ns since 1970
@@ -42,19 +41,23 @@ type Meter struct {
 
 // NewMeter binds h. mapper is the format that is decoded, empty if none is.
 func NewMeter(h *telemetry.Source, mapper string) *Meter {
-	m := &Meter{
-		handle: h, events: h.EventsReceived(), messages: h.MessagesReceived(), bytes: h.IO(),
-		reading: h.ReadDuration(), delivery: h.DeliveryDuration(),
-	}
+	m := &Meter{events: h.EventsReceived(), messages: h.MessagesReceived(), bytes: h.IO(), reading: h.ReadDuration(), delivery: h.DeliveryDuration()}
 	if mapper != "" {
 		m.bad, m.mapping = h.MappingErrors(mapper), h.MappingDuration(mapper)
 	}
 	m.latest.Store(time.Now().UnixNano())
-	h.IdleTime().Func(func() float64 { return since(&m.latest) })
+	h.IdleTime().Func(func() float64 { return age(m.latest.Load()) })
+	h.EventTimeLag().Func(func() float64 { return age(m.newest.Load()) })
 	return m
 }
 
-func since(at *atomic.Int64) float64 { return time.Since(time.Unix(0, at.Load())).Seconds() }
+// age is in seconds, and NaN, which is not exported, while nothing has a time.
+func age(ns int64) float64 {
+	if ns == 0 {
+		return math.NaN()
+	}
+	return time.Since(time.Unix(0, ns)).Seconds()
+}
 
 // Read counts what one read has given: messages, and those of them that were no events.
 func (m *Meter) Read(messages, bad, bytes int, took time.Duration) {
@@ -69,19 +72,8 @@ func (m *Meter) Took(b *event.Batch, now time.Time) {
 	m.events.Add(b.Len())
 	m.latest.Store(now.UnixNano())
 	newest := m.newest.Load()
-	first := newest == 0
 	for i := range b.Len() {
 		newest = max(newest, b.Row(i).Time())
 	}
-	if m.newest.Store(newest); first {
-		m.handle.EventTimeLag().Func(func() float64 { return since(&m.newest) })
-	}
+	m.newest.Store(newest)
 }
-
-// Connected says whether the source has its input: 1 or 0.
-func (m *Meter) Connected(up float64) { m.handle.Connected().Set(up) }
-
-// Failed counts an error while reading.
-func (m *Meter) Failed(errorType string) { m.handle.Errors(errorType).Inc() }
-
-func (m *Meter) answered(a semconv.AckResultValue, messages int) { m.handle.Acks(a).Add(messages) }

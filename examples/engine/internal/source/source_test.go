@@ -77,7 +77,7 @@ func readAll(t *testing.T, path string) (rows string, rejected int64) {
 
 func TestFilesThatAreNoBarsAreNamed(t *testing.T) {
 	dir := t.TempDir()
-	for content, want := range map[string]string{"": "empty", "a,b\n1,2\n": "has no column", "\x1f\x8bjunk": "gzip"} {
+	for content, want := range map[string]string{"": "want a header line", "a,b\n1,2\n": "has no column", "\x1f\x8bjunk": "gzip"} {
 		path := filepath.Join(dir, "in.csv")
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -219,7 +219,7 @@ func TestASkippedReaderGoesOnWhereTheFirstStopped(t *testing.T) {
 			}
 		}
 	}
-	if err := open["csv"]().Skip(100); err == nil || !strings.Contains(err.Error(), "after record 6") {
+	if err := open["csv"]().Skip(100); err == nil || !strings.Contains(err.Error(), "at record 6") {
 		t.Errorf("err = %v, want it to say that the file is shorter", err)
 	}
 }

@@ -45,7 +45,7 @@ func TestLinesAreTakenInOrderAndAnsweredOnceTaken(t *testing.T) {
 	}
 	_ = conn.(*net.TCPConn).CloseWrite()
 	got := answers(t, conn)
-	want := []string{"ERR 4: record 1", "OK 5", "ERR 7: line is too long", `ERR 8: record 1: field "s"`, "OK 9", "OK 10"}
+	want := []string{"ERR 4: record 1", "OK 5", "ERR 7: line is longer than 64 bytes", `ERR 8: record 1: field "s"`, "OK 9", "OK 10"}
 	if len(got) != len(want) {
 		t.Fatalf("answers %q, want %q", got, want)
 	}
