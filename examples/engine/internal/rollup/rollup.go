@@ -76,45 +76,53 @@ func newLevel(every, keep time.Duration) level {
 
 // New returns an aggregation without rows.
 func New(cfg Config) (*Rollup, error) {
-	r := &Rollup{Config: cfg, group: -1, one: make(sums, 1+3*len(cfg.Values))}
+	h := cfg.App.Aggregation(cfg.Name)
+	r := &Rollup{Config: cfg, group: -1, one: make(sums, 1+3*len(cfg.Values)), processed: h.EventsProcessed(), purged: h.RowsPurged()}
+	r.updates, r.finds = h.UpdateDuration(), h.QueryDuration(semconv.ResultSuccess)
 	r.MaxRows = cmp.Or(r.MaxRows, 1_000_000)
-	columns, wrong := []event.Column{{Name: "count", Type: event.Int}}, ""
+	if err := errors.Join(r.pick(), r.measure(h)); err != nil {
+		h.Close()
+		return nil, fmt.Errorf("could not build aggregation %s: %w", r.Name, err)
+	}
+	return r, nil
+}
+
+// pick finds the columns of events and names those of answers.
+func (r *Rollup) pick() error {
+	r.Schema = &event.Schema{Stream: r.Name, Columns: []event.Column{{Name: "count", Type: event.Int}}}
 	for _, name := range r.Values {
 		i, ok := r.In.Index(name)
 		if !ok || r.In.Columns[i].Type == event.Symbol {
-			wrong = fmt.Sprintf("value %q is no column of numbers of %s", name, r.In.Stream)
+			return fmt.Errorf("value %q is no column of numbers of %s", name, r.In.Stream)
 		}
 		r.values = append(r.values, i)
 		for _, of := range []string{"sum_", "min_", "max_"} {
-			columns = append(columns, event.Column{Name: of + name, Type: event.Float})
+			r.Schema.Columns = append(r.Schema.Columns, event.Column{Name: of + name, Type: event.Float})
 		}
 	}
 	if i, ok := r.In.Index(r.Group); ok && r.In.Columns[i].Type == event.Symbol {
-		r.group, columns = i, append(columns, r.In.Columns[i])
+		r.group, r.Schema.Columns = i, append(r.Schema.Columns, r.In.Columns[i])
 	} else if r.Group != "" {
-		wrong = fmt.Sprintf("group %q is no column of texts of %s", r.Group, r.In.Stream)
+		return fmt.Errorf("group %q is no column of texts of %s", r.Group, r.In.Stream)
 	}
-	h, last := r.App.Aggregation(r.Name), time.Duration(0)
+	return nil
+}
+
+func (r *Rollup) measure(h *telemetry.Aggregation) error {
+	last := time.Duration(0)
 	for _, l := range r.Levels {
 		g := granularities[l.Every]
 		if g == "" || l.Keep < l.Every || l.Every <= last {
-			wrong = fmt.Sprintf("level %s, kept for %s; want second, minute, hour and day, in this order and kept for as long or more", l.Every, l.Keep)
+			return fmt.Errorf("level %s, kept for %s; want second, minute, hour and day, in this order, kept for as long or more", l.Every, l.Keep)
 		}
-		last = l.Every
 		to := newLevel(l.Every, l.Keep)
-		to.active, to.rollups = h.GroupsActive(g), h.Rollups(g)
+		to.active, to.rollups, last = h.GroupsActive(g), h.Rollups(g), l.Every
 		r.levels = append(r.levels, to)
 	}
-	if len(r.levels) == 0 {
-		wrong = "it has no levels, such as second and minute"
+	if last == 0 {
+		return errors.New("it has no levels, such as second and minute")
 	}
-	if wrong != "" {
-		h.Close()
-		return nil, fmt.Errorf("could not build aggregation %s: %s", r.Name, wrong)
-	}
-	r.Schema = &event.Schema{Stream: r.Name, Columns: columns}
-	r.processed, r.purged, r.updates, r.finds = h.EventsProcessed(), h.RowsPurged(), h.UpdateDuration(), h.QueryDuration(semconv.ResultSuccess)
-	return r, nil
+	return nil
 }
 
 // Update adds the rows of in. It says which of them, by their number, it could not take.
@@ -290,7 +298,7 @@ func (r *Rollup) UnmarshalBinary(data []byte) error {
 	var from snapshot
 	err := gob.NewDecoder(bytes.NewReader(data)).Decode(&from)
 	same := func(a, b level) bool { return a.Every == b.Every }
-	if err == nil && !(slices.Equal(from.Columns, r.Schema.Columns) && slices.EqualFunc(from.Levels, r.levels, same)) {
+	if err == nil && (!slices.Equal(from.Columns, r.Schema.Columns) || !slices.EqualFunc(from.Levels, r.levels, same)) {
 		err = errors.New("it was declared otherwise; declare it as before or start without the checkpoint")
 	}
 	if err != nil {

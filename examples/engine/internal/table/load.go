@@ -4,7 +4,9 @@
 package table
 
 import (
+	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -53,13 +55,9 @@ func (t *Table) set(r event.Row, column int, of event.Type, text string) error {
 
 // LoadCSV upserts the rows of a file whose first line names the columns, in any order; it may have others, too.
 func (t *Table) LoadCSV(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("could not load table %s: %w", t.Schema.Stream, err)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
+	data, err := os.ReadFile(path)
+	rows, malformed := csv.NewReader(bytes.NewReader(data)).ReadAll()
+	if err = errors.Join(err, malformed); err != nil {
 		return fmt.Errorf("could not load table %s from %s: %w", t.Schema.Stream, path, err)
 	}
 	rows = append(rows, nil) // stands for the first line of an empty file

@@ -153,19 +153,19 @@ func (t *Table) change(op operation, rows map[uint64]event.Row) (added int64, er
 // index moves key from the words of the old row to those of the new one; either may be nil.
 func (t *Table) index(key uint64, old, row event.Row) {
 	for column, keys := range t.indexes {
+		if old != nil && row != nil && old[column+1] == row[column+1] {
+			continue
+		}
 		if old != nil {
-			if word := old[column+1]; len(keys[word]) > 1 {
-				delete(keys[word], key)
-			} else {
-				delete(keys, word)
+			if delete(keys[old[column+1]], key); len(keys[old[column+1]]) == 0 {
+				delete(keys, old[column+1])
 			}
 		}
 		if row != nil {
-			if word := row[column+1]; keys[word] == nil {
-				keys[word] = map[uint64]struct{}{key: {}}
-			} else {
-				keys[word][key] = struct{}{}
+			if keys[row[column+1]] == nil {
+				keys[row[column+1]] = map[uint64]struct{}{}
 			}
+			keys[row[column+1]][key] = struct{}{}
 		}
 	}
 }

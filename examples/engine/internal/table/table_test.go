@@ -83,6 +83,7 @@ func kinds(t *testing.T, f func(t *testing.T, cfg Config)) {
 
 func TestTablesAgreeWithAMapOnRandomOperations(t *testing.T) {
 	kinds(t, func(t *testing.T, cfg Config) {
+		t.Helper()
 		rng, want := rand.New(rand.NewPCG(3, 4)), map[string]plain{}
 		tbl := open(t, cfg)
 		for step := range 600 {
@@ -191,6 +192,7 @@ func check(t *testing.T, tbl *Table, want map[string]plain) {
 
 func TestReadingStopsWhenAskedTo(t *testing.T) {
 	kinds(t, func(t *testing.T, cfg Config) {
+		t.Helper()
 		tbl := open(t, cfg)
 		for i := range 9 {
 			if err := tbl.Upsert(plain{symbol: strconv.Itoa(i), sector: "x"}.row(t, cfg.Names)); err != nil {
@@ -213,6 +215,7 @@ func TestReadingStopsWhenAskedTo(t *testing.T) {
 
 func TestAFullTableRefusesAllOfACallButUpdates(t *testing.T) {
 	kinds(t, func(t *testing.T, cfg Config) {
+		t.Helper()
 		cfg.MaxRows = 3
 		tbl, want := open(t, cfg), map[string]plain{}
 		put := func(symbols ...string) error {
@@ -288,6 +291,7 @@ func TestStoreRefusesWhatItCannotRead(t *testing.T) {
 
 func TestLoadReadsTextsByTheTypeOfTheirColumn(t *testing.T) {
 	kinds(t, func(t *testing.T, cfg Config) {
+		t.Helper()
 		tbl := open(t, cfg)
 		if err := tbl.Load([][]string{{"1.5", "S1", "x", "-7"}, {"2e3", "S2", "y", "8"}}); err != nil {
 			t.Fatal(err)
@@ -344,6 +348,7 @@ func TestMistakesAreNamed(t *testing.T) {
 
 func TestTableConcurrentSafe(t *testing.T) {
 	kinds(t, func(t *testing.T, cfg Config) {
+		t.Helper()
 		tbl := open(t, cfg)
 		put := func(i, n int) {
 			var rows []event.Row
@@ -419,7 +424,7 @@ func BenchmarkLookup(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer tbl.Close()
+			defer func() { _ = tbl.Close() }()
 			rows := make([][]string, 1000)
 			keys := make([]uint64, 64)
 			for i := range rows {
@@ -453,7 +458,7 @@ func BenchmarkUpsertBatch(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			defer tbl.Close()
+			defer func() { _ = tbl.Close() }()
 			batch := event.NewBatch(prices, 64)
 			rows := make([]event.Row, 64)
 			for i := range rows {
