@@ -1,11 +1,11 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package feed drives a source: it decides when events are read, and puts them
-// into a stream.
+// Package feed drives a source: it decides when events are read, and puts them into a stream.
 package feed
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -27,18 +27,18 @@ type Config struct {
 	Kind     string // "generator" or "csv", as it appears in traces
 	Mapper   string // "csv" if that is decoded
 	Into     *junction.Junction
-	Batch    int           // most events per batch
-	Rate     float64       // events per second; 0: as fast as the stream takes them
-	Limit    int64         // stop after so many events; 0: no limit
-	Duration time.Duration // stop after so long; 0: no limit
-
-	Handle *telemetry.Source // counts what is read; may be nil
-
+	Batch    int               // most events per batch
+	Rate     float64           // events per second; 0: as fast as the stream takes them
+	Limit    int64             // stop after so many events; 0: no limit
+	Duration time.Duration     // stop after so long; 0: no limit
+	Handle   *telemetry.Source // counts what is read; may be nil
 	// Barrier, unless nil, is asked between batches and ten times a second. If ok, a barrier goes into the stream,
 	// and Report gets the position that Resume takes.
 	Barrier func() (id uint64, ok bool)
 	Report  func(id uint64, position []byte)
 }
+
+const forEver = 1 << 62 // 146 years
 
 // Pump reads a source until it ends.
 type Pump struct {
@@ -68,18 +68,14 @@ func (p *Pump) Resume(position []byte) error {
 	return p.Reader.Skip(records)
 }
 
-// Run moves events until the source ends, a limit is reached or stop ends.
-// Then it sends the end of the input and closes the stream. run bounds how
-// long it waits for room in the stream.
+// Run moves events until the source ends, a limit is reached or stop ends. Then it sends the end of the input and
+// closes the stream. run bounds how long it waits for room in the stream.
 func (p *Pump) Run(run, stop context.Context) error {
 	defer p.Into.Close()
 	p.Handle.Connected().Set(1)
 	defer p.Handle.Connected().Set(0)
-	if p.Duration > 0 {
-		var cancel context.CancelFunc
-		stop, cancel = context.WithTimeout(stop, p.Duration)
-		defer cancel()
-	}
+	stop, cancel := context.WithTimeout(stop, cmp.Or(p.Duration, forEver))
+	defer cancel()
 	if err := p.move(run, stop); err != nil {
 		return err
 	}
@@ -101,18 +97,17 @@ func (p *Pump) move(run, stop context.Context) error {
 		}
 		now := time.Now()
 		due, wait := pace.next(now, n)
-		if due == 0 {
-			timer.Reset(min(wait, maxWait))
-			select {
-			case <-timer.C:
-			case <-stop.Done():
-			case <-run.Done():
+		if due > 0 {
+			if more, err := p.batch(run, now, due); err != nil || !more {
+				return err
 			}
 			continue
 		}
-		more, err := p.batch(run, now, due)
-		if err != nil || !more {
-			return err
+		timer.Reset(min(wait, maxWait))
+		select {
+		case <-timer.C:
+		case <-stop.Done():
+		case <-run.Done():
 		}
 	}
 	return run.Err()
@@ -127,11 +122,11 @@ func (p *Pump) barrier(run context.Context) error {
 	if !ok {
 		return nil
 	}
-	if _, err := p.Into.Publish(run, junction.Message{Ctx: context.Background(), Barrier: id}); err != nil {
-		return err
+	_, err := p.Into.Publish(run, junction.Message{Ctx: context.Background(), Barrier: id})
+	if err == nil {
+		p.Report(id, binary.AppendVarint(binary.AppendVarint(nil, p.Reader.Progress().Position), p.before+p.Read()))
 	}
-	p.Report(id, binary.AppendVarint(binary.AppendVarint(nil, p.Reader.Progress().Position), p.before+p.Read()))
-	return nil
+	return err
 }
 
 // room is how many events the next batch may have.
