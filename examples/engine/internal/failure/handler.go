@@ -74,12 +74,6 @@ func New(app *telemetry.App, c Config) (*Handler, error) {
 	return h, nil
 }
 
-// The pause before a retry doubles from firstPause.
-const (
-	retries    = 5
-	firstPause = 50 * time.Millisecond
-)
-
 // Handle deals with rows that failed with err, while b was handled; errorType is one of a closed set. again, unless
 // nil, tries once more. An error means that ctx has ended first and the rows are still the caller's.
 func (h *Handler) Handle(ctx context.Context, b telemetry.Batch, rows *event.Batch, errorType string, err error, again func(context.Context) error) error {
@@ -87,39 +81,43 @@ func (h *Handler) Handle(ctx context.Context, b telemetry.Batch, rows *event.Bat
 	if again == nil || sink.IsPermanent(err) {
 		category = semconv.ErrorCategoryPermanent
 	} else if h.retry {
-		err = h.repeat(ctx, err, again)
+		if err = h.repeat(ctx, err, again); err == nil {
+			h.handle.Handled(semconv.ErrorStrategyRetry, category).Inc()
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("give up failed events of %s: %w", h.Stream.Stream, err)
+		}
 	}
-	if err == nil {
-		h.handle.Handled(semconv.ErrorStrategyRetry, category).Inc()
-		return nil
-	}
-	done, n := h.action, rows.Len()
+	done := h.action
 	if failed := h.act(ctx, b, rows, errorType, err); failed != nil {
-		done, err = semconv.ErrorActionLog, errors.Join(err, failed)
+		if done, err = semconv.ErrorActionLog, errors.Join(err, failed); ctx.Err() != nil {
+			return fmt.Errorf("give up failed events of %s: %w", h.Stream.Stream, err)
+		}
 	}
-	if ctx.Err() != nil {
-		return fmt.Errorf("give up %d failed events of %s: %w", n, h.Stream.Stream, err)
-	}
-	h.count(done, category, n)
-	h.log(b.Context(), done, n, errorType, err)
+	h.count(done, category, rows.Len())
+	h.log(b.Context(), done, rows.Len(), errorType, err)
 	return nil
 }
 
-// repeat tries again until that succeeds, helps no more or ctx ends.
+const retries = 5
+
+// repeat tries again until that succeeds, helps no more or ctx ends. The pause before it doubles.
 func (h *Handler) repeat(ctx context.Context, err error, again func(context.Context) error) error {
-	for pause := firstPause; pause < firstPause<<retries && !sink.IsPermanent(err); pause *= 2 {
-		delay := max(pause, sink.Pause(err))
+	pause := 50 * time.Millisecond
+	for n := 0; n < retries && err != nil && !sink.IsPermanent(err); n++ {
+		delay := max(pause<<n, sink.Pause(err))
 		h.handle.RetryDelay().Observe(delay)
 		select {
 		case <-time.After(delay):
 		case <-ctx.Done():
 			return err
 		}
-		if err = again(ctx); err == nil {
-			h.handle.Retries(semconv.ResultSuccess).Inc()
-			return nil
+		result := semconv.ResultSuccess
+		if err = again(ctx); err != nil {
+			result = semconv.ResultFailure
 		}
-		h.handle.Retries(semconv.ResultFailure).Inc()
+		h.handle.Retries(result).Inc()
 	}
 	return err
 }

@@ -1,11 +1,11 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package feed drives a source: it decides when events are read, and puts them
-// into a stream.
+// Package feed drives a source: it decides when events are read, and puts them into a stream.
 package feed
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -37,12 +37,13 @@ type Config struct {
 	Clock func(now time.Time) time.Time
 
 	Handle *telemetry.Source // counts what is read; may be nil
-
 	// Barrier, unless nil, is asked between batches and ten times a second. If ok, a barrier goes into the stream,
 	// and Report gets the position that Resume takes.
 	Barrier func() (id uint64, ok bool)
 	Report  func(id uint64, position []byte)
 }
+
+const forEver = 1 << 62 // 146 years
 
 // Pump reads a source until it ends.
 type Pump struct {
@@ -76,18 +77,14 @@ func (p *Pump) Resume(position []byte) error {
 	return p.Reader.Skip(records)
 }
 
-// Run moves events until the source ends, a limit is reached or stop ends.
-// Then it sends the end of the input and closes the stream. run bounds how
-// long it waits for room in the stream.
+// Run moves events until the source ends, a limit is reached or stop ends. Then it sends the end of the input and
+// closes the stream. run bounds how long it waits for room in the stream.
 func (p *Pump) Run(run, stop context.Context) error {
 	defer p.Into.Close()
 	p.Handle.Connected().Set(1)
 	defer p.Handle.Connected().Set(0)
-	if p.Duration > 0 {
-		var cancel context.CancelFunc
-		stop, cancel = context.WithTimeout(stop, p.Duration)
-		defer cancel()
-	}
+	stop, cancel := context.WithTimeout(stop, cmp.Or(p.Duration, forEver))
+	defer cancel()
 	if err := p.move(run, stop); err != nil {
 		return err
 	}
@@ -112,18 +109,17 @@ func (p *Pump) move(run, stop context.Context) error {
 			pace.change(p.Speed(p.Rate))
 		}
 		due, wait := pace.next(now, n)
-		if due == 0 {
-			timer.Reset(min(wait, maxWait))
-			select {
-			case <-timer.C:
-			case <-stop.Done():
-			case <-run.Done():
+		if due > 0 {
+			if more, err := p.batch(run, now, due); err != nil || !more {
+				return err
 			}
 			continue
 		}
-		more, err := p.batch(run, now, due)
-		if err != nil || !more {
-			return err
+		timer.Reset(min(wait, maxWait))
+		select {
+		case <-timer.C:
+		case <-stop.Done():
+		case <-run.Done():
 		}
 	}
 	return run.Err()
@@ -138,11 +134,11 @@ func (p *Pump) barrier(run context.Context) error {
 	if !ok {
 		return nil
 	}
-	if _, err := p.Into.Publish(run, junction.Message{Ctx: context.Background(), Barrier: id}); err != nil {
-		return err
+	_, err := p.Into.Publish(run, junction.Message{Ctx: context.Background(), Barrier: id})
+	if err == nil {
+		p.Report(id, binary.AppendVarint(binary.AppendVarint(nil, p.Reader.Progress().Position), p.before+p.Read()))
 	}
-	p.Report(id, binary.AppendVarint(binary.AppendVarint(nil, p.Reader.Progress().Position), p.before+p.Read()))
-	return nil
+	return err
 }
 
 // room is how many events the next batch may have.

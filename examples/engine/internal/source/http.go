@@ -122,7 +122,9 @@ func (h *HTTP) Run(run, stop context.Context, lis net.Listener) error {
 	for range cap(h.turns) { // no request is left once all turns are taken
 		h.turns <- struct{}{}
 	}
-	<-ended
+	if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return nil
 }
 
@@ -131,7 +133,7 @@ func (h *HTTP) serve(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		h.Handle.Acks(semconv.AckResultAck).Inc()
 		w.WriteHeader(http.StatusAccepted)
-		fmt.Fprintf(w, "{\"accepted\":%d}\n", n)
+		_, _ = io.WriteString(w, `{"accepted":`+strconv.Itoa(n)+"}\n")
 		return
 	}
 	h.refused(strconv.Itoa(status))

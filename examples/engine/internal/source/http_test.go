@@ -14,6 +14,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,7 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
 )
 
 // taker is a stream that keeps what it takes.
@@ -441,4 +443,40 @@ func TestTheEndOfTheRunCutsRequestsShort(t *testing.T) {
 		t.Errorf("answer %s", got)
 	}
 	_ = c.Close()
+}
+
+func TestWhatOneEngineSendsAnotherTakes(t *testing.T) {
+	var k taker
+	addr, _ := serve(t, NewHTTP(k.config(nil)))
+	out, err := sink.NewHTTP("http://"+addr+"/events", nil, &k.names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := NewGenerator(quote, &k.names, []string{"A", "B\n\"é"}, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 5 {
+		b := event.NewBatch(quote, n)
+		_ = g.Read(b, n, int64(n)*1234567891011)
+		if err := out.Format(b); err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			continue // an empty body is no batch; queries send none
+		}
+		if _, err := out.Send(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		got := k.last.Batch
+		if got.Len() != n || k.sender == "" || k.seq != uint64(n+1) {
+			t.Fatalf("%d rows from %q, number %d", got.Len(), k.sender, k.seq)
+		}
+		for i := range n {
+			if !slices.Equal(got.Row(i), b.Row(i)) {
+				t.Errorf("row %v came as %v", b.Row(i), got.Row(i))
+			}
+		}
+	}
+	_ = out.Close()
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -104,31 +105,31 @@ func set(r event.Row, column int, t event.Type, text string, names *event.Symbol
 	if len(text) > maxText {
 		return fmt.Errorf("value has %d bytes, at most %d are taken", len(text), maxText)
 	}
+	var n int64
+	var err error
 	switch t {
 	case event.Float:
-		v, err := strconv.ParseFloat(text, 64)
-		r.SetFloat(column, v)
-		return err
+		var v float64
+		v, err = strconv.ParseFloat(text, 64)
+		n = int64(math.Float64bits(v))
 	case event.Symbol:
-		id, err := names.Intern(text)
-		r.SetSymbol(column, id)
-		return err
+		var id event.ID
+		id, err = names.Intern(text)
+		n = int64(id)
 	case event.Time:
-		v, err := parseTime(text)
-		r.SetInt(column, v)
-		return err
+		n, err = parseTime(text)
 	default:
-		v, err := parseInt(text)
-		r.SetInt(column, v)
-		return err
+		n, err = parseInt(text)
 	}
+	r.SetInt(column, n)
+	return err
 }
 
 // parseInt also takes the decimal form that some tools write, if nothing is behind the point.
 func parseInt(s string) (int64, error) {
 	v, err := strconv.ParseInt(s, 10, 64)
 	const exact = 1 << 53 // above, a double skips integers
-	if f, bad := strconv.ParseFloat(s, 64); err != nil && bad == nil && f == float64(int64(f)) && -exact <= f && f <= exact {
+	if f, bad := strconv.ParseFloat(s, 64); err != nil && bad == nil && f == math.Trunc(f) && -exact <= f && f <= exact {
 		return int64(f), nil
 	}
 	return v, err
@@ -136,18 +137,17 @@ func parseInt(s string) (int64, error) {
 
 // parseTime reads RFC 3339, or a number since 1970 whose size says whether it counts seconds, ms, µs or ns.
 func parseTime(s string) (int64, error) {
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		t, err := time.Parse(time.RFC3339, s)
-		if err == nil && !time.Unix(0, t.UnixNano()).Equal(t) {
-			return 0, fmt.Errorf("year %d is out of range", t.Year())
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		for _, unit := range [...]int64{1e9, 1e6, 1e3} { // years 1684 to 2255 in seconds
+			if limit := 9e9 * (1e9 / unit); -limit < n && n < limit {
+				return n * unit, nil
+			}
 		}
-		return t.UnixNano(), err
+		return n, nil
 	}
-	for _, unit := range [...]int64{1e9, 1e6, 1e3} { // years 1684 to 2255 in seconds
-		if limit := 9e9 * (1e9 / unit); -limit < n && n < limit {
-			return n * unit, nil
-		}
+	t, err := time.Parse(time.RFC3339, s)
+	if err == nil && !time.Unix(0, t.UnixNano()).Equal(t) {
+		err = fmt.Errorf("year %d is out of range", t.Year())
 	}
-	return n, nil
+	return t.UnixNano(), err
 }

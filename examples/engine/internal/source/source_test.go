@@ -138,8 +138,14 @@ func TestGeneratorStillMakesTheTradesOfOldSeeds(t *testing.T) {
 
 // wide has every type twice.
 var wide = &event.Schema{Stream: "Wide", Columns: []event.Column{
-	{Name: "a", Type: event.Float}, {Name: "b", Type: event.Float}, {Name: "c", Type: event.Int}, {Name: "d", Type: event.Int},
-	{Name: "e", Type: event.Symbol}, {Name: "f", Type: event.Symbol}, {Name: "g", Type: event.Time}, {Name: "h", Type: event.Time},
+	{Name: "a", Type: event.Float},
+	{Name: "b", Type: event.Float},
+	{Name: "c", Type: event.Int},
+	{Name: "d", Type: event.Int},
+	{Name: "e", Type: event.Symbol},
+	{Name: "f", Type: event.Symbol},
+	{Name: "g", Type: event.Time},
+	{Name: "h", Type: event.Time},
 }}
 
 func TestGeneratorFillsEveryColumnOfAnySchema(t *testing.T) {
