@@ -64,12 +64,12 @@ func New(store *Store, parts []string, names *event.Symbols, app *telemetry.App)
 // is false if there is none yet. A part without a blob starts empty; a blob without its part is an error.
 func (c *Coordinator) Recover(restore func(part string, blob []byte) error) (ok bool, err error) {
 	start, metrics := time.Now(), c.app.Recovery()
-	_, span := c.app.Operation(context.Background(), telemetry.OperationRecover, semconv.StateBackend(backend))
-	defer span.End()
 	from, ok, err := c.store.Latest()
 	if err == nil && !ok {
 		return false, nil
 	}
+	_, span := c.app.Operation(context.Background(), telemetry.OperationRecover, semconv.StateBackend(backend))
+	defer span.End()
 	if err == nil {
 		err = c.restore(from, restore)
 	}

@@ -35,7 +35,7 @@ func TestNoCrashLosesOrDoublesWhatWasAcknowledged(t *testing.T) {
 			check(t, copied(t, dir), nil) // also before it recovers, no line is torn
 			dir = copied(t, dir)
 		}
-		p, err := openPipeline(dir, 0)
+		p, err := openPipeline(dir, LogConfig{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +52,7 @@ func TestNoCrashLosesOrDoublesWhatWasAcknowledged(t *testing.T) {
 // live runs a pipeline until it has published a number of messages and barriers, or all that there is to do is done.
 func live(t *testing.T, rng *rand.Rand, dir string, acknowledged map[string]uint64, steps int) {
 	t.Helper()
-	p, err := openPipeline(dir, 0)
+	p, err := openPipeline(dir, LogConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,15 +99,15 @@ func live(t *testing.T, rng *rand.Rand, dir string, acknowledged map[string]uint
 }
 
 const (
-	childDir    = "STATE_TEST_DIR"
+	childMark   = "STATE_TEST_CHILD"
 	childSender = 4
 	final       = 40 // messages of each sender
 )
 
-// child is an engine that gets killed. Its senders begin with the sequences in its environment, and what is
+// child is an engine that gets killed. It works where it is started, its senders begin after the sequences in its environment, and what is
 // acknowledged is on its standard output.
-func child(dir string) {
-	p, err := openPipeline(dir, 2000)
+func child() {
+	p, err := openPipeline(".", LogConfig{Limit: 2000})
 	if err != nil {
 		fmt.Println("error", err)
 		os.Exit(1)
@@ -151,7 +151,8 @@ func TestAKilledProcessLosesAndDoublesNothing(t *testing.T) {
 	kills := 0
 	for done := false; !done; kills++ {
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childDir+"="+dir)
+		cmd.Env = append(os.Environ(), childMark+"=1")
+		cmd.Dir = dir
 		for from, n := range acknowledged {
 			cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", from, n))
 		}

@@ -274,8 +274,11 @@ func (l *Log) UnmarshalBinary(data []byte) error {
 }
 
 // Completed removes what neither of the newest two checkpoints needs. It is meant for Coordinator.OnComplete.
-func (l *Log) Completed(uint64) error {
-	removed, upTo := int64(0), l.safe.Swap(l.sent.Load())
+func (l *Log) Completed(uint64) error { return l.Truncate(l.safe.Swap(l.sent.Load())) }
+
+// Truncate removes the entries before upTo that were published.
+func (l *Log) Truncate(upTo uint64) error {
+	removed, upTo := int64(0), min(upTo, l.next.Load())
 	err := l.db.Update(func(tx *bbolt.Tx) error {
 		entries := tx.Bucket(entryBucket).Cursor()
 		for k, data := entries.First(); k != nil && binary.BigEndian.Uint64(k) < upTo; k, data = entries.First() {

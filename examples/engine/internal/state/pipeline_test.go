@@ -34,18 +34,18 @@ type pipeline struct {
 	total int64 // state of the query
 }
 
-func openPipeline(dir string, limit int64) (p *pipeline, err error) {
-	p = &pipeline{dir: dir}
-	if p.store, err = Open(dir, nil); err != nil {
+func openPipeline(dir string, cfg LogConfig) (p *pipeline, err error) {
+	p, cfg.Part = &pipeline{dir: dir}, "log"
+	if p.store, err = Open(dir, cfg.App); err != nil {
 		return nil, err
 	}
-	if p.log, err = OpenLog(filepath.Join(dir, "log"), trades, &p.names, LogConfig{Part: "log", Limit: limit}); err != nil {
+	if p.log, err = OpenLog(filepath.Join(dir, "log"), trades, &p.names, cfg); err != nil {
 		return nil, err
 	}
 	if p.file, err = sink.OpenFile(filepath.Join(dir, "out"), &p.names); err != nil {
 		return nil, err
 	}
-	p.c = New(p.store, []string{"query", "log"}, &p.names, nil)
+	p.c = New(p.store, []string{"query", "log"}, &p.names, cfg.App)
 	p.c.OnComplete = func(id uint64) { err = errors.Join(err, p.log.Completed(id)) }
 	ok, err := p.c.Recover(p.restore)
 	if err == nil && !ok { // what the file has by now is not ours

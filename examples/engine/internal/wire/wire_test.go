@@ -16,8 +16,11 @@ import (
 )
 
 var schema = &event.Schema{Stream: "S", Columns: []event.Column{
-	{Name: "symbol", Type: event.Symbol}, {Name: "price", Type: event.Float}, {Name: "n", Type: event.Int},
-	{Name: "start", Type: event.Time}, {Name: "venue", Type: event.Symbol},
+	{Name: "symbol", Type: event.Symbol},
+	{Name: "price", Type: event.Float},
+	{Name: "n", Type: event.Int},
+	{Name: "start", Type: event.Time},
+	{Name: "venue", Type: event.Symbol},
 }}
 
 // random fills a batch of any schema with values of any size.
