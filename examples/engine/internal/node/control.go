@@ -85,16 +85,16 @@ func (n *Node) askAggregation(_ context.Context, a control.Ask) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("per is %q, want a duration such as 1m", a.Per)
 	}
-	to := a.To
-	if to.IsZero() {
-		to = time.Now()
+	from, to := a.From, cmp.Or(a.To, time.Now())
+	if from.IsZero() {
+		from = time.Unix(0, 0)
 	}
 	var groups []event.ID
 	if a.Group != "" {
 		id, _ := known{n.names}.Intern(a.Group) // never fails
 		groups = append(groups, id)
 	}
-	found, err := r.Find(per, a.From.UnixNano(), to.UnixNano(), groups...)
+	found, err := r.Find(per, from.UnixNano(), to.UnixNano(), groups...)
 	rows := []json.RawMessage{}
 	for i := range min(found.Len(), a.Limit) {
 		rows = append(rows, sink.AppendRow(nil, found.Schema, found.Row(i), n.names))

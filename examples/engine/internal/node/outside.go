@@ -53,7 +53,7 @@ func (n *Node) openSource(s app.Source) (input, error) {
 		return input{}, err
 	}
 	pump := feed.New(feed.Config{
-		Reader: reader, Kind: s.Type, Into: into, Handle: handle, Batch: int(s.Batch), Rate: float64(s.Rate),
+		Reader: reader, Kind: s.Type, Mapper: mappers[s.Type], Into: into, Handle: handle, Batch: int(s.Batch), Rate: float64(s.Rate),
 		Limit: int64(s.Events), Duration: time.Duration(s.Duration), Speed: n.ops.faults.Rate, Clock: n.ops.faults.Clock,
 	})
 	n.durable.pump("source/"+s.Stream, pump)
@@ -62,6 +62,9 @@ func (n *Node) openSource(s app.Source) (input, error) {
 		t.Rejected += pump.Rejected()
 	}}, nil
 }
+
+// mappers are the formats that are decoded, by type of source.
+var mappers = map[string]string{"csv": "csv"}
 
 // openReader opens a source that is read at the engine's own pace.
 func (n *Node) openReader(s app.Source, into *junction.Junction) (source.Reader, error) {

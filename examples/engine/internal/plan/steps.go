@@ -43,7 +43,7 @@ func (c *chain) join() error {
 			return err
 		}
 		c.at = op.Schema()
-		c.add(op)
+		c.add(op, operator.ErrorTable)
 		return nil
 	}
 	other := c.schemas[j.Stream]
@@ -101,7 +101,7 @@ func (c *chain) aggregation() error {
 		if c.here {
 			c.plan.Aggregations[decl.Name] = r
 		}
-		c.add(operator.NewRollup(r, c.at))
+		c.add(operator.NewRollup(r, c.at), operator.ErrorAggregation)
 	}
 	return nil
 }
@@ -116,7 +116,7 @@ func (c *chain) table() error {
 		return fmt.Errorf("there is no table %q on node %q", c.query.IntoTable, c.query.Node)
 	}
 	op, err := operator.NewWriteTable(t, c.at)
-	c.add(op)
+	c.add(op, operator.ErrorTable)
 	return err
 }
 
