@@ -95,9 +95,10 @@ func TestTheSumsClose(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "eventflux.toml")
 	require.NoError(t, os.WriteFile(config, []byte("[telemetry]\nlevel = \"detail\"\n"), 0o600))
 	run.NewEngine{
-		Endpoint: c.Endpoint(), Both: []string{"--config", config}, B: []string{"--set", "sliding=20"},
+		Endpoint: c.Endpoint(), Both: []string{"--config", config, "--set", "state=" + t.TempDir(), "--set", "checkpoint=500ms"},
+		B: []string{"--set", "sliding=20", "--set", "tables=store"},
 		A: []string{
-			"--set", "source=csv", "--rate", "0", "--set", "replay=" + troubledFile(t), "--rate", fmt.Sprint(troubledRate), "--set", "window=1h", "--linger",
+			"--set", "source=csv", "--set", "replay=" + troubledFile(t), "--rate", fmt.Sprint(troubledRate), "--set", "window=1h", "--linger",
 			"--set", "filter=price >= 5.0 && 10.0 / volume < 5.0",
 		},
 	}.Start(t)
