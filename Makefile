@@ -60,6 +60,10 @@ bench-hotpath: ## Print what recording costs, next to its alternatives (2 minute
 bench-overhead: build ## Print what telemetry costs the reference engine: PAIRS=40, the default, takes 18 minutes.
 	go -C test test -run '^$$' -bench Overhead -benchtime $(or $(PAIRS),40)x -timeout 60m ./overhead
 
+.PHONY: bench-engine
+bench-engine: build ## Print how fast the reference engine is, with and without telemetry: PAIRS=10, the default, takes 2 minutes.
+	go -C test test -run '^$$' -bench Engine -benchtime $(or $(PAIRS),10)x -timeout 30m ./overhead
+
 .PHONY: bench-freshness
 bench-freshness: build ## Print how long after an event /metrics shows it (2 minutes).
 	go -C test test -run '^$$' -bench Freshness -benchtime 1x -timeout 10m ./freshness

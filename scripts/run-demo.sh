@@ -69,11 +69,11 @@ for _ in $(seq 150); do
 done
 
 export OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:$grpc OTEL_EXPORTER_OTLP_PROTOCOL=grpc
-bin/eventflux-engine --node b --instance node-b --drain-period 0 --config examples/engine/eventflux.toml \
-	--listen "127.0.0.1:$link" --sink "$data/alerts.jsonl" >"$data/node-b.log" 2>&1 &
+bin/eventflux-engine run --node b --instance node-b --drain-period 0 --config examples/engine/eventflux.toml \
+	--listen "127.0.0.1:$link" --set "sink=$data/alerts.jsonl" >"$data/node-b.log" 2>&1 &
 node_b=$!
-bin/eventflux-engine --node a --instance node-a --drain-period 0 --config examples/engine/eventflux.toml \
-	--peer "127.0.0.1:$link" --rate "$rate" >"$data/node-a.log" 2>&1 &
+bin/eventflux-engine run --node a --instance node-a --drain-period 0 --config examples/engine/eventflux.toml \
+	--peers "b=127.0.0.1:$link" --rate "$rate" >"$data/node-a.log" 2>&1 &
 node_a=$!
 
 cat <<TXT

@@ -12,13 +12,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/command"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/node"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/settings"
 )
 
 // version is the engine's own, service.version unless configured otherwise.
@@ -60,27 +61,51 @@ func signalled() int {
 
 // run is the whole program; stop asks it to finish, hurry to take no time over it.
 func run(stop context.Context, hurry <-chan struct{}, args []string, stdout, stderr io.Writer) int {
-	s, err := settings.Parse(args, stdout)
-	if errors.Is(err, settings.ErrHelp) {
+	verb := "run"
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		verb, args = args[0], args[1:]
+	}
+	var err error
+	switch verb {
+	case "run":
+		return runApp(stop, hurry, args, stdout, stderr)
+	case "check":
+		_, err = command.ParseRun(args, stdout)
+	case "fault", "query":
+		err = command.Ask(verb, args, stdout)
+	default:
+		err = fmt.Errorf("there is no command %q, only run, check, fault and query", verb)
+	}
+	return usage(err, stderr)
+}
+
+// usage reports a mistake of whoever started the program.
+func usage(err error, stderr io.Writer) int {
+	if err == nil || errors.Is(err, command.ErrHelp) {
 		return 0
 	}
+	fmt.Fprintf(stderr, "eventflux-engine: %v\ntry eventflux-engine --help\n", err)
+	return exitUsage
+}
+
+func runApp(stop context.Context, hurry <-chan struct{}, args []string, stdout, stderr io.Writer) int {
+	r, err := command.ParseRun(args, stdout)
 	if err != nil {
-		fmt.Fprintf(stderr, "eventflux-engine: %v\ntry eventflux-engine --help\n", err)
-		return exitUsage
+		return usage(err, stderr)
 	}
-	cfg, err := configure(s)
+	cfg, err := configure(r)
 	if err != nil {
 		fmt.Fprintf(stderr, "eventflux-engine: %v\n", err)
 		return exitUsage
 	}
-	s.App.Stderr, s.App.Hurry = stderr, hurry
+	r.Node.Stderr, r.Node.Hurry = stderr, hurry
 	ctx := context.Background()
-	sdk, err := telemetry.Start(ctx, cfg, options(s)...)
+	sdk, err := telemetry.Start(ctx, cfg, options(r)...)
 	if err != nil {
 		fmt.Fprintf(stderr, "eventflux-engine: %v\n", err) // the engine runs without
 	}
 	code := 0
-	if err := runNode(ctx, stop, sdk, s); err != nil {
+	if err := runNode(ctx, stop, sdk, r); err != nil {
 		sdk.Logger().ErrorContext(ctx, "engine failed", "error", err.Error())
 		fmt.Fprintf(stderr, "eventflux-engine: %v\n", err)
 		code = exitFailed
@@ -93,11 +118,11 @@ func run(stop context.Context, hurry <-chan struct{}, args []string, stdout, std
 	return code
 }
 
-func configure(s settings.Settings) (telemetry.Config, error) {
+func configure(r command.Run) (telemetry.Config, error) {
 	cfg := telemetry.DefaultConfig()
-	if s.Config != "" {
+	if r.Config != "" {
 		var err error
-		if cfg, err = telemetry.LoadTOML(s.Config); err != nil {
+		if cfg, err = telemetry.LoadTOML(r.Config); err != nil {
 			return cfg, err
 		}
 	}
@@ -110,30 +135,17 @@ func configure(s settings.Settings) (telemetry.Config, error) {
 	return cfg, nil
 }
 
-func options(s settings.Settings) []telemetry.Option {
-	if s.Instance == "" {
+func options(r command.Run) []telemetry.Option {
+	if r.Instance == "" {
 		return nil
 	}
-	return []telemetry.Option{telemetry.WithInstanceID(s.Instance)}
+	return []telemetry.Option{telemetry.WithInstanceID(r.Instance)}
 }
 
-// runner is a node of either kind.
-type runner interface {
-	Run(ctx, stop context.Context) error
-	Close() error
-}
-
-func runNode(ctx, stop context.Context, sdk *telemetry.SDK, s settings.Settings) error {
-	n, err := newNode(sdk, s)
+func runNode(ctx, stop context.Context, sdk *telemetry.SDK, r command.Run) error {
+	n, err := node.New(sdk, r.App, r.Node)
 	if err != nil {
 		return err
 	}
 	return errors.Join(n.Run(ctx, stop), n.Close())
-}
-
-func newNode(sdk *telemetry.SDK, s settings.Settings) (runner, error) {
-	if s.Node == "a" {
-		return node.NewA(sdk, s.App)
-	}
-	return node.NewB(sdk, s.App)
 }

@@ -40,8 +40,8 @@ func TestTenThousandTracesHaveNoOrphans(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "eventflux.toml")
 	require.NoError(t, os.WriteFile(config, []byte(everyTrace), 0o600))
 	e := run.NewEngine{
-		Endpoint: c.Endpoint(), Both: []string{"--config", config, "--batch", "1"}, B: []string{"--threshold", "0.0001"},
-		A:   []string{"--events", fmt.Sprint(tracedBatches), "--rate", "800", "--window", "100ms"},
+		Endpoint: c.Endpoint(), Both: []string{"--config", config, "--set", "batch=1"}, B: []string{"--set", "threshold=0.0001"},
+		A:   []string{"--events", fmt.Sprint(tracedBatches), "--rate", "800", "--set", "window=100ms"},
 		Env: map[string]string{"OTEL_BSP_MAX_QUEUE_SIZE": "65536", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "4096"},
 	}.Start(t)
 	require.Zero(t, e.A.Wait(), "node a has flushed its spans")

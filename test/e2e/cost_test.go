@@ -17,8 +17,8 @@ import (
 func TestTheCostOfQueriesIsTheCostOfTheEngine(t *testing.T) {
 	c := run.StartCollector(t, "standalone", nil)
 	run.NewEngine{
-		Endpoint: c.Endpoint(), Both: []string{"--symbols", "5000", "--config", writeConfig(t, "[service]\ntenant = \"acme\"\n")},
-		A: []string{"--rate", "20000", "--window", "100ms"}, B: []string{"--sliding", "20"},
+		Endpoint: c.Endpoint(), Both: []string{"--set", "extra=S[25-5000]", "--config", writeConfig(t, "[service]\ntenant = \"acme\"\n")},
+		A: []string{"--rate", "20000", "--set", "window=100ms"}, B: []string{"--set", "sliding=20"},
 	}.Start(t)
 	nodes := []string{"node-a", "node-b"}
 	run.Eventually(t, "both nodes have used CPU for their queries", func() bool {
@@ -62,7 +62,7 @@ func assertMemory(t *testing.T, c *run.Collector, node string) {
 	t.Helper()
 	m := c.Metrics()
 	var work float64
-	for _, component := range []string{"event_pipeline", "windows", "tables"} {
+	for _, component := range []string{"event_pipeline", "windows", "patterns", "aggregations"} {
 		n, _ := m.Sum("eventflux_memory_usage_bytes", scrape.Labels{"instance": node, "component": component})
 		work += n
 	}

@@ -48,7 +48,7 @@ func (d *demo) differences() (found []string) {
 		{"query_events_processed_total", "query_id", "price_alert", d.want.joined},
 		{"eventflux_custom_trades_total", "query_id", "trade_rate", d.want.rows},
 		{"eventflux_filter_events_dropped_total", "query_id", "price_filter", d.want.rows - d.want.passed},
-		{"eventflux_operator_events_in_total", "query_id", "stock_aggregation", d.want.passed},
+		{"eventflux_operator_events_in_total", "eventflux_operator_id", "filter_1", d.want.rows},
 		{"eventflux_window_events_added_total", "query_id", "stock_aggregation", d.want.passed},
 		{"eventflux_window_events_retained", "query_id", "stock_aggregation", 0},
 		{"eventflux_window_emit_size", "query_id", "trade_rate", d.windows()},

@@ -74,8 +74,8 @@ func TestTheEngineOutlivesTheCollector(t *testing.T) {
 	link := fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
 	env := map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + c.Endpoint(), "OTEL_METRIC_EXPORT_INTERVAL": "200"}
 	sink := filepath.Join(t.TempDir(), "alerts.jsonl")
-	b := run.Start(t, "node b", run.Binary(t, "eventflux-engine"), []string{"--node", "b", "--listen", link, "--sink", sink, "--drain-period", "0"}, env)
-	a := run.Start(t, "node a", run.Binary(t, "eventflux-engine"), []string{"--node", "a", "--peer", link, "--rate", "2000", "--events", "6000"}, env)
+	b := run.Start(t, "node b", run.Binary(t, "eventflux-engine"), []string{"--node", "b", "--listen", link, "--set", "sink=" + sink, "--drain-period", "0"}, env)
+	a := run.Start(t, "node a", run.Binary(t, "eventflux-engine"), []string{"--node", "a", "--peers", "b=" + link, "--rate", "2000", "--events", "6000"}, env)
 	run.Eventually(t, "the engine is seen", func() bool {
 		_, found := c.Metrics().Sum("query_events_processed_total", scrape.Labels{"query_id": "price_alert"})
 		return found

@@ -49,7 +49,7 @@ func TestAQueryThatHangsIsNamed(t *testing.T) {
 	c := run.StartCollector(t, "standalone", nil)
 	run.NewEngine{
 		Endpoint: c.Endpoint(), Sink: pipe,
-		A: []string{"--rate", "5000", "--window", "50ms"}, B: []string{"--threshold", "0.0000001"},
+		A: []string{"--rate", "5000", "--set", "window=50ms"}, B: []string{"--set", "threshold=0.0000001"},
 	}.Start(t)
 	eventuallyHealth(t, c, 200, allWell)
 	eventuallyHealth(t, c, 503, `"query_runtime":"fail"`, `"state_backend":"ok"`,

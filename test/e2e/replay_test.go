@@ -116,7 +116,7 @@ func replay(t *testing.T, front, ofA, ofB *run.Collector) *demo {
 	engine := run.Binary(t, "eventflux-engine")
 
 	d.b = run.Start(t, "node b", engine,
-		[]string{"--node", "b", "--config", config, "--listen", link, "--sink", d.sink, "--sliding", "20", "--drain-period", "0"},
+		[]string{"--node", "b", "--config", config, "--listen", link, "--set", "sink=" + d.sink, "--set", "sliding=20", "--drain-period", "0"},
 		map[string]string{
 			"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + ofB.Endpoint(),
 			"OTEL_RESOURCE_ATTRIBUTES":    "service.instance.id=node-b,service.version=0.3.0,deployment.environment=production",
@@ -124,7 +124,7 @@ func replay(t *testing.T, front, ofA, ofB *run.Collector) *demo {
 	// Node A would wait for node B, and count each attempt as an error.
 	run.Eventually(t, "node b listens", func() bool { return strings.Contains(d.b.Output(), "node b started") })
 	d.a = run.Start(t, "node a", engine,
-		[]string{"--node", "a", "--config", config, "--instance", "node-a", "--peer", link, "--replay", file, "--window", "24h", "--linger"},
+		[]string{"--node", "a", "--config", config, "--instance", "node-a", "--peers", "b=" + link, "--set", "source=csv", "--rate", "0", "--set", "replay=" + file, "--set", "window=24h", "--linger"},
 		map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + ofA.Endpoint()})
 	settled := run.Within(func() bool {
 		d.metrics = front.Metrics()

@@ -39,7 +39,7 @@ func TestAFullSinkIsReported(t *testing.T) {
 	e := run.NewEngine{
 		Endpoint: c.Endpoint(), Sink: fullDisk(t),
 		Both: []string{"--config", writeConfig(t, "[telemetry]\nlevel = \"detail\"\n")},
-		A:    []string{"--rate", "2000"}, B: []string{"--threshold", "0.000001", "--drain", "1s"},
+		A:    []string{"--rate", "2000"}, B: []string{"--set", "threshold=0.000001", "--drain", "1s"},
 	}.Start(t)
 	run.Eventually(t, "the failures to write are counted, as errors and as repetitions", func() bool {
 		m := c.Metrics()

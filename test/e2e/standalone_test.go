@@ -62,7 +62,7 @@ func TestReplayThroughBothNodes(t *testing.T) {
 			return code == 200 && strings.Contains(body, `"status":"healthy"`)
 		})
 		assert.Contains(t, body, `"checks":{"event_pipeline":"ok","state_backend":"ok","query_runtime":"ok"}`)
-		assert.Contains(t, body, `"queries_running":5`)
+		assert.Contains(t, body, `"queries_running":12`)
 		own := c.SelfMetrics()
 		up, _ := own.Sum("otelcol_receiver_eventflux_engines", scrape.Labels{"state": "up"})
 		assert.Equal(t, 2.0, up, "the collector's own metrics say so too")

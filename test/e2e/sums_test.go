@@ -95,10 +95,10 @@ func TestTheSumsClose(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "eventflux.toml")
 	require.NoError(t, os.WriteFile(config, []byte("[telemetry]\nlevel = \"detail\"\n"), 0o600))
 	run.NewEngine{
-		Endpoint: c.Endpoint(), Both: []string{"--config", config}, B: []string{"--sliding", "20"},
+		Endpoint: c.Endpoint(), Both: []string{"--config", config}, B: []string{"--set", "sliding=20"},
 		A: []string{
-			"--replay", troubledFile(t), "--rate", fmt.Sprint(troubledRate), "--window", "1h", "--linger",
-			"--filter", "price >= 5.0 && 10.0 / volume < 5.0",
+			"--set", "source=csv", "--rate", "0", "--set", "replay=" + troubledFile(t), "--rate", fmt.Sprint(troubledRate), "--set", "window=1h", "--linger",
+			"--set", "filter=price >= 5.0 && 10.0 / volume < 5.0",
 		},
 	}.Start(t)
 

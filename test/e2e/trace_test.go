@@ -89,8 +89,7 @@ func assertTrace(t *testing.T, path string) {
 	assert.Equal(t, 1, roots)
 }
 
-// assertWindow checks what the span of a window says about it: that of node A is
-// bounded by time, that of node B by a number of results.
+// assertWindow checks what the span of a window says about it.
 func assertWindow(t *testing.T, s recorded.Span) {
 	t.Helper()
 	duration, timed := s.Attributes().Get("eventflux.window.duration")
@@ -98,9 +97,16 @@ func assertWindow(t *testing.T, s recorded.Span) {
 	case "tumbling":
 		require.True(t, timed, s.Name())
 		assert.Equal(t, 24*time.Hour.Seconds(), duration.Double())
+	case "session":
+		require.True(t, timed, s.Name())
+		assert.Equal(t, 5.0, duration.Double())
+	case "lengthBatch":
+		assert.False(t, timed, s.Name())
 	default:
 		assert.Equal(t, "sliding", kind)
-		assert.False(t, timed, s.Name())
+		if timed { // that of price_alert is bounded by a number of results, that of sector_trend by time
+			assert.Equal(t, 5.0, duration.Double())
+		}
 	}
 }
 

@@ -52,9 +52,9 @@ func watch(b *testing.B) []update {
 	link := fmt.Sprintf("127.0.0.1:%d", run.FreePort(b))
 	env := map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + c.Endpoint()}
 	engine, dir := run.Binary(b, "eventflux-engine"), b.TempDir()
-	run.Start(b, "node b", engine, []string{"--node", "b", "--listen", link, "--sink", filepath.Join(dir, "alerts.jsonl")}, env)
+	run.Start(b, "node b", engine, []string{"--node", "b", "--listen", link, "--set", "sink=" + filepath.Join(dir, "alerts.jsonl")}, env)
 	began := time.Now()
-	run.Start(b, "node a", engine, []string{"--node", "a", "--instance", "fresh", "--peer", link}, env)
+	run.Start(b, "node a", engine, []string{"--node", "a", "--instance", "fresh", "--peers", "b=" + link}, env)
 
 	var seen []update
 	var last float64

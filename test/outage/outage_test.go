@@ -44,7 +44,7 @@ func peakRate(b *testing.B) int {
 	c := run.StartCollector(b, "standalone", nil)
 	e := run.NewEngine{
 		Endpoint: c.Endpoint(), Sink: filepath.Join(b.TempDir(), "alerts.jsonl"),
-		Both: []string{"--batch", fmt.Sprint(batch)},
+		Both: []string{"--set", "batch=" + fmt.Sprint(batch)},
 		A:    []string{"--rate", "0", "--duration", lasts.String(), "--progress", "200ms"},
 	}.Start(b)
 	if code := e.A.Wait(); code != 0 {

@@ -122,8 +122,8 @@ func (r *rig) cost(b *testing.B, variant string, batch int) (cpu, rate float64) 
 	node := func(name string, args ...string) *run.Process {
 		return run.Start(b, name, r.engine, append([]string{"--node", name, "--config", r.files[variant], "--progress", "100ms", "--drain-period", "0"}, args...), nil)
 	}
-	down := node("b", "--listen", link, "--sink", filepath.Join(r.dir, "alerts.jsonl"))
-	up := node("a", "--peer", link, "--rate", "0", "--batch", strconv.Itoa(batch), "--duration", (warmUp + window).String())
+	down := node("b", "--listen", link, "--set", "sink="+filepath.Join(r.dir, "alerts.jsonl"))
+	up := node("a", "--peers", "b="+link, "--rate", "0", "--set", "batch="+strconv.Itoa(batch), "--duration", (warmUp + window).String())
 	if code := up.Wait(); code != 0 {
 		b.Fatalf("node a ended with %d:\n%s", code, up.Output())
 	}

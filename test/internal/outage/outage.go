@@ -50,7 +50,7 @@ func (p Plan) Run(t testing.TB) Report {
 	c.WaitReady()
 	whole := warmUp + p.Control + p.Frozen + p.Away + p.After + spare
 	r := Report{Collector: c, Engine: run.NewEngine{
-		Endpoint: c.Endpoint(), Both: append([]string{"--batch", strconv.Itoa(p.Batch)}, p.Flags...),
+		Endpoint: c.Endpoint(), Both: append([]string{"--set", "batch=" + strconv.Itoa(p.Batch)}, p.Flags...),
 		A: []string{"--rate", strconv.Itoa(p.Rate), "--linger", "--events", strconv.Itoa(int(float64(p.Rate) * whole.Seconds()))},
 	}.Start(t)}
 	visible(t, c)

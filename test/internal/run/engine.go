@@ -35,9 +35,9 @@ func (n NewEngine) Start(t testing.TB) *Engine {
 	}
 	e := &Engine{}
 	link := fmt.Sprintf("127.0.0.1:%d", FreePort(t))
-	e.B = n.node(t, "b", append(n.B, "--listen", link, "--sink", n.Sink))
+	e.B = n.node(t, "b", append(n.B, "--listen", link, "--set", "sink="+n.Sink))
 	Eventually(t, "node b listens", func() bool { return strings.Contains(e.B.Output(), "node b started") })
-	e.A = n.node(t, "a", append(n.A, "--peer", link))
+	e.A = n.node(t, "a", append(n.A, "--peers", "b="+link))
 	return e
 }
 

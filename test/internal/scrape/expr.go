@@ -18,12 +18,14 @@ var (
 
 // Differences evaluates the one shape of PromQL in which equations are
 // documented, `sum by (...) (selector) - sum by (...) (selector)`, in which the
-// first may be a product of two metrics. It returns both sums by group.
+// first may be a product of two metrics, and which may end in `unless on (label)
+// metric`. It returns both sums by group.
 //
 // A group that only one side has is in the result with 0 for the other side,
 // where Prometheus would leave it out: a count without its counterpart must not
 // go unnoticed.
 func (s Snapshot) Differences(expr string) (left, right map[string]float64, err error) {
+	expr, unless, _ := strings.Cut(expr, " unless on ")
 	m := difference.FindStringSubmatch(expr)
 	if m == nil || m[1] != m[3] {
 		return nil, nil, fmt.Errorf("could not read %q as a difference of two sums by the same labels", expr)
@@ -38,7 +40,28 @@ func (s Snapshot) Differences(expr string) (left, right map[string]float64, err 
 	for k := range right {
 		left[k] += 0
 	}
-	return left, right, nil
+	return left, right, s.except(unless, left)
+}
+
+// except takes out the groups that have the label in common with a point of the
+// metric that unless names, as in "(label) metric".
+func (s Snapshot) except(unless string, groups map[string]float64) error {
+	if unless == "" {
+		return nil
+	}
+	label, metric, ok := strings.Cut(strings.TrimPrefix(unless, "("), ") ")
+	if !ok || !strings.HasPrefix(unless, "(") {
+		return fmt.Errorf("could not read %q as a label and a metric", unless)
+	}
+	for _, point := range s[metric].GetMetric() {
+		value := label + "=" + LabelsOf(point)[label]
+		for group := range groups {
+			if slices.Contains(strings.Fields(group), value) {
+				delete(groups, group)
+			}
+		}
+	}
+	return nil
 }
 
 func (s Snapshot) sumBy(by []string, text string) (map[string]float64, error) {

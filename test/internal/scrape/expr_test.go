@@ -34,6 +34,11 @@ func TestDifferencesAreThoseOfPrometheusWithZeroForWhatIsMissing(t *testing.T) {
 		left, right map[string]float64
 	}{
 		{
+			`sum by (q) (in_total{kind="x"}) - sum by (q) (out_total) unless on (q) held`,
+			map[string]float64{"q=b": 1},
+			map[string]float64{"q=a": 3},
+		},
+		{
 			`sum by (q) (in_total{kind="x"}) - sum by (q) ({__name__=~"out_total|held"})`,
 			map[string]float64{"q=a": 5, "q=b": 1, "q=c": 0},
 			map[string]float64{"q=a": 5, "q=c": 4},

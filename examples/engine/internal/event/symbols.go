@@ -40,6 +40,14 @@ func (t *Symbols) Intern(s string) (ID, error) {
 	return t.add(s)
 }
 
+// Find returns the id of s if it has one.
+func (t *Symbols) Find(s string) (id ID, ok bool) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	id, ok = t.ids[s]
+	return id, ok
+}
+
 func (t *Symbols) add(s string) (ID, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

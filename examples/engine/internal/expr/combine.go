@@ -9,29 +9,41 @@ import (
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 )
 
-func constant(v float64) node {
-	return node{num: func(event.Row) float64 { return v }, constant: &v}
-}
-
-func (p *parser) combine(op token, l, r node) (node, error) {
+// combine applies a binary operator, or min or max as if it were one.
+func (p *parser) combine(op token, l, r node) (n node, err error) {
 	switch {
 	case l.test != nil && r.test != nil:
-		if test := logic(op.text, l.test, r.test); test != nil {
-			return node{test: test}, nil
+		n.test = logic(op.text, l.test, r.test)
+	case l.whole != nil && r.whole != nil && op.text != "/":
+		if f := arithmetic(op.text, l.whole, r.whole, p.fail); f != nil {
+			return whole(wholeType(op.text, l.typ, r.typ), f), nil
 		}
+		n.test = ordered(op.text, l.whole, r.whole)
 	case l.num != nil && r.num != nil:
-		if num := p.arithmetic(op.text, l.num, r.num); num != nil {
-			return node{num: num}, nil
+		if f := arithmetic(op.text, l.num, r.num, p.fail); f != nil {
+			return double(f), nil
 		}
-		if test := compare(op.text, l, r); test != nil {
-			return node{test: test}, nil
+		if l.word > 0 && l.typ == event.Float && r.constant {
+			n.test = compareColumn(op.text, l.word-1, r.num(nil))
+		}
+		if n.test == nil {
+			n.test = ordered(op.text, l.num, r.num)
 		}
 	case l.sym != nil && r.sym != nil:
-		if test := compareText(op.text, l.sym, r.sym); test != nil {
-			return node{test: test}, nil
-		}
+		n.test = same(op.text, l.sym, r.sym)
 	}
-	return node{}, fmt.Errorf("%q at %d does not apply to %s and %s", op.text, op.pos, l.what(), r.what())
+	if n.test == nil {
+		return n, fmt.Errorf("%q at %d does not apply to %s and %s", op.text, op.pos, l.what(), r.what())
+	}
+	return n, nil
+}
+
+// wholeType is what an operation makes of two whole numbers.
+func wholeType(op string, l, r event.Type) event.Type {
+	if l == r && (op == "min" || op == "max") || l == event.Time && r == event.Int && (op == "+" || op == "-") {
+		return l
+	}
+	return event.Int
 }
 
 func logic(op string, l, r func(event.Row) bool) func(event.Row) bool {
@@ -44,54 +56,32 @@ func logic(op string, l, r func(event.Row) bool) func(event.Row) bool {
 	return nil
 }
 
-func (p *parser) arithmetic(op string, l, r func(event.Row) float64) func(event.Row) float64 {
+func arithmetic[T int64 | float64](op string, l, r func(event.Row) T, fail func(error)) func(event.Row) T {
 	switch op {
 	case "+":
-		return func(row event.Row) float64 { return l(row) + r(row) }
+		return func(row event.Row) T { return l(row) + r(row) }
 	case "-":
-		return func(row event.Row) float64 { return l(row) - r(row) }
+		return func(row event.Row) T { return l(row) - r(row) }
 	case "*":
-		return func(row event.Row) float64 { return l(row) * r(row) }
+		return func(row event.Row) T { return l(row) * r(row) }
 	case "/":
-		fault := p.fault
-		return func(row event.Row) float64 {
+		return func(row event.Row) T {
 			by := r(row)
 			if by == 0 {
-				*fault = true
+				fail(ErrDivisionByZero)
 				return 0
 			}
 			return l(row) / by
 		}
+	case "min":
+		return func(row event.Row) T { return min(l(row), r(row)) }
+	case "max":
+		return func(row event.Row) T { return max(l(row), r(row)) }
 	}
 	return nil
 }
 
-func compare(op string, l, r node) func(event.Row) bool {
-	if l.column != nil && r.constant != nil {
-		if test := compareColumn(op, l.column.index, *r.constant); test != nil {
-			return test
-		}
-	}
-	a, b := l.num, r.num
-	switch op {
-	case "==":
-		return func(row event.Row) bool { return a(row) == b(row) }
-	case "!=":
-		return func(row event.Row) bool { return a(row) != b(row) }
-	case ">=":
-		return func(row event.Row) bool { return a(row) >= b(row) }
-	case "<=":
-		return func(row event.Row) bool { return a(row) <= b(row) }
-	case ">":
-		return func(row event.Row) bool { return a(row) > b(row) }
-	case "<":
-		return func(row event.Row) bool { return a(row) < b(row) }
-	}
-	return nil
-}
-
-// compareColumn covers the commonest shape, a column against a constant, with
-// one call in place of three.
+// compareColumn covers the commonest shape, a column against a constant, with one call in place of three.
 func compareColumn(op string, i int, v float64) func(event.Row) bool {
 	switch op {
 	case ">=":
@@ -106,7 +96,19 @@ func compareColumn(op string, i int, v float64) func(event.Row) bool {
 	return nil
 }
 
-func compareText(op string, l, r func(event.Row) event.ID) func(event.Row) bool {
+func ordered[T int64 | float64](op string, l, r func(event.Row) T) func(event.Row) bool {
+	switch op {
+	case ">", ">=":
+		return ordered("<"+op[1:], r, l)
+	case "<=":
+		return func(row event.Row) bool { return l(row) <= r(row) }
+	case "<":
+		return func(row event.Row) bool { return l(row) < r(row) }
+	}
+	return same(op, l, r)
+}
+
+func same[T comparable](op string, l, r func(event.Row) T) func(event.Row) bool {
 	switch op {
 	case "==":
 		return func(row event.Row) bool { return l(row) == r(row) }

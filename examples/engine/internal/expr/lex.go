@@ -5,6 +5,7 @@ package expr
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -15,7 +16,7 @@ const (
 	number
 	name
 	text
-	symbol // an operator or a parenthesis
+	symbol // an operator, a parenthesis or a comma
 )
 
 type token struct {
@@ -24,61 +25,49 @@ type token struct {
 	pos  int // byte offset in the source, for messages
 }
 
-// operators, longest first so that ">=" is not read as ">".
-var operators = []string{"&&", "||", "==", "!=", ">=", "<=", ">", "<", "!", "+", "-", "*", "/", "(", ")"}
+// is reports whether t is the operator, parenthesis or comma op.
+func (t token) is(op string) bool { return t.kind == symbol && t.text == op }
 
-func lex(src string) ([]token, error) {
-	var out []token
-	for i := 0; i < len(src); {
-		c := src[i]
-		switch {
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
-			i++
-			continue
-		case isDigit(c):
-			n := span(src[i:], func(c byte) bool { return isDigit(c) || c == '.' })
-			out = append(out, token{number, src[i : i+n], i})
-			i += n
-		case isLetter(c):
-			n := span(src[i:], func(c byte) bool { return isLetter(c) || isDigit(c) })
-			out = append(out, token{name, src[i : i+n], i})
-			i += n
+const (
+	spaces  = " \t\r\n"
+	digits  = "0123456789"
+	letters = "_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+)
+
+// operators, longest first so that ">=" is not read as ">".
+var operators = []string{"&&", "||", "==", "!=", ">=", "<=", ">", "<", "!", "+", "-", "*", "/", "(", ")", ","}
+
+func lex(src string) (out []token, err error) {
+	if len(src) > MaxSource {
+		return nil, fmt.Errorf("%d bytes are too many, at most %d are read", len(src), MaxSource)
+	}
+	for i, n := 0, 0; i < len(src); i += n {
+		rest := src[i:]
+		switch c := src[i]; {
+		case strings.IndexByte(spaces, c) >= 0:
+			n = 1
+		case strings.IndexByte(digits, c) >= 0:
+			n = span(rest, digits+".")
+			out = append(out, token{number, rest[:n], i})
+		case strings.IndexByte(letters, c) >= 0:
+			n = span(rest, letters+digits)
+			out = append(out, token{name, rest[:n], i})
 		case c == '\'' || c == '"':
-			n := strings.IndexByte(src[i+1:], c)
-			if n < 0 {
+			if n = strings.IndexByte(rest[1:], c) + 2; n < 2 {
 				return nil, fmt.Errorf("text that starts at %d has no closing %c", i, c)
 			}
-			out = append(out, token{text, src[i+1 : i+1+n], i})
-			i += n + 2
+			out = append(out, token{text, rest[1 : n-1], i})
 		default:
-			op := operatorAt(src[i:])
-			if op == "" {
+			op := slices.IndexFunc(operators, func(op string) bool { return strings.HasPrefix(rest, op) })
+			if op < 0 {
 				return nil, fmt.Errorf("unexpected %q at %d", c, i)
 			}
-			out = append(out, token{symbol, op, i})
-			i += len(op)
+			n = len(operators[op])
+			out = append(out, token{symbol, operators[op], i})
 		}
 	}
 	return append(out, token{kind: end, pos: len(src)}), nil
 }
 
-func operatorAt(s string) string {
-	for _, op := range operators {
-		if strings.HasPrefix(s, op) {
-			return op
-		}
-	}
-	return ""
-}
-
-func span(s string, in func(byte) bool) int {
-	n := 0
-	for n < len(s) && in(s[n]) {
-		n++
-	}
-	return n
-}
-
-func isDigit(c byte) bool { return '0' <= c && c <= '9' }
-
-func isLetter(c byte) bool { return c == '_' || 'a' <= c|0x20 && c|0x20 <= 'z' }
+// span is how many bytes s begins with that are in set.
+func span(s, set string) int { return len(s) - len(strings.TrimLeft(s, set)) }

@@ -12,10 +12,7 @@ type pace struct {
 	sent  float64
 }
 
-const (
-	maxWait    = 100 * time.Millisecond // a slow stream still moves this often
-	maxArrears = time.Second            // what a pump may catch up after it was held up
-)
+const maxWait = 100 * time.Millisecond // a slow stream still moves this often
 
 // next says how many of at most n events are due at now, or how long to wait.
 func (p *pace) next(now time.Time, n int) (due int, wait time.Duration) {
@@ -26,7 +23,7 @@ func (p *pace) next(now time.Time, n int) (due int, wait time.Duration) {
 		p.start = now
 	}
 	owed := now.Sub(p.start).Seconds()*p.rate - p.sent
-	if most := p.rate*maxArrears.Seconds() + float64(n); owed > most {
+	if most := p.rate + float64(n); owed > most { // no more than a second is caught up after a pump was held up
 		p.sent += owed - most
 		owed = most
 	}
@@ -37,4 +34,11 @@ func (p *pace) next(now time.Time, n int) (due int, wait time.Duration) {
 	due = min(int(owed), n)
 	p.sent += float64(due)
 	return due, 0
+}
+
+// change goes on at another rate.
+func (p *pace) change(rate float64) {
+	if rate != p.rate {
+		*p = pace{rate: rate}
+	}
 }

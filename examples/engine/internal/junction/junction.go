@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package junction is the meeting point of a stream: whoever produces events
-// publishes them once, and every subscriber has a bounded queue of its own.
-// A full queue makes the producer wait; nothing is dropped.
+// publishes them once, and every subscriber has a bounded queue of its own. What
+// a full queue means is the stream's Policy. Ends and barriers are never dropped.
 package junction
 
 import (
@@ -12,7 +12,6 @@ import (
 	"time"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
-	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 )
@@ -31,6 +30,7 @@ type Message struct {
 	// Source is the kind of external source; empty if a query sent the batch.
 	Source             string
 	ReadStart, ReadEnd time.Time // reading from that source
+	Born               time.Time // when its newest events came into the engine; zero if that is not known
 	Sent               time.Time // when Publish was called
 	Taken              time.Time // when the subscriber took it
 }
@@ -40,24 +40,35 @@ type Message struct {
 type Junction struct {
 	schema *event.Schema
 	handle *telemetry.Stream
+	policy Policy
 	queues []*Queue
 	direct int // subscribers without a queue
 
-	blocked *telemetry.TimeCounter
+	producers int32
+	marks     marks
+	closed    atomic.Int32 // producers that are done
 
-	received, sent, waits atomic.Int64
+	meter                          meter
+	received, sent, waits, dropped atomic.Int64
 }
 
 // New binds a stream to app.
-func New(app *telemetry.App, s *event.Schema) *Junction {
-	j := &Junction{schema: s, handle: app.Stream(s.Stream)}
+func New(app *telemetry.App, s *event.Schema, p Policy) *Junction {
+	j := &Junction{schema: s, handle: app.Stream(s.Stream), policy: p, producers: 1}
 	j.handle.BufferFunc(j.Bytes)
 	j.handle.OldestFunc(j.oldestAge)
 	j.handle.PipelineQueueDepth().Func(func() int64 { return j.sum((*Queue).events) })
 	j.handle.PipelineQueueCapacity().Func(func() int64 { return j.sum((*Queue).capacity) })
-	j.blocked = j.handle.BackpressureBlockedTime(semconv.BackpressureStrategyBlock)
+	j.meter = newMeter(j.handle, p)
 	return j
 }
+
+// Handle is what the stream reports through.
+func (j *Junction) Handle() *telemetry.Stream { return j.handle }
+
+// Producers says how many will publish and Close, if not one. An end, or a
+// barrier, passes when all of them have sent it. Call it before the first Publish.
+func (j *Junction) Producers(n int) { j.producers = int32(n) }
 
 // Name is the stream's name.
 func (j *Junction) Name() string { return j.schema.Stream }
@@ -85,13 +96,18 @@ func (j *Junction) Attach() (delivered func(events int)) {
 // Subscribers is the number of subscribers.
 func (j *Junction) Subscribers() int { return len(j.queues) + j.direct }
 
-// Publish hands m to every subscriber, waiting while a queue is full; waited is
-// for how long. It fails when ctx ends or the junction is closed; then some
-// subscribers may have m.
+// Publish hands m to every subscriber, doing what the policy says where a queue
+// is full; waited is for how long. It fails when ctx ends or the junction is
+// closed; then some subscribers may have m.
 func (j *Junction) Publish(ctx context.Context, m Message) (waited time.Duration, err error) {
-	if n := m.Batch.Len(); n > 0 {
+	n := m.Batch.Len()
+	if n == 0 && j.producers > 1 && !j.marks.last(m, int(j.producers)) {
+		return 0, nil
+	}
+	if n > 0 {
 		j.handle.Received(n)
 		j.received.Add(int64(n))
+		j.meter.published.Add(n)
 	}
 	m.Sent = time.Now()
 	for _, q := range j.queues {
@@ -104,8 +120,12 @@ func (j *Junction) Publish(ctx context.Context, m Message) (waited time.Duration
 	return waited, nil
 }
 
-// Close ends the stream: what waits is still taken, nothing more gets in.
+// Close says that one producer is done. After the last the stream is closed: what
+// waits is still taken, nothing more gets in.
 func (j *Junction) Close() {
+	if j.closed.Add(1) < j.producers {
+		return
+	}
 	for _, q := range j.queues {
 		q.close()
 	}
@@ -120,12 +140,6 @@ func (j *Junction) delivered(events int) {
 
 // Queues are the queues of the subscribers.
 func (j *Junction) Queues() []*Queue { return j.queues }
-
-// pressed counts one publication that met a full queue.
-func (j *Junction) pressed() {
-	j.handle.Backpressure(1)
-	j.waits.Add(1)
-}
 
 // Bytes is the memory of all batches that wait.
 func (j *Junction) Bytes() int64 { return j.sum((*Queue).Bytes) }
@@ -155,9 +169,10 @@ type Totals struct {
 	Received int64
 	Sent     int64
 	Waits    int64 // publications that met a full queue
+	Dropped  int64 // events that a full queue did not take, per subscriber
 }
 
 // Totals returns the counts so far.
 func (j *Junction) Totals() Totals {
-	return Totals{Received: j.received.Load(), Sent: j.sent.Load(), Waits: j.waits.Load()}
+	return Totals{Received: j.received.Load(), Sent: j.sent.Load(), Waits: j.waits.Load(), Dropped: j.dropped.Load()}
 }

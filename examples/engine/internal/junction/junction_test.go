@@ -41,7 +41,7 @@ func take(q *Queue) (Message, bool) {
 
 func TestEverySubscriberGetsEveryEventConcurrentSafe(t *testing.T) {
 	const producers, each = 4, 2000
-	j := New(nil, schema)
+	j := New(nil, schema, Policy{})
 	queues := []*Queue{j.Subscribe(1), j.Subscribe(3), j.Subscribe(64)}
 	var readers, writers sync.WaitGroup
 	for _, q := range queues {
@@ -81,7 +81,7 @@ func TestEverySubscriberGetsEveryEventConcurrentSafe(t *testing.T) {
 
 func TestAFullQueueMakesThePublisherWaitAndCountsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		j := New(nil, schema)
+		j := New(nil, schema, Policy{})
 		q := j.Subscribe(1)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
@@ -99,7 +99,7 @@ func TestAFullQueueMakesThePublisherWaitAndCountsIt(t *testing.T) {
 
 func TestClosingFreesAWaitingPublisherAndKeepsWhatIsQueued(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		j := New(nil, schema)
+		j := New(nil, schema, Policy{})
 		q := j.Subscribe(1)
 		_, _ = j.Publish(context.Background(), one(1))
 		failed := make(chan error, 2)
@@ -127,7 +127,7 @@ func TestClosingFreesAWaitingPublisherAndKeepsWhatIsQueued(t *testing.T) {
 
 func TestAQueueSaysHowLongNothingMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		j := New(nil, schema)
+		j := New(nil, schema, Policy{})
 		q := j.Subscribe(4)
 		time.Sleep(time.Hour)
 		if d := q.Standstill(time.Now()); d != 0 {

@@ -4,7 +4,6 @@
 package junction
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -83,34 +82,8 @@ func (q *Queue) TryTake() (Message, State) {
 		q.longest.Store(wait)
 	}
 	q.junction.delivered(m.Batch.Len())
+	q.junction.meter.taken(m)
 	return m, Taken
-}
-
-// put waits for room. It returns how long it had to.
-func (q *Queue) put(ctx context.Context, m Message) (time.Duration, error) {
-	done, err := q.tryPut(m)
-	if done || err != nil {
-		return 0, err
-	}
-	q.junction.pressed()
-	start := time.Now()
-	err = q.wait(ctx, m)
-	waited := time.Since(start)
-	q.junction.blocked.Add(waited)
-	return waited, err
-}
-
-func (q *Queue) wait(ctx context.Context, m Message) error {
-	for {
-		select {
-		case <-q.room:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		if done, err := q.tryPut(m); done || err != nil {
-			return err
-		}
-	}
 }
 
 func (q *Queue) tryPut(m Message) (done bool, err error) {

@@ -97,7 +97,7 @@ func run(t *testing.T, s *Server) (stop func()) {
 func serve(t *testing.T, protocol string, capacity int, lose func() bool) (*Server, *junction.Queue, *event.Symbols) {
 	t.Helper()
 	names := &event.Symbols{}
-	out := junction.New(nil, results)
+	out := junction.New(nil, results, junction.Policy{})
 	q := out.Subscribe(capacity)
 	s := listen(t, protocol, "127.0.0.1:0", names, into(out))
 	if protocol == TCP {

@@ -106,6 +106,9 @@ func (s *Server) Serve(run context.Context) error {
 	return err
 }
 
+// Connected is the number of open connections.
+func (s *Server) Connected() int64 { return s.meter.open.Load() }
+
 // Stop takes no new requests and waits for open ones until ctx ends. A server that never served closes its address.
 func (s *Server) Stop(ctx context.Context) {
 	defer context.AfterFunc(ctx, s.transport.Stop)()

@@ -12,27 +12,30 @@ import (
 )
 
 // deploy builds the application under a span of its own and counts how that
-// went. What build has opened is closed again if it fails.
-func (a *app) deploy(build func() error) error {
-	start, runtime := time.Now(), a.handle.Runtime()
-	_, span := a.handle.Operation(context.Background(), telemetry.OperationDeploy)
+// went. What was opened is closed again if that fails.
+func (n *Node) deploy() error {
+	start, runtime := time.Now(), n.handle.Runtime()
+	_, span := n.handle.Operation(context.Background(), telemetry.OperationDeploy)
 	defer span.End()
-	err := build()
+	err := n.build()
 	if err == nil {
-		err = a.watch()
+		err = n.watch()
 	}
-	result := semconv.ResultSuccess
+	span.Fail(err)
+	runtime.AppStarts(n.app.Name, result(err)).Inc()
+	runtime.AppStartDuration(result(err)).Observe(time.Since(start))
 	if err != nil {
-		result = semconv.ResultFailure
-		span.Fail(err)
-	}
-	runtime.AppStarts(appName, result).Inc()
-	runtime.AppStartDuration(result).Observe(time.Since(start))
-	if err != nil {
-		_ = a.close() // nothing was used yet
+		_ = n.Close() // nothing was used yet
 		return err
 	}
-	runtime.QueryDeployments(result).Add(len(a.queries))
+	runtime.QueryDeployments(semconv.ResultSuccess).Add(len(n.queries))
 	runtime.AppsActive(semconv.AppStateRunning).Add(1)
 	return nil
+}
+
+func result(err error) semconv.ResultValue {
+	if err != nil {
+		return semconv.ResultFailure
+	}
+	return semconv.ResultSuccess
 }

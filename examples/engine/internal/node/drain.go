@@ -14,6 +14,8 @@ const (
 	announceTimeout = 2 * time.Second
 	// hurryTimeout is how long the work in hand may still take once somebody is in a hurry.
 	hurryTimeout = time.Second
+	// peersEvery is how often a node that could end looks whether its peers have ended.
+	peersEvery = 10 * time.Millisecond
 )
 
 // drain leads a node from the wish that it end to its end. Once asked ends, the
@@ -22,7 +24,7 @@ const (
 // giveUp is called. Hurry ends the period and leaves a second for the rest.
 //
 // release ends all of it and waits for it; call it when the work is done.
-func (a *app) drain(asked context.Context, giveUp context.CancelCauseFunc) (stop context.Context, release func()) {
+func (n *Node) drain(asked context.Context, giveUp context.CancelCauseFunc) (stop context.Context, release func()) {
 	stop, end := context.WithCancel(context.WithoutCancel(asked))
 	done, left := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -33,33 +35,56 @@ func (a *app) drain(asked context.Context, giveUp context.CancelCauseFunc) (stop
 			return
 		case <-asked.Done():
 		}
-		a.announce()
-		if !outlasts(a.cfg.DrainPeriod, done, a.cfg.Hurry) {
+		n.announce()
+		if !outlasts(n.opts.DrainPeriod, done, n.opts.Hurry) {
 			return
 		}
-		a.logger.Info("input ends", "drain.timeout", a.cfg.Drain.String())
+		n.logger.Info("input ends", "drain.timeout", n.opts.Drain.String())
 		end()
-		a.finish(done, giveUp)
+		n.finish(done, giveUp)
 	}()
 	return stop, func() { close(done); <-left }
 }
 
+// awaitPeers returns when no peer is left that may still send, which is what open counts. Peers that were asked to end
+// together with this node flush their windows only after their own drain period, so it waits for them as long as that
+// period was. Half of the time for the work is kept for the work, so that a peer that goes on holds nothing up.
+func (n *Node) awaitPeers(run context.Context, open func() int64) {
+	longest := min(n.opts.DrainPeriod, n.opts.Drain/2)
+	end := time.NewTimer(longest)
+	defer end.Stop()
+	look := time.NewTicker(peersEvery)
+	defer look.Stop()
+	for hurry := n.opts.Hurry; open() > 0; {
+		select {
+		case <-look.C:
+		case <-hurry:
+			hurry = nil
+			end.Reset(min(longest, hurryTimeout/2))
+		case <-end.C:
+			return
+		case <-run.Done():
+			return
+		}
+	}
+}
+
 // finish calls giveUp when the work is not done in time.
-func (a *app) finish(done <-chan struct{}, giveUp context.CancelCauseFunc) {
+func (n *Node) finish(done <-chan struct{}, giveUp context.CancelCauseFunc) {
 	start := time.Now()
-	if !outlasts(a.cfg.Drain, done, a.cfg.Hurry) {
+	if !outlasts(n.opts.Drain, done, n.opts.Hurry) {
 		return
 	}
-	if a.hurried() && !outlasts(min(a.cfg.Drain, hurryTimeout), done, nil) {
+	if n.hurried() && !outlasts(min(n.opts.Drain, hurryTimeout), done, nil) {
 		return
 	}
 	giveUp(fmt.Errorf("drain not finished after %s, %d events were left behind",
-		time.Since(start).Round(100*time.Millisecond), a.undelivered()))
+		time.Since(start).Round(100*time.Millisecond), n.undelivered()))
 }
 
-func (a *app) hurried() bool {
+func (n *Node) hurried() bool {
 	select {
-	case <-a.cfg.Hurry:
+	case <-n.opts.Hurry:
 		return true
 	default:
 		return false
@@ -68,13 +93,13 @@ func (a *app) hurried() bool {
 
 // announce makes the node shutting down and has that exported out of turn, in
 // the background: a collector that hangs must not hold up the end.
-func (a *app) announce() {
-	a.sdk.Health().SetShuttingDown()
-	a.logger.Info("shutting down", "drain.period", a.cfg.DrainPeriod.String())
+func (n *Node) announce() {
+	n.sdk.Health().SetShuttingDown()
+	n.logger.Info("shutting down", "drain.period", n.opts.DrainPeriod.String())
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), announceTimeout)
 		defer cancel()
-		_ = a.sdk.ForceFlush(ctx) // the next export says it too, and the SDK reports failures itself
+		_ = n.sdk.ForceFlush(ctx) // the next export says it too, and the SDK reports failures itself
 	}()
 }
 
@@ -93,10 +118,10 @@ func outlasts(d time.Duration, done, hurry <-chan struct{}) bool {
 }
 
 // undelivered is the number of events that wait in streams.
-func (a *app) undelivered() (n int64) {
-	for _, s := range a.streams {
+func (n *Node) undelivered() (events int64) {
+	for _, s := range n.streams {
 		t := s.Totals()
-		n += max(0, t.Received*int64(s.Subscribers())-t.Sent)
+		events += max(0, t.Received*int64(s.Subscribers())-t.Sent-t.Dropped)
 	}
-	return n
+	return events
 }

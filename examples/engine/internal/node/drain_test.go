@@ -16,18 +16,16 @@ import (
 // drained tells after how long, counted from the wish to stop, the input ended
 // and the work was given up; 0 is never. work is how long the work takes after
 // the end of the input, hurry when the second signal comes.
-func drained(t *testing.T, cfg Config, work, hurry time.Duration) (input, gaveUp time.Duration) {
+func drained(t *testing.T, o Options, work, hurry time.Duration) (input, gaveUp time.Duration) {
 	t.Helper()
-	if hurry > 0 {
-		hurried := make(chan struct{})
-		cfg.Hurry = hurried
-		time.AfterFunc(hurry, func() { close(hurried) })
-	}
+	hurried := make(chan struct{})
+	o.Hurry = hurried
+	after(hurry, func() { close(hurried) })
 	asked, ask := context.WithCancel(context.Background())
 	working, giveUp := context.WithCancelCause(context.Background())
 	defer giveUp(nil)
-	a := newApp(telemetry.Noop(), cfg)
-	stop, release := a.drain(asked, giveUp)
+	n := &Node{opts: o, sdk: telemetry.Noop(), logger: telemetry.Noop().Logger()}
+	stop, release := n.drain(asked, giveUp)
 	start := time.Now()
 	ask()
 	<-stop.Done()
@@ -41,9 +39,6 @@ func drained(t *testing.T, cfg Config, work, hurry time.Duration) (input, gaveUp
 		}
 	}
 	release()
-	if err := a.close(); err != nil {
-		t.Error(err)
-	}
 	return input, gaveUp
 }
 
@@ -63,13 +58,60 @@ func TestTheEndOfANode(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cfg := DefaultConfig()
-				cfg.DrainPeriod, cfg.Drain = tt.period, tt.drain
-				input, gaveUp := drained(t, cfg, tt.work, tt.hurry)
+				o := DefaultOptions()
+				o.DrainPeriod, o.Drain = tt.period, tt.drain
+				input, gaveUp := drained(t, o, tt.work, tt.hurry)
 				if input != tt.wantInput || gaveUp != tt.wantGaveUp {
 					t.Errorf("input ended after %s, want %s; given up after %s, want %s", input, tt.wantInput, gaveUp, tt.wantGaveUp)
 				}
 			})
 		})
+	}
+}
+
+func TestANodeWaitsForItsPeersBeforeItStopsListening(t *testing.T) {
+	const s = time.Second
+	for _, tt := range []struct {
+		name                     string
+		period, drain            time.Duration
+		gone, hurry, abort, want time.Duration // 0: never
+	}{
+		{name: "until they have gone", period: 5 * s, drain: 10 * s, gone: 2 * s, want: 2 * s},
+		{name: "as long as the drain period was", period: 3 * s, drain: 10 * s, want: 3 * s},
+		{name: "and half of the time for the work is kept", period: 60 * s, drain: 10 * s, want: 5 * s},
+		{name: "but not at all without a drain period", drain: 10 * s},
+		{name: "and half a second at most in a hurry", period: 60 * s, drain: 10 * s, hurry: s, want: s + s/2},
+		{name: "which is enough for peers in a hurry", period: 60 * s, drain: 10 * s, hurry: s, gone: s + s/4, want: s + s/4},
+		{name: "not longer than the work goes on", period: 5 * s, drain: 10 * s, abort: s, want: s},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := DefaultOptions()
+				o.DrainPeriod, o.Drain = tt.period, tt.drain
+				hurried := make(chan struct{})
+				o.Hurry = hurried
+				run, abort := context.WithCancel(context.Background())
+				defer abort()
+				after(tt.hurry, func() { close(hurried) })
+				after(tt.abort, abort)
+				start := time.Now()
+				(&Node{opts: o}).awaitPeers(run, func() int64 {
+					if tt.gone > 0 && time.Since(start) >= tt.gone {
+						return 0
+					}
+					return 1
+				})
+				if got := time.Since(start); got != tt.want {
+					t.Errorf("waited %s, want %s", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// after calls f in d, unless that is 0.
+func after(d time.Duration, f func()) {
+	if d > 0 {
+		time.AfterFunc(d, f)
 	}
 }

@@ -26,15 +26,15 @@ const (
 )
 
 // watch registers the three checks that the collector's /health shows.
-func (a *app) watch() error {
+func (n *Node) watch() error {
 	var errs []error
 	register := func(name string, c health.Check, opts ...health.Option) {
-		end, err := a.sdk.Health().Register(name, c, append(opts, health.WithInterval(checkEvery))...)
-		a.checks, errs = append(a.checks, end), append(errs, err)
+		end, err := n.sdk.Health().Register(name, c, append(opts, health.WithInterval(checkEvery))...)
+		n.checks, errs = append(n.checks, end), append(errs, err)
 	}
-	register("event_pipeline", health.NewPipeline(a.pipeline), health.WithThreshold(fullFor))
-	register("state_backend", check(a.checkState))
-	register("query_runtime", check(func() error { return a.checkQueries(time.Now()) }))
+	register("event_pipeline", health.NewPipeline(n.pipeline), health.WithThreshold(fullFor))
+	register("state_backend", check(n.checkState))
+	register("query_runtime", check(func() error { return n.checkQueries(time.Now()) }))
 	return errors.Join(errs...)
 }
 
@@ -45,10 +45,10 @@ func check(f func() error) health.Check {
 // pipeline reads the streams. Of the queues the fullest one counts, in batches,
 // since one full queue is enough to hold everything up. Latency is how long
 // batches wait in a queue: what the queries do with them is their own.
-func (a *app) pipeline() health.Reading {
+func (n *Node) pipeline() health.Reading {
 	var r health.Reading
 	r.LatencyTarget = waitTarget
-	for _, s := range a.streams {
+	for _, s := range n.streams {
 		r.Events += uint64(s.Totals().Received)
 		for _, q := range s.Queues() {
 			r.Latency = max(r.Latency, q.LongestWait())
@@ -57,7 +57,7 @@ func (a *app) pipeline() health.Reading {
 			}
 		}
 	}
-	for _, q := range a.queries {
+	for _, q := range n.queries {
 		r.Errors += uint64(q.Totals().Errors)
 		r.Dropped += uint64(q.Dropped())
 	}
@@ -71,11 +71,11 @@ func fuller(batches, capacity int, r health.Reading) bool {
 
 // checkState looks at all the state there is: the table of interned texts, which
 // refuses new ones when it is full, and the files that keep results.
-func (a *app) checkState() error {
-	if n := a.names.Len(); n >= event.DefaultMaxSymbols {
-		return fmt.Errorf("the table of symbols is full: it holds %d", n)
+func (n *Node) checkState() error {
+	if size := n.names.Len(); size >= event.DefaultMaxSymbols {
+		return fmt.Errorf("the table of symbols is full: it holds %d", size)
 	}
-	for _, f := range a.sinks {
+	for _, f := range n.sinks {
 		if err := f.Check(); err != nil {
 			return fmt.Errorf("%s: %w", f.Target(), err)
 		}
@@ -84,9 +84,9 @@ func (a *app) checkState() error {
 }
 
 // checkQueries looks for queries that do not work.
-func (a *app) checkQueries(now time.Time) error {
+func (n *Node) checkQueries(now time.Time) error {
 	var errs []error
-	for _, q := range a.queries {
+	for _, q := range n.queries {
 		errs = append(errs, q.Check(now))
 	}
 	return errors.Join(errs...)

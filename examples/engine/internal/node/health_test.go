@@ -14,18 +14,19 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/market"
 )
 
 func TestThePipelineIsAsFullAsItsFullestQueue(t *testing.T) {
-	a := newApp(telemetry.Noop(), DefaultConfig())
-	stock, idle := a.stream(market.Stock), a.stream(market.Filtered)
+	a := &Node{streams: map[string]*junction.Junction{}}
+	schema := &event.Schema{Stream: "S", Columns: []event.Column{{Name: "n", Type: event.Int}}}
+	stock, idle := junction.New(nil, schema, junction.Policy{}), junction.New(nil, schema, junction.Policy{})
+	a.streams["stock"], a.streams["idle"] = stock, idle
 	empty, full := stock.Subscribe(8), stock.Subscribe(4)
 	idle.Subscribe(64)
 	if r := a.pipeline(); r.QueueDepth != 0 || r.Events != 0 {
 		t.Errorf("before any event: %+v", r)
 	}
-	b := event.NewBatch(market.Stock, 1)
+	b := event.NewBatch(schema, 1)
 	b.Append()
 	for range 3 {
 		if _, err := stock.Publish(context.Background(), junction.Message{Batch: b}); err != nil {
@@ -43,8 +44,8 @@ func TestThePipelineIsAsFullAsItsFullestQueue(t *testing.T) {
 }
 
 func TestTheStateIsNotWellWhileTheLastWriteFailed(t *testing.T) {
-	cfg := testConfig(t)
-	b, err := NewB(telemetry.Noop(), cfg)
+	s := testSetup(t)
+	b, err := s.build(telemetry.Noop(), "b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,7 @@ func TestTheStateIsNotWellWhileTheLastWriteFailed(t *testing.T) {
 		t.Errorf("before the first write: %v", err)
 	}
 	out := b.sinks[0]
-	alert := event.NewBatch(market.Alert, 1)
+	alert := event.NewBatch(b.plan.Streams["AlertStream"].Schema, 1)
 	alert.Append()
 	if err := out.Format(alert); err != nil {
 		t.Fatal(err)
@@ -64,14 +65,15 @@ func TestTheStateIsNotWellWhileTheLastWriteFailed(t *testing.T) {
 	if _, err := out.Send(context.Background()); err == nil {
 		t.Fatal("written to a closed file")
 	}
-	if err := b.checkState(); err == nil || !strings.Contains(err.Error(), filepath.Base(cfg.Sink)) {
+	if err := b.checkState(); err == nil || !strings.Contains(err.Error(), filepath.Base(s.sink)) {
 		t.Errorf("err = %v, want the file's name in it", err)
 	}
 }
 
 func TestTheThreeChecksRunAndSayThatAllIsWell(t *testing.T) {
 	sdk, _ := startTelemetry(t)
-	b, err := NewB(sdk, testConfig(t))
+	s := testSetup(t)
+	b, err := s.build(sdk, "b")
 	if err != nil {
 		t.Fatal(err)
 	}

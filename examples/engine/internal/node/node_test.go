@@ -16,7 +16,8 @@ import (
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/window"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/apps"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/app"
 )
 
 // running is a node that works in the background of a test.
@@ -44,55 +45,69 @@ func (r running) wait(t *testing.T) {
 	}
 }
 
-func testConfig(t *testing.T) Config {
-	t.Helper()
-	cfg := DefaultConfig()
-	cfg.Listen = "127.0.0.1:0"
-	cfg.Rate = 0
-	cfg.Window = 24 * time.Hour
-	cfg.Sliding = window.Extent{Count: 20}
-	cfg.Threshold = 0.05
-	cfg.DrainPeriod = 0
-	cfg.Sink = filepath.Join(t.TempDir(), "alerts.jsonl")
-	return cfg
+// setup is how a test runs the demo.
+type setup struct {
+	Options
+
+	set  map[string]string // variables
+	rate float64
+	sink string
 }
 
-func startB(t *testing.T, cfg Config) (*B, running) {
+func testSetup(t *testing.T) setup {
 	t.Helper()
-	b, err := NewB(telemetry.Noop(), cfg)
+	s := setup{Options: DefaultOptions(), sink: filepath.Join(t.TempDir(), "alerts.jsonl")}
+	s.Listen, s.DrainPeriod, s.Peers = "127.0.0.1:0", 0, map[string]string{}
+	s.set = map[string]string{"window": "24h", "sliding": "20", "threshold": "0.05", "sink": s.sink}
+	return s
+}
+
+// replay makes the source read a file.
+func (s *setup) replay(path string) { s.set["source"], s.set["replay"] = "csv", path }
+
+func (s *setup) build(sdk *telemetry.SDK, name string) (*Node, error) {
+	a, err := app.Parse(apps.Demo, s.set)
+	if err != nil {
+		return nil, err
+	}
+	a.Sources[0].Rate = app.Float(s.rate)
+	o := s.Options
+	o.Node = name
+	if err := a.OnNode(name); err != nil {
+		return nil, err
+	}
+	return New(sdk, a, o)
+}
+
+func (s *setup) start(t *testing.T, sdk *telemetry.SDK, name string) (*Node, running) {
+	t.Helper()
+	n, err := s.build(sdk, name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b, start(b.Run)
-}
-
-func startA(t *testing.T, cfg Config) (*A, running) {
-	t.Helper()
-	a, err := NewA(telemetry.Noop(), cfg)
-	if err != nil {
-		t.Fatal(err)
+	if addr := n.Addr(); addr != "" {
+		s.Listen, s.Peers[name] = addr, addr // for its peers, and for one that takes its place
 	}
-	return a, start(a.Run)
+	return n, start(n.Run)
 }
 
 const wholeFile = 44_902
 
 func TestAReplayThroughBothNodesCountsExactly(t *testing.T) {
-	cfg := testConfig(t)
+	s := testSetup(t)
 	path, bars := writeBars(t, wholeFile)
-	cfg.Replay = path
-	b, runB := startB(t, cfg)
-	cfg.Peer = b.Addr()
-	a, runA := startA(t, cfg)
+	s.replay(path)
+	b, runB := s.start(t, telemetry.Noop(), "b")
+	a, runA := s.start(t, telemetry.Noop(), "a")
 	runA.wait(t)
 	runB.stop()
 	runB.wait(t)
-	checkCounts(t, a, compute(bars, cfg.Window, cfg.Sliding.Count, cfg.Threshold), b)
-	checkLines(t, cfg.Sink, b.Totals().Queries["price_alert"].Emitted)
+	checkCounts(t, a, compute(bars, 24*time.Hour, 20, 0.05), b)
+	checkLines(t, s.sink, b.Totals().Queries["price_alert"].Emitted)
 	closeAll(t, a, b)
 }
 
-func checkCounts(t *testing.T, a *A, want expected, bs ...*B) {
+func checkCounts(t *testing.T, a *Node, want expected, bs ...*Node) {
 	t.Helper()
 	ta := a.Totals()
 	var joined, unmatched, alerts, received int64
@@ -145,25 +160,25 @@ func closeAll(t *testing.T, nodes ...interface{ Close() error }) {
 }
 
 func TestAPeerThatDiesAndReturnsLosesNothing(t *testing.T) {
-	cfg := testConfig(t)
-	cfg.Sliding = window.Extent{Count: 1} // no state to lose: no alerts, either
+	s := testSetup(t)
+	s.set["sliding"] = "1" // no state to lose: no alerts, either
 	path, bars := writeBars(t, wholeFile)
-	cfg.Replay, cfg.Rate = path, 40_000 // about a second, so the peer dies in the middle
+	s.replay(path)
+	s.rate = 40_000 // about a second, so the peer dies in the middle
 	var trouble strings.Builder
-	cfg.Stderr = &trouble
-	first, run1 := startB(t, cfg)
-	cfg.Listen, cfg.Peer = first.Addr(), first.Addr()
-	a, runA := startA(t, cfg)
+	s.Stderr = &trouble
+	first, run1 := s.start(t, telemetry.Noop(), "b")
+	a, runA := s.start(t, telemetry.Noop(), "a")
 	eventually(t, "B reads", func() bool { return first.Totals().Read > 0 })
 	run1.stop()
 	run1.wait(t)
 	closeAll(t, first)
 	eventually(t, "A meets a closed port", func() bool { return a.Totals().Queries["stock_aggregation"].Errors > 0 })
-	second, run2 := startB(t, cfg)
+	second, run2 := s.start(t, telemetry.Noop(), "b")
 	runA.wait(t)
 	run2.stop()
 	run2.wait(t)
-	want := compute(bars, cfg.Window, 1, cfg.Threshold)
+	want := compute(bars, 24*time.Hour, 1, 0.05)
 	checkCounts(t, a, want, first, second)
 	if second.Totals().Read == 0 || a.Totals().Queries["stock_aggregation"].Errors == 0 {
 		t.Error("the peer did not die in the middle, the test proves nothing")
@@ -175,14 +190,15 @@ func TestAPeerThatDiesAndReturnsLosesNothing(t *testing.T) {
 }
 
 func TestANodeWithoutItsPeerGivesUpAfterTheDrainTime(t *testing.T) {
-	cfg := testConfig(t)
-	cfg.Peer, cfg.Rate, cfg.Window, cfg.Drain = unusedAddress(t), 5000, time.Millisecond, 200*time.Millisecond
-	a, run := startA(t, cfg)
+	s := testSetup(t)
+	peer := unusedAddress(t)
+	s.Peers["b"], s.rate, s.set["window"], s.Drain = peer, 5000, "1ms", 200*time.Millisecond
+	a, run := s.start(t, telemetry.Noop(), "a")
 	eventually(t, "A has something to send", func() bool { return a.Totals().Queries["stock_aggregation"].Errors > 0 })
 	run.stop()
 	select {
 	case err := <-run.done:
-		if err == nil || !strings.Contains(err.Error(), "drain not finished") || !strings.Contains(err.Error(), cfg.Peer) {
+		if err == nil || !strings.Contains(err.Error(), "drain not finished") || !strings.Contains(err.Error(), peer) {
 			t.Errorf("err = %v, want it to name the drain and the peer", err)
 		}
 	case <-time.After(5 * time.Second):
@@ -216,11 +232,10 @@ func unusedAddress(t *testing.T) string {
 }
 
 func TestStoppingALiveStreamDrainsIt(t *testing.T) {
-	cfg := testConfig(t)
-	cfg.Window, cfg.Rate = 20*time.Millisecond, 20_000
-	b, runB := startB(t, cfg)
-	cfg.Peer = b.Addr()
-	a, runA := startA(t, cfg)
+	s := testSetup(t)
+	s.set["window"], s.rate = "20ms", 20_000
+	b, runB := s.start(t, telemetry.Noop(), "b")
+	a, runA := s.start(t, telemetry.Noop(), "a")
 	eventually(t, "results arrive", func() bool { return b.Totals().Queries["price_alert"].Processed > 100 })
 	runA.stop()
 	runA.wait(t)
@@ -242,18 +257,22 @@ func TestWhatCannotStartSaysWhatToDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	cfg := testConfig(t)
-	cfg.Listen = l.Addr().String()
-	if _, err := NewB(telemetry.Noop(), cfg); err == nil || !strings.Contains(err.Error(), "--listen") {
+	s := testSetup(t)
+	s.Listen = l.Addr().String()
+	if _, err := s.build(telemetry.Noop(), "b"); err == nil || !strings.Contains(err.Error(), "--listen") {
 		t.Errorf("port in use: %v", err)
 	}
-	cfg = testConfig(t)
-	cfg.Sink = filepath.Join(t.TempDir(), "absent", "alerts")
-	if _, err := NewB(telemetry.Noop(), cfg); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "--sink") {
+	s = testSetup(t)
+	if _, err := s.build(telemetry.Noop(), "a"); err == nil || !strings.Contains(err.Error(), "--peers b=HOST:PORT") {
+		t.Errorf("no peer: %v", err)
+	}
+	s.Peers["b"] = "127.0.0.1:1"
+	s.set["sink"] = filepath.Join(t.TempDir(), "absent", "alerts")
+	if _, err := s.build(telemetry.Noop(), "b"); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "AlertStream") {
 		t.Errorf("sink: %v", err)
 	}
-	cfg.Replay = filepath.Join(t.TempDir(), "absent.csv")
-	if _, err := NewA(telemetry.Noop(), cfg); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "--replay") {
-		t.Errorf("replay: %v", err)
+	s.replay(filepath.Join(t.TempDir(), "absent.csv"))
+	if _, err := s.build(telemetry.Noop(), "a"); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "StockStream") {
+		t.Errorf("file: %v", err)
 	}
 }

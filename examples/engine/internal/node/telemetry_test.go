@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -19,22 +20,14 @@ import (
 // replayWithTelemetry runs both nodes and returns what each reported.
 func replayWithTelemetry(t *testing.T) (onA, onB *recorder, want expected) {
 	t.Helper()
-	cfg := testConfig(t)
+	s := testSetup(t)
 	path, bars := writeBars(t, wholeFile)
-	cfg.Replay = path
+	s.replay(path)
 	sdkA, onA := startTelemetry(t)
 	sdkB, onB := startTelemetry(t)
-	b, err := NewB(sdkB, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	runB := start(b.Run)
-	cfg.Peer = b.Addr()
-	a, err := NewA(sdkA, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	start(a.Run).wait(t)
+	b, runB := s.start(t, sdkB, "b")
+	a, runA := s.start(t, sdkA, "a")
+	runA.wait(t)
 	runB.stop()
 	runB.wait(t)
 	ctx := context.Background()
@@ -51,7 +44,7 @@ func replayWithTelemetry(t *testing.T) (onA, onB *recorder, want expected) {
 			t.Error(err)
 		}
 	}
-	return onA, onB, compute(bars, cfg.Window, cfg.Sliding.Count, cfg.Threshold)
+	return onA, onB, compute(bars, 24*time.Hour, 20, 0.05)
 }
 
 func TestTelemetryTellsWhatTheEngineDid(t *testing.T) {
@@ -65,8 +58,8 @@ func TestTelemetryTellsWhatTheEngineDid(t *testing.T) {
 		"stream.events.sent AggregateStream":                     want.aggregates,
 		"query.execution.errors late_event stock_aggregation":    0,
 		"stream.subscribers.active StockStream":                  2,
-		"query.active.count":                                     3,
-		"connections grpc success":                               1,
+		"query.active.count":                                     5,
+		"connections grpc success":                               2, // for events, for heartbeats
 
 		"eventflux.operator.events.in filter_1 filter price_filter":       wholeFile,
 		"eventflux.operator.events.out window_1 window stock_aggregation": want.aggregates,
@@ -78,16 +71,16 @@ func TestTelemetryTellsWhatTheEngineDid(t *testing.T) {
 		"eventflux.sink.events.sent grpc AggregateStream":                 want.aggregates,
 		"eventflux.transport.messages out control grpc":                   1,
 		"eventflux.apps.active running":                                   1,
-		"eventflux.query.deployments success":                             3,
+		"eventflux.query.deployments success":                             5,
 	})
 	checkMetrics(t, "node B", onB, map[string]int64{
 		"stream.events.received AggregateStream":            want.aggregates,
 		"query.events.emitted EnrichedStream symbol_join":   want.joined,
 		"query.events.processed price_alert EnrichedStream": want.joined,
 		"query.events.emitted AlertStream price_alert":      want.alerts,
-		"stream.events.sent AlertStream":                    want.alerts,
-		"query.active.count":                                2,
-		"connections grpc success":                          1,
+		"stream.events.sent AlertStream":                    3 * want.alerts, // the sink and two queries
+		"query.active.count":                                7,
+		"connections grpc success":                          2,
 
 		"eventflux.join.matches inner symbol_join":              want.joined,
 		"eventflux.join.misses left symbol_join":                want.aggregates - want.joined,
@@ -121,7 +114,7 @@ func checkDeployment(t *testing.T, nodes ...*recorder) {
 			continue
 		}
 		got := attribute.NewSet(r.spans[i].Attributes...)
-		if want := attribute.NewSet(attribute.String("eventflux.app.name", appName), attribute.String("result", "success")); got != want {
+		if want := attribute.NewSet(attribute.String("eventflux.app.name", "stock_alerts"), attribute.String("result", "success")); got != want {
 			t.Errorf("the deployment says %v", got.ToSlice())
 		}
 	}

@@ -5,6 +5,8 @@ package node
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/query"
@@ -21,30 +23,38 @@ type Totals struct {
 	Queries    map[string]query.Totals
 }
 
-func (a *app) totals() Totals {
+// Totals returns the counts so far. Any goroutine may call it.
+func (n *Node) Totals() Totals {
 	t := Totals{Streams: map[string]junction.Totals{}, Queries: map[string]query.Totals{}}
-	for _, s := range a.streams {
+	for _, s := range n.streams {
 		t.Streams[s.Name()] = s.Totals()
 	}
-	for _, q := range a.queries {
+	for _, q := range n.queries {
 		t.Queries[q.ID] = q.Totals()
+		t.Late += q.Dropped()
+		t.Unmatched += q.Unmatched()
+	}
+	for _, f := range n.inputs {
+		if f.totals != nil {
+			f.totals(&t)
+		}
 	}
 	return t
 }
 
 // logTotals writes them in one line.
-func (a *app) logTotals(ctx context.Context, t Totals) {
+func (n *Node) logTotals(ctx context.Context, t Totals) {
 	attrs := []any{
 		"events.read", t.Read, "records.rejected", t.Rejected, "events.late", t.Late,
 		"rows.unmatched", t.Unmatched, "messages.duplicate", t.Duplicates,
 	}
-	for _, s := range a.streams {
-		n := t.Streams[s.Name()]
-		attrs = append(attrs, s.Name()+".received", n.Received, s.Name()+".sent", n.Sent, s.Name()+".waits", n.Waits)
+	for _, name := range slices.Sorted(maps.Keys(t.Streams)) {
+		s := t.Streams[name]
+		attrs = append(attrs, name+".received", s.Received, name+".sent", s.Sent, name+".waits", s.Waits, name+".dropped", s.Dropped)
 	}
-	for _, q := range a.queries {
-		n := t.Queries[q.ID]
-		attrs = append(attrs, q.ID+".processed", n.Processed, q.ID+".emitted", n.Emitted)
+	for _, query := range n.queries {
+		q := t.Queries[query.ID]
+		attrs = append(attrs, query.ID+".processed", q.Processed, query.ID+".emitted", q.Emitted)
 	}
-	a.logger.InfoContext(ctx, "totals at the end of the input", attrs...)
+	n.logger.InfoContext(ctx, "totals at the end of the input", attrs...)
 }

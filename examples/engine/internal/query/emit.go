@@ -26,7 +26,7 @@ func (q *Query) emit(ctx context.Context, b telemetry.Batch, rows *event.Batch) 
 	}
 	span := b.Span(telemetry.StageOutput, attribute.Int("event.count", n))
 	defer span.End()
-	waited, err := q.Into.Publish(ctx, junction.Message{Ctx: b.Context(), Batch: rows})
+	waited, err := q.Into.Publish(ctx, junction.Message{Ctx: b.Context(), Batch: rows, Born: q.born})
 	b.Blocked(waited)
 	if err != nil {
 		return fmt.Errorf("publish to %s: %w", q.Into.Name(), err)
@@ -36,11 +36,23 @@ func (q *Query) emit(ctx context.Context, b telemetry.Batch, rows *event.Batch) 
 	q.emitMetrics(rows)
 	for _, o := range q.outlets {
 		if err := q.deliver(ctx, b, span, o, rows); err != nil {
-			return err
+			if err = q.refused(ctx, b, rows, err); err != nil {
+				return err
+			}
+			continue
 		}
 		o.took(n)
+		q.meter.arrived(o, q.born)
 	}
 	return nil
+}
+
+// refused finds a place for rows that a sink will never take.
+func (q *Query) refused(ctx context.Context, b telemetry.Batch, rows *event.Batch, err error) error {
+	if q.Refused == nil || !sink.IsPermanent(err) {
+		return err
+	}
+	return q.Refused(ctx, b, rows, err)
 }
 
 func (q *Query) deliver(ctx context.Context, b telemetry.Batch, parent telemetry.Span, o *outlet, rows *event.Batch) error {
@@ -68,7 +80,7 @@ func (q *Query) deliver(ctx context.Context, b telemetry.Batch, parent telemetry
 func (q *Query) finishSinks(ctx context.Context) error {
 	for _, o := range q.outlets {
 		failed := func(err error) { // no batch is open that could count it
-			b := q.worker.Begin(q.worker.Context(), telemetry.Arrival{Stream: q.From.Stream()})
+			b := q.worker.Begin(q.worker.Context(), telemetry.Arrival{Stream: q.From[0].Stream()})
 			b.Error(ErrorSinkSend, err)
 			b.End()
 		}
@@ -96,7 +108,11 @@ type effort struct {
 func (q *Query) persist(ctx context.Context, o *outlet, attempt func(context.Context) error, failed func(error)) (effort, error) {
 	pause, begin := firstPause, time.Now()
 	for e := (effort{}); ; e.retries++ {
-		err := attempt(ctx)
+		q.held(ctx, AtDelivery)
+		err := q.refuses(o)
+		if err == nil {
+			err = attempt(ctx)
+		}
 		if err == nil {
 			if e.retries > 0 {
 				q.logger.InfoContext(ctx, "sink takes events again", "sink", o.Target())
@@ -121,6 +137,13 @@ func (q *Query) persist(ctx context.Context, o *outlet, attempt func(context.Con
 		e.waited = time.Since(begin)
 		o.retries.Inc()
 	}
+}
+
+func (q *Query) refuses(o *outlet) error {
+	if q.Refuse == nil {
+		return nil
+	}
+	return q.Refuse(o.Sink)
 }
 
 func (q *Query) trouble(ctx context.Context, s sink.Sink, err error) {

@@ -38,9 +38,11 @@ func (q *Query) Check(now time.Time) error {
 	if !q.life.running.Load() {
 		return nil
 	}
-	if d := q.From.Standstill(now); d >= stuckAfter {
-		waiting, _ := q.From.Fill()
-		return fmt.Errorf("query %s has taken nothing for %s while %d batches wait", q.ID, d.Round(time.Second), waiting)
+	for _, from := range q.From {
+		if d := from.Standstill(now); d >= stuckAfter {
+			waiting, _ := from.Fill()
+			return fmt.Errorf("query %s has taken nothing for %s while %d batches wait", q.ID, d.Round(time.Second), waiting)
+		}
 	}
 	return nil
 }

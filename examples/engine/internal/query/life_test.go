@@ -41,8 +41,8 @@ func publish(t *testing.T, j *junction.Junction) {
 
 func TestAQueryIsStuckWhenNothingMovesAlthoughSomethingWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in, out, s := junction.New(nil, market.Stock), junction.New(nil, market.Filtered), hanging{make(chan error)}
-		q, err := New(nil, Config{ID: "q", From: in.Subscribe(8), Into: out, Sinks: []sink.Sink{s}})
+		in, out, s := junction.New(nil, market.Stock, junction.Policy{}), junction.New(nil, market.Filtered, junction.Policy{}), hanging{make(chan error)}
+		q, err := New(nil, Config{ID: "q", From: []*junction.Queue{in.Subscribe(8)}, Into: out, Sinks: []sink.Sink{s}})
 		if err != nil {
 			t.Fatal(err)
 		}

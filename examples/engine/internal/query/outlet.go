@@ -25,6 +25,7 @@ type outlet struct {
 	sent, failed                     *telemetry.Histogram
 	size                             *telemetry.SizeHistogram
 	connected                        *telemetry.Gauge
+	whole                            *telemetry.Histogram // from the source to the sink
 }
 
 func newOutlet(app *telemetry.App, from *junction.Junction, s sink.Sink) *outlet {
@@ -33,7 +34,7 @@ func newOutlet(app *telemetry.App, from *junction.Junction, s sink.Sink) *outlet
 		Sink: s, delivered: from.Attach(),
 		events: h.EventsSent(), bytes: h.IO(), failures: h.Errors(ErrorSinkSend), retries: h.Retries(),
 		sent: h.SendDuration(semconv.ResultSuccess), failed: h.SendDuration(semconv.ResultFailure),
-		size: h.BatchSize(), connected: h.Connected(),
+		size: h.BatchSize(), connected: h.Connected(), whole: h.EndToEndLatency(),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/operator"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
@@ -23,8 +24,9 @@ const ErrorSinkSend = "sink_send"
 
 // Config describes a query. Fields without a note are required.
 type Config struct {
-	ID        string
-	From      *junction.Queue
+	ID string
+	// From are the inputs: one, or the two sides of a join or a pattern.
+	From      []*junction.Queue
 	Operators []operator.Operator
 	Into      *junction.Junction
 	Errors    []string // the values of error.type that the operators report
@@ -35,27 +37,54 @@ type Config struct {
 	// Metrics are columns of Into whose values become metrics, as EMIT METRICS
 	// in a SELECT says; may be empty.
 	Metrics []Metric
+	// Letters are the dead-letter streams of the inputs, which end with the query;
+	// may be empty.
+	Letters []*junction.Junction
+	// Failed takes rows that an operator could not handle; may be nil.
+	Failed func(b telemetry.Batch, r event.Row, s *event.Schema, errorType string, err error)
+	// Refused is asked what becomes of rows that a sink will never take. The query
+	// ends if it returns an error, or is nil.
+	Refused func(ctx context.Context, b telemetry.Batch, rows *event.Batch, err error) error
+	// Report takes the state of the query for a checkpoint; may be nil.
+	Report func(checkpoint uint64, state []byte, err error)
+	// Hold is called before each batch, checkpoint and delivery, for faults made on
+	// purpose; may be nil.
+	Hold func(ctx context.Context, where Place)
+	// Refuse is asked before each delivery whether it fails, likewise; may be nil.
+	Refuse func(s sink.Sink) error
 	// OnEnd is called when the end of the input has passed the query; may be nil.
 	OnEnd func(context.Context)
 	// OnTrouble is called once when a sink stops taking events; may be nil.
 	OnTrouble func(s sink.Sink, err error)
 }
 
+// Place is where a query can be held up.
+type Place uint8
+
+// The places.
+const (
+	AtBatch Place = iota
+	AtCheckpoint
+	AtDelivery
+)
+
 // Query is a running query. Run owns it; Totals may be called by anyone.
 type Query struct {
 	Config
 
 	handle *telemetry.Query
-	input  *telemetry.Input
+	inputs []*input
 	output *telemetry.Output
 	worker *telemetry.Worker
 	logger *slog.Logger
+	meter  meter
 
 	steps   []step
 	outlets []*outlet
 	metrics []metric
 	links   links
 	life    life
+	born    time.Time // when the events of the batch at hand came into the engine
 
 	processed, emitted, failures atomic.Int64
 }
@@ -63,15 +92,18 @@ type Query struct {
 // New binds the query to app. An error is about Metrics that cannot be exported.
 func New(app *telemetry.App, cfg Config) (*Query, error) {
 	q := &Query{Config: cfg, handle: app.Query(cfg.ID)}
-	q.input = q.handle.Input(cfg.From.Stream())
+	for _, from := range cfg.From {
+		q.inputs = append(q.inputs, &input{Queue: from, handle: q.handle.Input(from.Stream())})
+	}
 	q.output = q.handle.Output(cfg.Into.Name())
-	q.handle.BufferFunc(cfg.From.Utilization)
-	q.handle.BufferSizeFunc(cfg.From.Bytes)
-	q.handle.StateFunc(q.StateBytes)
+	q.handle.BufferFunc(q.fullest)
+	q.handle.BufferSizeFunc(q.waiting)
+	q.handle.StateFunc(func() int64 { return q.StateBytes() })
 	q.handle.Errors(cfg.Errors...)
 	// The worker is bound here, once, and used by the goroutine of Run only.
 	q.worker = q.handle.Worker()
 	q.logger = q.worker.Logger()
+	q.meter.bind(q.handle)
 	for i, op := range cfg.Operators {
 		q.steps = append(q.steps, q.bind(i, op))
 	}
@@ -86,7 +118,7 @@ func New(app *telemetry.App, cfg Config) (*Query, error) {
 // closes the stream it writes to.
 func (q *Query) Run(ctx context.Context) error {
 	defer q.worker.Close()
-	defer q.Into.Close()
+	defer q.closeStreams()
 	defer q.life.end()
 	q.life.begin()
 	q.logger.InfoContext(ctx, "query started", "output.stream", q.Into.Name())
@@ -97,64 +129,20 @@ func (q *Query) Run(ctx context.Context) error {
 	return err
 }
 
-func (q *Query) loop(ctx context.Context) error {
-	var tick <-chan time.Time
-	if q.Every > 0 {
-		t := time.NewTicker(q.Every)
-		defer t.Stop()
-		tick = t.C
-	}
-	for {
-		select { // a busy stream must not hold up the timer
-		case now := <-tick:
-			if err := q.closeWindows(ctx, now); err != nil {
-				return err
-			}
-		default:
-		}
-		m, state := q.From.TryTake()
-		var err error
-		switch state {
-		case junction.Taken:
-			err = q.take(ctx, m)
-		case junction.Closed:
-			return nil
-		case junction.Empty:
-			select {
-			case <-q.From.Ready():
-			case now := <-tick:
-				err = q.closeWindows(ctx, now)
-			case <-ctx.Done():
-				err = ctx.Err()
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// take handles one message: its batch, then the end of the input if it says so.
-func (q *Query) take(ctx context.Context, m junction.Message) error {
-	if m.Batch.Len() > 0 {
-		if err := q.batch(ctx, m); err != nil {
-			return err
-		}
-	}
-	if m.End {
-		return q.end(ctx, m)
-	}
-	return nil
-}
-
-func (q *Query) batch(ctx context.Context, m junction.Message) error {
+func (q *Query) batch(ctx context.Context, in *input, m junction.Message) error {
 	n := m.Batch.Len()
+	q.held(ctx, AtBatch)
+	q.meter.took(m)
+	q.born = m.Born
+	if q.born.IsZero() {
+		q.born = m.ReadStart
+	}
 	b := q.worker.Begin(m.Ctx, telemetry.Arrival{
-		Count: n, Stream: q.From.Stream(), Source: m.Source,
+		Count: n, Stream: in.Stream(), Source: m.Source,
 		ReadStart: m.ReadStart, ReadEnd: m.ReadEnd, SendStart: m.Sent, SendEnd: m.Taken,
 	})
 	defer b.End()
-	b.Processed(q.input, n)
+	b.Processed(in.handle, n)
 	q.processed.Add(int64(n))
 	out := through(b, q.steps, m.Batch)
 	if out.Len() > 0 {
@@ -167,6 +155,28 @@ func (q *Query) batch(ctx context.Context, m junction.Message) error {
 		q.logger.DebugContext(b.Context(), "batch executed", "events.processed", n, "events.emitted", out.Len())
 	}
 	return q.emit(ctx, b, out)
+}
+
+// mark sends an end or a barrier to whoever reads what the query writes.
+func (q *Query) mark(ctx context.Context, m junction.Message) error {
+	for _, out := range append(q.Letters, q.Into) {
+		if _, err := out.Publish(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q *Query) closeStreams() {
+	for _, out := range append(q.Letters, q.Into) {
+		out.Close()
+	}
+}
+
+func (q *Query) held(ctx context.Context, where Place) {
+	if q.Hold != nil {
+		q.Hold(ctx, where)
+	}
 }
 
 // Close takes the query's series out of the export. Call it after Run.

@@ -5,6 +5,7 @@ package query
 
 import (
 	"fmt"
+	"slices"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 
@@ -24,7 +25,7 @@ type step struct {
 func (q *Query) bind(i int, op operator.Operator) step {
 	h := operator.Handles{
 		Query: q.handle, Worker: q.worker,
-		Operator: q.handle.Operator(op.Kind(), fmt.Sprintf("%s_%d", op.Kind(), i+1)),
+		Operator: q.handle.Operator(op.Kind(), fmt.Sprintf("%s_%d", op.Kind(), i+1)), Failed: q.Failed,
 	}
 	if w, ok := op.(operator.Windowed); ok {
 		h.Window = q.handle.Window(w.WindowType()).SetDuration(w.Duration())
@@ -59,11 +60,23 @@ func (q *Query) Dropped() (total int64) {
 	return total
 }
 
-// StateBytes is the memory of what the query holds from batch to batch: its
-// windows and the table it joins with. Any goroutine may call it.
-func (q *Query) StateBytes() (total int64) {
+// Unmatched is the number of rows that found no partner in a table. Any goroutine
+// may call it.
+func (q *Query) Unmatched() (total int64) {
 	for _, op := range q.Operators {
-		if s, ok := op.(operator.Stateful); ok {
+		if j, ok := op.(interface{ Unmatched() int64 }); ok {
+			total += j.Unmatched()
+		}
+	}
+	return total
+}
+
+// StateBytes is the memory of what operators of the given kinds, or all of them,
+// hold from batch to batch. Any goroutine may call it.
+func (q *Query) StateBytes(kinds ...string) (total int64) {
+	for _, op := range q.Operators {
+		s, ok := op.(operator.Stateful)
+		if ok && (len(kinds) == 0 || slices.Contains(kinds, op.Kind())) {
 			total += s.Bytes()
 		}
 	}

@@ -32,14 +32,6 @@ func (q *Query) holds() bool {
 	return false
 }
 
-// WindowBytes is the memory of the query's windows. Any goroutine may call it.
-func (q *Query) WindowBytes() (total int64) {
-	for _, w := range q.windows() {
-		total += w.Bytes()
-	}
-	return total
-}
-
 // closeWindows ends every window because time or input did. No batch caused
 // that, so it is a trace of its own, linked to the batches that filled them.
 func (q *Query) closeWindows(ctx context.Context, now time.Time) error {
@@ -67,7 +59,7 @@ func (q *Query) end(ctx context.Context, m junction.Message) error {
 	if err := q.closeWindows(ctx, m.Taken); err != nil {
 		return err
 	}
-	if _, err := q.Into.Publish(ctx, junction.Message{Ctx: m.Ctx, End: true}); err != nil {
+	if err := q.mark(ctx, junction.Message{Ctx: m.Ctx, End: true}); err != nil {
 		return err
 	}
 	if err := q.finishSinks(ctx); err != nil {

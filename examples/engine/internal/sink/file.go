@@ -89,6 +89,36 @@ func notSyncable(f *os.File) bool {
 	return err == nil && !info.Mode().IsRegular()
 }
 
+// Position waits until all that was sent is on the disk and returns how many bytes the file has, for Recover. What has
+// no length, such as a pipe, is always at 0.
+func (f *File) Position() (int64, error) {
+	if len(f.pending) > 0 {
+		return 0, fmt.Errorf("could not take the position of %s: %d bytes still wait for it", f.path, len(f.pending))
+	}
+	if err := f.Finish(context.Background()); err != nil || notSyncable(f.file) {
+		return 0, err
+	}
+	return f.file.Seek(0, io.SeekEnd)
+}
+
+// Recover cuts the file back to position: what follows is about to be written again.
+func (f *File) Recover(position int64) error {
+	if notSyncable(f.file) {
+		return nil
+	}
+	size, err := f.file.Seek(0, io.SeekEnd)
+	switch {
+	case err == nil && size < position:
+		err = errors.New("bring it back, or remove the checkpoints, too")
+	case err == nil:
+		err = f.file.Truncate(position)
+	}
+	if err != nil {
+		return fmt.Errorf("could not cut %s from %d to %d bytes: %w", f.path, size, position, err)
+	}
+	return nil
+}
+
 // Close implements Sink.
 func (f *File) Close() error {
 	if f.file == nil {

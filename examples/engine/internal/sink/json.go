@@ -5,58 +5,46 @@ package sink
 
 import (
 	"encoding/json"
-	"math"
-	"strconv"
 	"time"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 )
 
-// appendJSON adds one object per row, each on a line of its own: the event
-// time as "time", then the columns.
+// appendJSON adds the rows of b, each on a line of its own.
 func appendJSON(buf []byte, b *event.Batch, names *event.Symbols) []byte {
 	for i := range b.Len() {
-		r := b.Row(i)
-		buf = append(buf, `{"time":`...)
-		buf = appendTime(buf, r.Time())
-		for c, column := range b.Schema.Columns {
-			buf = append(buf, ',')
-			buf = appendText(buf, column.Name)
-			buf = append(buf, ':')
-			buf = appendValue(buf, column.Type, r, c, names)
-		}
-		buf = append(buf, "}\n"...)
+		buf = append(AppendRow(buf, b.Schema, b.Row(i), names), '\n')
 	}
 	return buf
 }
 
-func appendValue(buf []byte, t event.Type, r event.Row, column int, names *event.Symbols) []byte {
+// AppendRow adds r as an object: the event time as "time", then the columns.
+func AppendRow(buf []byte, s *event.Schema, r event.Row, names *event.Symbols) []byte {
+	buf = appendValue(append(buf, `{"time":`...), time.Unix(0, r.Time()).UTC())
+	for c, column := range s.Columns {
+		buf = append(appendValue(append(buf, ','), column.Name), ':')
+		buf = appendValue(buf, value(column.Type, r, c, names))
+	}
+	return append(buf, '}')
+}
+
+func appendValue(buf []byte, v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return append(buf, "null"...) // JSON has no word for it
+	}
+	return append(buf, text...)
+}
+
+func value(t event.Type, r event.Row, column int, names *event.Symbols) any {
 	switch t {
 	case event.Float:
-		v := r.Float(column)
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return append(buf, "null"...) // JSON has no word for it
-		}
-		return strconv.AppendFloat(buf, v, 'g', -1, 64)
+		return r.Float(column)
 	case event.Symbol:
-		return appendText(buf, names.Name(r.Symbol(column)))
+		return names.Name(r.Symbol(column))
 	case event.Time:
-		return appendTime(buf, r.Int(column))
+		return time.Unix(0, r.Int(column)).UTC()
 	default:
-		return strconv.AppendInt(buf, r.Int(column), 10)
+		return r.Int(column)
 	}
-}
-
-func appendTime(buf []byte, t int64) []byte {
-	buf = append(buf, '"')
-	buf = time.Unix(0, t).UTC().AppendFormat(buf, time.RFC3339Nano)
-	return append(buf, '"')
-}
-
-func appendText(buf []byte, s string) []byte {
-	quoted, err := json.Marshal(s)
-	if err != nil { // cannot happen: every string has a JSON form
-		return append(buf, `""`...)
-	}
-	return append(buf, quoted...)
 }

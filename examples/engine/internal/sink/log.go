@@ -13,6 +13,8 @@ import (
 
 // Log writes one log record per row, at INFO, with the columns as attributes.
 type Log struct {
+	about
+
 	logger  *slog.Logger
 	names   *event.Symbols
 	message string
@@ -21,17 +23,8 @@ type Log struct {
 
 // NewLog returns a sink whose records have the given message.
 func NewLog(logger *slog.Logger, names *event.Symbols, message string) *Log {
-	return &Log{logger: logger, names: names, message: message}
+	return &Log{about: about{"log", "log", "check where the log goes"}, logger: logger, names: names, message: message}
 }
-
-// Type implements Sink.
-func (l *Log) Type() string { return "log" }
-
-// Target implements Sink.
-func (l *Log) Target() string { return "log" }
-
-// Advice implements Sink.
-func (l *Log) Advice() string { return "check where the log goes" }
 
 // Format implements Sink.
 func (l *Log) Format(b *event.Batch) error {
@@ -40,24 +33,11 @@ func (l *Log) Format(b *event.Batch) error {
 		r := b.Row(i)
 		rec := slog.NewRecord(time.Unix(0, r.Time()), slog.LevelInfo, l.message, 0)
 		for c, column := range b.Schema.Columns {
-			rec.AddAttrs(l.attr(column, r, c))
+			rec.AddAttrs(slog.Any(column.Name, value(column.Type, r, c, l.names)))
 		}
 		l.records = append(l.records, rec)
 	}
 	return nil
-}
-
-func (l *Log) attr(column event.Column, r event.Row, i int) slog.Attr {
-	switch column.Type {
-	case event.Float:
-		return slog.Float64(column.Name, r.Float(i))
-	case event.Symbol:
-		return slog.String(column.Name, l.names.Name(r.Symbol(i)))
-	case event.Time:
-		return slog.Time(column.Name, time.Unix(0, r.Int(i)).UTC())
-	default:
-		return slog.Int64(column.Name, r.Int(i))
-	}
 }
 
 // Send implements Sink.
@@ -72,9 +52,3 @@ func (l *Log) Send(ctx context.Context) (int, error) {
 	}
 	return 0, nil
 }
-
-// Finish implements Sink.
-func (l *Log) Finish(context.Context) error { return nil }
-
-// Close implements Sink.
-func (l *Log) Close() error { return nil }

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -114,4 +116,63 @@ func TestPermanentSurvivesWrapping(t *testing.T) {
 	if !IsPermanent(err) || !errors.Is(err, cause) || IsPermanent(cause) {
 		t.Error("the mark must be seen through wrapping, and only there")
 	}
+}
+
+func TestARecoveredFileEndsAtItsPosition(t *testing.T) {
+	var names event.Symbols
+	path := filepath.Join(t.TempDir(), "out")
+	f, err := OpenFile(path, &names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(rows int) {
+		_ = f.Format(batch(&names, rows))
+		if _, err := f.Position(); err == nil {
+			t.Error("rows that wait have no position")
+		}
+		if _, err := f.Send(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(2)
+	at, err := f.Position()
+	if err != nil || at == 0 {
+		t.Fatal(at, err)
+	}
+	before, _ := os.ReadFile(path)
+	write(3)
+	_ = f.Close() // a crash: nobody recovers before the next start
+	if f, err = OpenFile(path, &names); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Recover(at); err != nil {
+		t.Fatal(err)
+	}
+	if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
+		t.Errorf("%d bytes, want %d", len(after), len(before))
+	}
+	write(1)
+	if after, _ := os.ReadFile(path); !bytes.HasPrefix(after, before) || bytes.Count(after, []byte("\n")) != 3 {
+		t.Errorf("it must go on after the position:\n%s", after)
+	}
+	err = f.Recover(1 << 20)
+	if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "to 1048576 bytes") {
+		t.Errorf("a file that lost rows must be refused, got %v", err)
+	}
+	_ = f.Close()
+}
+
+func TestWhatHasNoLengthIsNotCut(t *testing.T) {
+	var names event.Symbols
+	f, err := OpenFile(os.DevNull, &names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, err := f.Position(); at != 0 || err != nil {
+		t.Errorf("at %d, err %v", at, err)
+	}
+	if err := f.Recover(7); err != nil {
+		t.Error(err)
+	}
+	_ = f.Close()
 }

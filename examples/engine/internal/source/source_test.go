@@ -8,9 +8,11 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +28,8 @@ const bars = "timestamp,symbol,open,high,low,close,volume\n" +
 	"short,line\n" +
 	"2006-01-02T08:02:00Z,STOXX50F,1,1,1,dear,0\n" +
 	"2006-01-02T08:03:00Z,STOXX50F,1,1,1,3615.5,12.0\n"
+
+var barHeaders = map[string]string{"price": "close"}
 
 func TestCSVReadsWhatIsThereAndCountsTheRest(t *testing.T) {
 	var zipped bytes.Buffer
@@ -48,7 +52,7 @@ func TestCSVReadsWhatIsThereAndCountsTheRest(t *testing.T) {
 func readAll(t *testing.T, path string) (rows string, rejected int64) {
 	t.Helper()
 	var names event.Symbols
-	c, err := OpenCSV(path, market.Stock, &names)
+	c, err := OpenCSV(path, market.Stock, &names, barHeaders)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,22 +72,22 @@ func readAll(t *testing.T, path string) (rows string, rejected int64) {
 	if err := c.Close(); err != nil {
 		t.Error(err)
 	}
-	return strings.Join(out, "|"), c.Rejected()
+	return strings.Join(out, "|"), c.Progress().Rejected
 }
 
 func TestFilesThatAreNoBarsAreNamed(t *testing.T) {
 	dir := t.TempDir()
-	for content, want := range map[string]string{"": "empty", "a,b\n1,2\n": "has no column", "\x1f\x8bjunk": "gzip"} {
+	for content, want := range map[string]string{"": "want a header line", "a,b\n1,2\n": "has no column", "\x1f\x8bjunk": "gzip"} {
 		path := filepath.Join(dir, "in.csv")
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := OpenCSV(path, market.Stock, &event.Symbols{})
+		_, err := OpenCSV(path, market.Stock, &event.Symbols{}, barHeaders)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("OpenCSV of %q: %v, want the path and %q", content, err, want)
 		}
 	}
-	if _, err := OpenCSV(filepath.Join(dir, "absent"), market.Stock, &event.Symbols{}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := OpenCSV(filepath.Join(dir, "absent"), market.Stock, &event.Symbols{}, barHeaders); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("absent file: %v", err)
 	}
 }
@@ -122,4 +126,106 @@ func walk(t *testing.T, batch int, seed uint64) string {
 		fmt.Fprintln(&out, names.Name(r.Symbol(0)), r.Float(1), r.Int(2))
 	}
 	return out.String()
+}
+
+func TestGeneratorStillMakesTheTradesOfOldSeeds(t *testing.T) {
+	sum := fnv.New64a()
+	fmt.Fprint(sum, walk(t, 64, 1))
+	if got := fmt.Sprintf("%x", sum.Sum64()); got != "35bb7da75965ec3d" {
+		t.Errorf("trades have the sum %s", got)
+	}
+}
+
+// wide has every type twice.
+var wide = &event.Schema{Stream: "Wide", Columns: []event.Column{
+	{Name: "a", Type: event.Float},
+	{Name: "b", Type: event.Float},
+	{Name: "c", Type: event.Int},
+	{Name: "d", Type: event.Int},
+	{Name: "e", Type: event.Symbol},
+	{Name: "f", Type: event.Symbol},
+	{Name: "g", Type: event.Time},
+	{Name: "h", Type: event.Time},
+}}
+
+func TestGeneratorFillsEveryColumnOfAnySchema(t *testing.T) {
+	g, err := NewGenerator(wide, &event.Symbols{}, []string{"A", "B", "C"}, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := event.NewBatch(wide, 1000)
+	_ = g.Read(b, 1000, 99)
+	seen := make([]map[uint64]bool, len(wide.Columns))
+	for c := range seen {
+		seen[c] = map[uint64]bool{}
+		for i := range b.Len() {
+			seen[c][b.Row(i)[c+1]] = true
+		}
+	}
+	for c, n := range []int{100, 100, 32, 32, 3, 3, 1, 1} {
+		if len(seen[c]) < n {
+			t.Errorf("column %s has %d values in 1000 rows, want %d at least", wide.Columns[c].Name, len(seen[c]), n)
+		}
+	}
+	if r := b.Row(5); r.Int(6) != 99 || r.Time() != 99 {
+		t.Errorf("times are %d and %d, want the clock's", r.Time(), r.Int(6))
+	}
+	if _, err := NewGenerator(wide, &event.Symbols{}, nil, 7); err == nil {
+		t.Error("a generator without symbols must be refused")
+	}
+	if _, err := NewGenerator(wide, &event.Symbols{Max: 1}, []string{"A", "B"}, 7); err == nil {
+		t.Error("symbols that do not fit must be refused")
+	}
+}
+
+func TestASkippedReaderGoesOnWhereTheFirstStopped(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bars.csv")
+	if err := os.WriteFile(path, []byte(bars), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	names := &event.Symbols{} // what a checkpoint restores
+	open := map[string]func() Reader{
+		"csv": func() Reader {
+			c, err := OpenCSV(path, market.Stock, names, barHeaders)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = c.Close() })
+			return c
+		},
+		"generator": func() Reader {
+			g, err := NewGenerator(wide, names, []string{"A", "B"}, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return g
+		},
+	}
+	schemas := map[string]*event.Schema{"csv": market.Stock, "generator": wide}
+	for name, reader := range open {
+		for first := range 4 {
+			one, two := reader(), reader()
+			b := event.NewBatch(schemas[name], 8)
+			_ = one.Read(b, first, 5)
+			at := one.Progress().Position
+			b.Truncate(0)
+			_ = one.Read(b, 3, 5)
+			if err := two.Skip(at); err != nil {
+				t.Fatal(err)
+			}
+			again := event.NewBatch(schemas[name], 8)
+			_ = two.Read(again, 3, 5)
+			if one.Progress().Position != two.Progress().Position || b.Len() != again.Len() {
+				t.Fatalf("%s: %+v and %+v", name, one.Progress(), two.Progress())
+			}
+			for i := range b.Len() {
+				if !slices.Equal(b.Row(i), again.Row(i)) {
+					t.Errorf("%s after %d: row %d is %v, want %v", name, first, i, again.Row(i), b.Row(i))
+				}
+			}
+		}
+	}
+	if err := open["csv"]().Skip(100); err == nil || !strings.Contains(err.Error(), "at record 6") {
+		t.Errorf("err = %v, want it to say that the file is shorter", err)
+	}
 }

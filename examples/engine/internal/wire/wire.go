@@ -10,7 +10,9 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
@@ -18,20 +20,23 @@ import (
 
 const version = 1
 
+func appendHead(dst []byte, s *event.Schema) []byte {
+	dst = binary.AppendUvarint(binary.AppendUvarint(dst, version), uint64(len(s.Columns)))
+	for _, c := range s.Columns {
+		dst = binary.AppendUvarint(AppendText(dst, c.Name), uint64(c.Type))
+	}
+	return dst
+}
+
 // Encode appends b to dst. names has the texts of its symbols.
 func Encode(dst []byte, b *event.Batch, names *event.Symbols) []byte {
-	columns := b.Schema.Columns
-	dst = binary.AppendUvarint(append(dst, version), uint64(len(columns)))
-	for _, c := range columns {
-		dst = append(AppendText(dst, c.Name), byte(c.Type))
-	}
-	dst = binary.AppendUvarint(dst, uint64(b.Len()))
+	dst = binary.AppendUvarint(appendHead(dst, b.Schema), uint64(b.Len()))
 	texts, last := map[event.ID]uint64{}, int64(0)
 	for i := range b.Len() {
 		r := b.Row(i)
 		dst = binary.AppendVarint(dst, r.Time()-last) // may wrap around, and wraps back in Decode
 		last = r.Time()
-		for c, column := range columns {
+		for c, column := range b.Schema.Columns {
 			switch column.Type {
 			case event.Float:
 				dst = binary.LittleEndian.AppendUint64(dst, r[c+1])
@@ -54,30 +59,22 @@ func Encode(dst []byte, b *event.Batch, names *event.Symbols) []byte {
 // Decode returns the batch in data as rows of s, which must have the same columns, and interns its texts in names.
 // Data may come from anyone: what is allocated is in proportion to its length.
 func Decode(data []byte, s *event.Schema, names *event.Symbols) (*event.Batch, error) {
-	r := NewReader(data)
-	if v := r.Byte(); v != version && r.err == nil {
-		return nil, fmt.Errorf("could not read a batch of format %d, only %d: run the same version everywhere", v, version)
+	head := appendHead(nil, s)
+	if !bytes.HasPrefix(data, head) {
+		return nil, fmt.Errorf("could not read a batch of %s as one of stream %s, of %s: declare it alike on both sides",
+			describe(data), s.Stream, describe(head))
 	}
-	if err := checkColumns(r, s); err != nil {
-		return nil, err
-	}
-	shortest := 1 // row, in bytes
-	for _, c := range s.Columns {
-		if shortest++; c.Type == event.Float {
-			shortest += 7
-		}
-	}
+	r := Reader{Data: data[len(head):]}
 	n := r.Uvarint()
-	if n > uint64(len(r.data)/shortest) {
-		return nil, fmt.Errorf("could not read a batch of %d rows: %w", n, errCut)
+	if n > uint64(len(r.Data)/(1+len(s.Columns))) { // every value takes a byte at least
+		r.Err, n = errCut, 0
 	}
 	b := event.NewBatch(s, int(n))
-	err := readRows(r, b, int(n), names)
-	if err == nil && len(r.data) > 0 {
-		err = fmt.Errorf("%d bytes follow its last row", len(r.data))
-	}
-	if err != nil {
+	if err := readRows(&r, b, int(n), names); err != nil {
 		return nil, fmt.Errorf("could not read a batch: %w", err)
+	}
+	if len(r.Data) > 0 {
+		return nil, fmt.Errorf("could not read a batch: %d bytes follow its last row", len(r.Data))
 	}
 	return b, nil
 }
@@ -92,12 +89,12 @@ func readRows(r *Reader, b *event.Batch, n int, names *event.Symbols) error {
 		for c, column := range b.Schema.Columns {
 			switch column.Type {
 			case event.Float:
-				if head := r.take(8); head != nil {
-					row[c+1] = binary.LittleEndian.Uint64(head)
+				if word := r.take(8); word != nil {
+					row[c+1] = binary.LittleEndian.Uint64(word)
 				}
 			case event.Symbol:
 				k := r.Uvarint()
-				if k == 0 && r.err == nil {
+				if k == 0 && r.Err == nil {
 					id, err := names.Intern(string(r.Bytes()))
 					if err != nil {
 						return err
@@ -116,29 +113,59 @@ func readRows(r *Reader, b *event.Batch, n int, names *event.Symbols) error {
 			}
 		}
 	}
-	return r.err
+	return r.Err
 }
 
-// checkColumns refuses columns other than those of s: their values would be taken for something else.
-func checkColumns(r *Reader, s *event.Schema) error {
-	n := r.Uvarint()
-	if n != uint64(len(s.Columns)) && r.err == nil {
-		return fmt.Errorf("could not take a batch of %d columns, stream %s has %d: declare it alike on both sides", n, s.Stream, len(s.Columns))
+// describe says for people what a batch starts with.
+func describe(data []byte) string {
+	types := [...]string{"?", "float", "int", "symbol", "time", "?"}
+	r := Reader{Data: data}
+	text := fmt.Sprintf("format %d with columns", r.Uvarint())
+	for n := r.Uvarint(); n > 0 && r.Err == nil && len(text) < 500; n-- {
+		text += fmt.Sprintf(" %q %s", r.Bytes(), types[min(r.Uvarint(), 5)])
 	}
-	for i, want := range s.Columns {
-		name, kind := r.Bytes(), event.Type(r.Byte())
-		if r.err == nil && (string(name) != want.Name || kind != want.Type) {
-			return fmt.Errorf("could not take a batch, its column %d is %q (%s), that of stream %s is %q (%s): declare it alike on both sides",
-				i+1, name, typeName(kind), s.Stream, want.Name, typeName(want.Type))
-		}
-	}
-	return r.err
+	return text
 }
 
-func typeName(t event.Type) string {
-	names := []string{event.Float: "float", event.Int: "int", event.Symbol: "symbol", event.Time: "time"}
-	if t == 0 || int(t) >= len(names) {
-		return fmt.Sprintf("type %d", t)
-	}
-	return names[t]
+var errCut = errors.New("the data is cut off or damaged")
+
+// AppendText appends s with its length.
+func AppendText(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
+
+// Reader takes values off the front of Data. Once one is cut off or malformed, Err says so, it and all later ones are
+// zero, and Data is empty.
+type Reader struct {
+	Data []byte
+	Err  error
+}
+
+func (r *Reader) take(n uint64) []byte {
+	if n > uint64(len(r.Data)) {
+		r.Data, r.Err = nil, errCut
+		return nil
+	}
+	head := r.Data[:n]
+	r.Data = r.Data[n:]
+	return head
+}
+
+// Uvarint reads what binary.AppendUvarint wrote.
+func (r *Reader) Uvarint() uint64 {
+	v, n := binary.Uvarint(r.Data)
+	if n <= 0 {
+		v, n = 0, len(r.Data)+1
+	}
+	r.take(uint64(n))
+	return v
+}
+
+// Varint reads what binary.AppendVarint wrote.
+func (r *Reader) Varint() int64 {
+	v := r.Uvarint()
+	return int64(v>>1) ^ -int64(v&1)
+}
+
+// Bytes reads what AppendText wrote. They share memory with Data.
+func (r *Reader) Bytes() []byte { return r.take(r.Uvarint()) }

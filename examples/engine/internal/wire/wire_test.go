@@ -16,8 +16,11 @@ import (
 )
 
 var schema = &event.Schema{Stream: "S", Columns: []event.Column{
-	{Name: "symbol", Type: event.Symbol}, {Name: "price", Type: event.Float}, {Name: "n", Type: event.Int},
-	{Name: "start", Type: event.Time}, {Name: "venue", Type: event.Symbol},
+	{Name: "symbol", Type: event.Symbol},
+	{Name: "price", Type: event.Float},
+	{Name: "n", Type: event.Int},
+	{Name: "start", Type: event.Time},
+	{Name: "venue", Type: event.Symbol},
 }}
 
 // random fills a batch of any schema with values of any size.
@@ -106,9 +109,9 @@ func TestABatchOfOtherColumnsIsRefusedWithBothNames(t *testing.T) {
 		into *event.Schema
 		want string
 	}{
-		{column("price", event.Int), `column 2 is "price" (float), that of stream T is "price" (int)`},
-		{column("close", event.Float), `that of stream T is "close" (float)`},
-		{&event.Schema{Stream: "T"}, "5 columns, stream T has 0"},
+		{column("price", event.Int), `"price" float "n" int "start" time "venue" symbol as one of stream T, of format 1 with columns "symbol" symbol "price" int`},
+		{column("close", event.Float), `"close" float`},
+		{&event.Schema{Stream: "T"}, "of stream T, of format 1 with columns: declare"},
 	} {
 		var names event.Symbols
 		b := random(rand.New(rand.NewPCG(1, 1)), schema, 3, &names)

@@ -1,0 +1,160 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package operator
+
+import (
+	"bytes"
+	"encoding/gob"
+	"fmt"
+	"math"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/aggregate"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/window"
+)
+
+// ErrorGroupLimit is the error.type of an event that a window has no room for: it would begin one group too many.
+const ErrorGroupLimit = "group_limit"
+
+// maxGroups bounds the groups of one window.
+const maxGroups = 1 << 16
+
+// Selection says what a window makes of its events. Out is what OutSchema says, but for names.
+type Selection struct {
+	GroupBy    []int // columns of the input, four at most
+	Aggregates []aggregate.Spec
+	Out        *event.Schema
+}
+
+// OutSchema is the schema of results: with panes the columns of groupBy, window_start and window_end, else all columns
+// of in; then the aggregates under the given names.
+func OutSchema(stream string, in *event.Schema, groupBy []int, aggs []aggregate.Spec, names []string, panes bool) (*event.Schema, error) {
+	columns := slices.Clone(in.Columns)
+	if most := len(aggregate.Key{}); len(groupBy) > most {
+		return nil, fmt.Errorf("could not group by %d columns: %d are possible", len(groupBy), most)
+	}
+	if panes {
+		columns = nil
+		for _, c := range groupBy {
+			columns = append(columns, in.Columns[c])
+		}
+		columns = append(columns, event.Column{Name: "window_start", Type: event.Time}, event.Column{Name: "window_end", Type: event.Time})
+	}
+	for i, name := range names {
+		t, err := aggs[i].Func.Type(aggs[i].Type)
+		if err != nil {
+			return nil, fmt.Errorf("could not work out %s: %w", name, err)
+		}
+		columns = append(columns, event.Column{Name: name, Type: t})
+	}
+	return &event.Schema{Stream: stream, Columns: columns}, nil
+}
+
+// selector is what windows of panes and of rows have in common.
+type selector struct {
+	Selection
+	meter
+	kind        string
+	size        time.Duration
+	in          *event.Schema
+	keys        *aggregate.Keys
+	groups      *aggregate.Groups
+	failed      func(telemetry.Batch, event.Row, *event.Schema, string, error)
+	full        error // why events are refused
+	bytes, late atomic.Int64
+}
+
+func (s *selector) init(kind string, size time.Duration, in *event.Schema, sel Selection, panes bool) error {
+	want, err := OutSchema(sel.Out.Stream, in, sel.GroupBy, sel.Aggregates, make([]string, len(sel.Aggregates)), panes)
+	if err == nil && !slices.EqualFunc(want.Columns, sel.Out.Columns, func(a, b event.Column) bool { return a.Type == b.Type }) {
+		err = fmt.Errorf("%s has other columns than the results", sel.Out.Stream)
+	}
+	if err != nil {
+		return fmt.Errorf("could not make a %s window: %w", kind, err)
+	}
+	s.oldest.Store(math.MaxInt64)
+	s.Selection, s.kind, s.size, s.in = sel, kind, size, in
+	s.keys, s.groups = aggregate.NewKeys(in, sel.GroupBy, maxGroups), aggregate.NewGroups(sel.Aggregates)
+	s.full = fmt.Errorf("could not take an event of %s: its %s window has %d groups or %d distinct values, which is all it "+
+		"may have: group by columns of fewer values", in.Stream, kind, maxGroups, aggregate.MaxDistinct)
+	return nil
+}
+
+func (s *selector) Kind() string            { return "window" }
+func (s *selector) WindowType() string      { return s.kind }
+func (s *selector) Duration() time.Duration { return s.size }
+func (s *selector) Bytes() int64            { return s.bytes.Load() }
+
+// Late is the number of late events that were dropped. Any goroutine may call it.
+func (s *selector) Late() int64 { return s.late.Load() }
+
+// Bind implements Operator.
+func (s *selector) Bind(h Handles) {
+	s.failed = h.Failed
+	s.bind(h)
+	if s.kind == "session" {
+		s.sessions.bind(h.Window.SessionsActive())
+	}
+	if slices.ContainsFunc(s.Aggregates, func(a aggregate.Spec) bool { return a.Func == aggregate.Distinct }) {
+		s.distinct.bind(h.Operator.AggregatorDistinctValues())
+	}
+}
+
+// group returns the number of a row's group; ok is false when there is no room for the row.
+func (s *selector) group(r event.Row) (n int32, ok bool) {
+	n, ok = s.keys.Number(r)
+	return n, ok && s.groups.Distinct < aggregate.MaxDistinct
+}
+
+func (s *selector) refuse(b telemetry.Batch, r event.Row) {
+	s.refused.Inc()
+	b.Error(ErrorGroupLimit, s.full)
+	if s.failed != nil {
+		s.failed(b, r, s.in, ErrorGroupLimit, s.full)
+	}
+}
+
+// show lets others see what is held.
+func (s *selector) show(sessions int, oldest, bytes int64) {
+	s.sessions.set(sessions)
+	s.oldest.Store(oldest)
+	s.active.set(len(s.keys.Keys))
+	s.distinct.set(s.groups.Distinct)
+	s.bytes.Store(bytes + s.keys.Bytes() + s.groups.Bytes())
+}
+
+// snapshot is the state of a window: Panes or Lanes.
+type snapshot struct {
+	GroupBy    []int
+	Aggregates []aggregate.Spec
+	Retained   int
+	Keys       *aggregate.Keys
+	Groups     *aggregate.Groups
+	Panes      window.State
+	Lanes      window.LaneState
+}
+
+func (s *selector) save(panes window.State, lanes window.LaneState) ([]byte, error) {
+	var b bytes.Buffer
+	err := gob.NewEncoder(&b).Encode(snapshot{s.GroupBy, s.Aggregates, s.retained.is, s.keys, s.groups, panes, lanes})
+	return b.Bytes(), err
+}
+
+func (s *selector) load(data []byte) (snapshot, error) {
+	state := snapshot{Keys: s.keys, Groups: s.groups}
+	err := gob.NewDecoder(bytes.NewReader(data)).Decode(&state)
+	if err == nil && (!slices.Equal(state.GroupBy, s.GroupBy) || !slices.Equal(state.Aggregates, s.Aggregates)) {
+		err = fmt.Errorf("the snapshot is of groups by %v and aggregates %v", state.GroupBy, state.Aggregates)
+	}
+	if err != nil {
+		return state, fmt.Errorf("could not restore a %s window: %w", s.kind, err)
+	}
+	s.retained.set(state.Retained)
+	return state, nil
+}
