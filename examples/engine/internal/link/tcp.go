@@ -183,9 +183,10 @@ func (p *pool) drop() {
 	}
 }
 
-// Close waits for the exchanges in work. There can be no more.
+// Close ends the connections after the exchanges in work.
 func (p *pool) Close() error {
 	_ = p.slots.Acquire(context.Background(), poolSize) // which cannot fail
+	defer p.slots.Release(poolSize)
 	p.drop()
 	return nil
 }
