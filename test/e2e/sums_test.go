@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	troubledRows = 32_000
-	troubledRate = 4_000 // events per second
-	// inHand is a quarter of a queue: how many events may be between two counters
+	troubledRows = 16_000
+	troubledRate = 2_000 // events per second
+	// inHand is a quarter of a queue: how many events may be between two counters, of which a scrape may see the second one export later,
 	// in mid-run, since a collection reads one after the other.
 	inHand = 1024
 	// closing is what the timer window may hold when it closes between two reads.
@@ -39,7 +39,7 @@ func troubledFile(t *testing.T) string {
 	symbols := []string{"ORCL", "YHOO", "NVDA", "STOXX50F"}
 	for i := range troubledRows {
 		when := at.Add(time.Duration(i) * 10 * time.Second)
-		if i%50 == 7 && i > 10_000 {
+		if i%50 == 7 && i > 5_000 {
 			when = when.Add(-24 * time.Hour)
 		}
 		fmt.Fprintf(&b, "%s,%s,%d.5,%d\n", when.Format(time.RFC3339), symbols[i%4], 1+i*7%40, i%100)
