@@ -22,8 +22,8 @@ import (
 const (
 	troubledRows = 16_000
 	troubledRate = 2_000 // events per second
-	// inHand is a quarter of a queue: how many events may be between two counters, of which a scrape may see the second one export later,
-	// in mid-run, since a collection reads one after the other.
+	// inHand is a quarter of a queue: how many events may be between two counters in mid-run, since a collection reads
+	// one after the other, and a scrape may see the second as it was one export before.
 	inHand = 1024
 	// closing is what the timer window may hold when it closes between two reads.
 	closing = troubledRate * 3 / 2
