@@ -90,7 +90,7 @@ func (n *Node) Run(ctx context.Context) {
 	defer beats.Wait()
 	for name, peer := range n.peers {
 		beats.Go(func() {
-			defer peer.Close()
+			defer func() { _ = peer.Close() }()
 			every(ctx, n.cfg.Interval, func() { n.beat(ctx, name, peer) })
 		})
 	}

@@ -32,7 +32,10 @@ import (
 )
 
 // The transports.
-const GRPC, TCP = "grpc", "tcp"
+const (
+	GRPC = "grpc"
+	TCP  = "tcp"
+)
 
 const (
 	attemptTimeout = 10 * time.Second

@@ -178,6 +178,7 @@ func within(c *Client, d time.Duration) error {
 
 func TestALostAnswerCountsNoEventTwice(t *testing.T) {
 	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
 		var calls atomic.Int64
 		s, q, names := serve(t, protocol, 100, func() bool { return calls.Add(1)%2 == 1 }) // every first answer
 		c, sent := client(t, protocol, s.Addr(), results)
@@ -214,6 +215,7 @@ func TestALostAnswerCountsNoEventTwice(t *testing.T) {
 
 func TestARequestThatTimesOutIsNotPublishedTwice(t *testing.T) {
 	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
 		s, q, _ := serve(t, protocol, 1, never)
 		c, sent := client(t, protocol, s.Addr(), results)
 		send(t, c, rows(sent, 0, 1))
@@ -238,6 +240,7 @@ func TestARequestThatTimesOutIsNotPublishedTwice(t *testing.T) {
 
 func TestAForeignStreamIsRefusedForGood(t *testing.T) {
 	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
 		s, _, _ := serve(t, protocol, 1, never)
 		renamed := &event.Schema{Stream: results.Stream, Columns: results.Columns[1:]}
 		other := &event.Schema{Stream: "Other", Columns: results.Columns}
@@ -254,6 +257,7 @@ func TestAForeignStreamIsRefusedForGood(t *testing.T) {
 
 func TestWhatTakeRefusesForGoodIsPermanent(t *testing.T) {
 	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
 		refusal := errors.New("the log is full")
 		s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, func(context.Context, junction.Message, string, uint64) (bool, error) {
 			return false, refusal
@@ -325,6 +329,7 @@ func (c *collector) check(t *testing.T, n int) {
 
 func TestASenderThatRestartsWithOtherBatchesRepeatsNoRow(t *testing.T) {
 	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
 		var all collector
 		s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, all.take)
 		run(t, s)
@@ -352,6 +357,7 @@ func TestASenderThatRestartsWithOtherBatchesRepeatsNoRow(t *testing.T) {
 
 func TestAReceiverThatRestartsLosesNothing(t *testing.T) {
 	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
 		var all collector
 		s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, all.take)
 		stop := run(t, s)
@@ -377,6 +383,7 @@ func TestAReceiverThatRestartsLosesNothing(t *testing.T) {
 
 func TestStopWaitsForTheMessageInWork(t *testing.T) {
 	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
 		entered, leave := make(chan struct{}), make(chan struct{})
 		s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, func(context.Context, junction.Message, string, uint64) (bool, error) {
 			close(entered)
@@ -392,11 +399,11 @@ func TestStopWaitsForTheMessageInWork(t *testing.T) {
 		<-entered
 		go func() { s.Stop(t.Context()); close(stopped) }()
 		for {
-			if d, err := net.Dial("tcp", s.Addr()); err != nil {
-				break // it listens no more
-			} else {
-				_ = d.Close()
+			d, err := net.Dial("tcp", s.Addr())
+			if err != nil {
+				break
 			}
+			_ = d.Close()
 		}
 		close(leave)
 		if err := <-answered; err != nil {
@@ -496,6 +503,7 @@ func TestAHalfOpenConnectionIsGivenUpAndReplaced(t *testing.T) {
 
 func TestMessagesThatAreLateAreNotTakenTwice(t *testing.T) {
 	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
 		var all collector
 		s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, all.take)
 		run(t, s)
@@ -520,6 +528,7 @@ func TestMessagesThatAreLateAreNotTakenTwice(t *testing.T) {
 
 func TestManySendersShareAPeer(t *testing.T) {
 	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
 		counts := map[string]int{}
 		var mu sync.Mutex
 		s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, func(_ context.Context, m junction.Message, from string, _ uint64) (bool, error) {
@@ -552,6 +561,7 @@ func TestManySendersShareAPeer(t *testing.T) {
 
 func TestHeartbeatsAreAnswered(t *testing.T) {
 	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
 		s := listen(t, protocol, "127.0.0.1:0", nil, nil)
 		s.Beats = func(node string, h *linkpb.Heartbeat) (*linkpb.Heartbeat, error) {
 			if node != "a" {
@@ -587,6 +597,7 @@ func TestABatchThatIsTooLargeIsNotFormatted(t *testing.T) {
 
 func TestNobodyListensIsRefused(t *testing.T) {
 	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
 		lis, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)

@@ -145,7 +145,7 @@ func (s *Server) answer(ctx, traced context.Context, m *linkpb.Message) (*linkpb
 			m.GetStream(), strings.Join(slices.Sorted(maps.Keys(s.streams)), ", "))
 	}
 	in.source.IO().Add(proto.Size(m))
-	duplicate, err := in.receive(ctx, s, traced, m)
+	duplicate, err := in.receive(ctx, traced, s, m)
 	if err != nil {
 		in.source.Errors(status.Code(err).String()).Inc()
 		return nil, err
@@ -182,7 +182,7 @@ func (in *inlet) sender(id string) *sender {
 }
 
 // receive has what is new in a message taken by s. traced is the context for what becomes of it.
-func (in *inlet) receive(ctx context.Context, s *Server, traced context.Context, m *linkpb.Message) (duplicate bool, err error) {
+func (in *inlet) receive(ctx, traced context.Context, s *Server, m *linkpb.Message) (duplicate bool, err error) {
 	out := junction.Message{Ctx: traced, End: m.GetEndOfInput(), Source: s.meter.protocol, ReadStart: time.Now()}
 	if !out.End { // else there are no rows
 		if out.Batch, err = wire.Decode(m.GetPayload(), in.schema, in.names); err != nil {

@@ -95,7 +95,7 @@ func TestAPeerOfAnotherVersionIsExplainedToTheSender(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lis.Close()
+	defer func() { _ = lis.Close() }()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -119,7 +119,7 @@ func TestAPeerThatDoesNotAnswerTheHelloIsGivenUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lis.Close()
+	defer func() { _ = lis.Close() }()
 	c, sent := client(t, TCP, lis.Addr().String(), results)
 	_ = c.Format(rows(sent, 0, 1))
 	if err := within(c, 50*time.Millisecond); err == nil || !strings.Contains(err.Error(), "DeadlineExceeded") {

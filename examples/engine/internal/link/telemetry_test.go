@@ -109,7 +109,7 @@ func TestTheTraceAndItsBaggageGoOnAtTheReceiver(t *testing.T) {
 		}
 		var got context.Context
 		s.Accept(results.Stream, results, &event.Symbols{}, func(_ context.Context, m junction.Message, _ string, _ uint64) (bool, error) {
-			got = m.Ctx
+			got = m.Ctx //nolint:fatcontext // kept to be looked at
 			return false, nil
 		})
 		run(t, s)
@@ -117,7 +117,7 @@ func TestTheTraceAndItsBaggageGoOnAtTheReceiver(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer p.Close()
+		defer func() { _ = p.Close() }()
 		names := &event.Symbols{}
 		c := p.Client("a", results, names)
 
@@ -223,7 +223,7 @@ func TestAMalformedFrameIsCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	_, _ = c.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
 	_, _ = io.ReadAll(c) // until it is closed
 	check(t, flush(), map[string]float64{"connection.errors malformed tcp": 1, "eventflux.transport.errors InvalidArgument in tcp": 1})
