@@ -102,6 +102,7 @@ func instrument(t *testing.T) (app *telemetry.App, spans *tracetest.InMemoryExpo
 
 func TestTheTraceAndItsBaggageGoOnAtTheReceiver(t *testing.T) {
 	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
 		app, spans, flush := instrument(t)
 		s, err := Listen("127.0.0.1:0", protocol, app)
 		if err != nil {
