@@ -103,7 +103,7 @@ func (p *Peer) send(ctx context.Context, m *linkpb.Message) (ack *linkpb.Ack, by
 }
 
 // Client sends the batches of one stream to another node, one at a time, each until it is acknowledged. It is a
-// sink.Sink, belongs to one goroutine and leaves the peer open.
+// sink.Positioned, belongs to one goroutine and leaves the peer open.
 type Client struct {
 	peer    *Peer
 	schema  *event.Schema
@@ -127,12 +127,15 @@ func (c *Client) Target() string { return "node at " + c.peer.addr }
 // Advice implements sink.Sink.
 func (c *Client) Advice() string { return "start that node or correct --peers" }
 
-// Position is the number of rows sent so far, for a checkpoint between two batches.
-func (c *Client) Position() int64 { return int64(c.rows) }
+// Position implements sink.Positioned: it is the number of rows sent so far.
+func (c *Client) Position() (int64, error) { return int64(c.rows), nil }
 
-// Recover makes a new client go on behind so many rows, as the same sender. Of what follows, the receiver drops the
-// rows that it has, even if the batches are cut differently.
-func (c *Client) Recover(position int64) { c.rows = uint64(position) }
+// Recover implements sink.Positioned: the client goes on behind so many rows, as the same sender. Of what follows, the
+// receiver drops the rows that it has, even if the batches are cut differently.
+func (c *Client) Recover(position int64) error {
+	c.rows = uint64(position)
+	return nil
+}
 
 // Format implements sink.Sink.
 func (c *Client) Format(b *event.Batch) error {
