@@ -90,7 +90,7 @@ func address(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lis.Close()
+	defer func() { _ = lis.Close() }()
 	return lis.Addr().String()
 }
 

@@ -95,7 +95,7 @@ func TestAPeerOfAnotherVersionIsExplainedToTheSender(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lis.Close()
+	defer func() { _ = lis.Close() }()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -119,7 +119,7 @@ func TestAPeerThatDoesNotAnswerTheHelloIsGivenUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lis.Close()
+	defer func() { _ = lis.Close() }()
 	c, sent := client(t, TCP, lis.Addr().String(), results)
 	_ = c.Format(rows(sent, 0, 1))
 	if err := within(c, 50*time.Millisecond); err == nil || !strings.Contains(err.Error(), "DeadlineExceeded") {
@@ -171,7 +171,7 @@ func FuzzFrame(f *testing.F) {
 
 func TestConnectionErrorsAreClassified(t *testing.T) {
 	for want, err := range map[string]error{
-		errorTimeout: context.DeadlineExceeded, errorMalformed: malformed("x"), errorUnavailable: errors.New("no such host"),
+		"timeout": context.DeadlineExceeded, "malformed": malformed("x"), "unavailable": errors.New("no such host"),
 	} {
 		if got := classify(err); got != want {
 			t.Errorf("%v is %q, want %q", err, got, want)
