@@ -98,7 +98,7 @@ func runApp(stop context.Context, hurry <-chan struct{}, args []string, stdout, 
 		fmt.Fprintf(stderr, "eventflux-engine: %v\n", err)
 		return exitUsage
 	}
-	r.Node.Stderr, r.Node.Hurry = stderr, hurry
+	r.Node.Stderr, r.Node.Hurry, r.Node.Version = stderr, hurry, version
 	ctx := context.Background()
 	sdk, err := telemetry.Start(ctx, cfg, options(r)...)
 	if err != nil {

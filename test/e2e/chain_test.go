@@ -41,7 +41,7 @@ func TestReplayThroughAgentsAndGateway(t *testing.T) {
 	})
 	t.Run("the gateway knows the engines, and agents are none", func(t *testing.T) {
 		_, body := gateway.Probe("/health")
-		assert.Contains(t, body, `"queries_running":5`)
+		assert.Contains(t, body, `"queries_running":12`)
 		assert.Contains(t, body, `"engines":{"up":2,"silent":0,"shutdown":0}`)
 	})
 }

@@ -32,6 +32,9 @@ func notLive(t *testing.T) map[string]string {
 	return reasons
 }
 
+// leastLive is how many metrics of the registry a run of the demo must show.
+const leastLive = 120
+
 // assertLive compares the page with the registry and the list of exceptions.
 func assertLive(t *testing.T, m scrape.Snapshot) {
 	t.Helper()
@@ -50,4 +53,5 @@ func assertLive(t *testing.T, m scrape.Snapshot) {
 	}
 	assert.Empty(t, listed, "these are no metrics of the registry")
 	t.Logf("%d of %d metrics are live", live, all)
+	assert.GreaterOrEqual(t, live, leastLive)
 }

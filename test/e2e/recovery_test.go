@@ -26,38 +26,91 @@ import (
 func alone(t *testing.T, args ...string) *run.Process {
 	t.Helper()
 	args = append([]string{"run"}, append(args, "--drain-period", "0")...)
-	return run.Start(t, "engine", run.Binary(t, "eventflux-engine"), args, map[string]string{
-		"OTEL_EXPORTER_OTLP_ENDPOINT": fmt.Sprintf("http://127.0.0.1:%d", run.FreePort(t)),
-	})
+	return run.Start(t, "engine", run.Binary(t, "eventflux-engine"), args, map[string]string{"OTEL_SDK_DISABLED": "true"})
+}
+
+// durableReplay are the arguments of a replay that goes on after a crash, with everything in dir.
+func durableReplay(file, dir string, more ...string) []string {
+	return append([]string{
+		"--set", "source=csv", "--set", "replay=" + file, "--set", "window=24h", "--set", "sliding=20", "--set", "threshold=0.05",
+		"--set", "sink=" + filepath.Join(dir, "alerts.jsonl"), "--set", "state=" + filepath.Join(dir, "state"), "--set", "checkpoint=50ms",
+	}, more...)
+}
+
+// uninterrupted is what a replay writes if nobody kills it.
+func uninterrupted(t *testing.T, file string) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	require.Zero(t, alone(t, durableReplay(file, dir, "--rate", "0")...).Wait())
+	return alerts(t, dir)
+}
+
+func alerts(t *testing.T, dir string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "alerts.jsonl"))
+	require.NoError(t, err)
+	require.NotEmpty(t, text)
+	return text
+}
+
+// grows waits until the alerts in dir are more.
+func grows(t *testing.T, dir string) {
+	t.Helper()
+	path := filepath.Join(dir, "alerts.jsonl")
+	more := size(path) + 2000
+	run.Eventually(t, "the engine has written more", func() bool { return size(path) > more })
 }
 
 func TestAReplayThatIsKilledAgainAndAgainGivesTheSameAlerts(t *testing.T) {
-	file := replayFile(t)
-	args := func(dir string, more ...string) []string {
-		return append([]string{
-			"--set", "source=csv", "--set", "replay=" + file, "--set", "window=24h", "--set", "sliding=20", "--set", "threshold=0.05",
-			"--set", "sink=" + filepath.Join(dir, "alerts.jsonl"), "--set", "state=" + filepath.Join(dir, "state"), "--set", "checkpoint=50ms",
-		}, more...)
-	}
-	whole, killed := t.TempDir(), t.TempDir()
-	require.Zero(t, alone(t, args(whole, "--rate", "0")...).Wait())
-	want, err := os.ReadFile(filepath.Join(whole, "alerts.jsonl"))
-	require.NoError(t, err)
-	require.NotEmpty(t, want)
-
+	file, dir := replayFile(t), t.TempDir()
+	want := uninterrupted(t, file)
 	const kills = 4
 	for range kills {
-		before := size(filepath.Join(killed, "alerts.jsonl"))
-		engine := alone(t, args(killed, "--rate", "20000")...)
-		run.Eventually(t, "the engine has written more", func() bool { return size(filepath.Join(killed, "alerts.jsonl")) > before+2000 })
+		engine := alone(t, durableReplay(file, dir, "--rate", "20000")...)
+		grows(t, dir)
 		engine.Kill()
 	}
-	last := alone(t, args(killed, "--rate", "0")...)
+	last := alone(t, durableReplay(file, dir, "--rate", "0")...)
 	require.Zero(t, last.Wait())
 	assert.NotContains(t, last.Output(), `"events.read":44902`, "it goes on where a checkpoint was")
-	got, err := os.ReadFile(filepath.Join(killed, "alerts.jsonl"))
-	require.NoError(t, err)
+	assertSame(t, want, alerts(t, dir))
+}
+
+func assertSame(t *testing.T, want, got []byte) {
+	t.Helper()
 	assert.True(t, bytes.Equal(want, got), "%d bytes were written without kills, %d with: %s", len(want), len(got), difference(want, got))
+}
+
+func TestTwoNodesThatAreKilledInTurnGiveTheSameAlerts(t *testing.T) {
+	for _, protocol := range []string{"grpc", "tcp"} {
+		t.Run(protocol, func(t *testing.T) {
+			file, dir := replayFile(t), t.TempDir()
+			want := uninterrupted(t, file)
+			link := fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
+			startA := func(rate string) *run.Process {
+				return alone(t, durableReplay(file, dir, "--node", "a", "--peers", "b="+link, "--protocol", protocol, "--rate", rate)...)
+			}
+			startB := func() *run.Process {
+				return alone(t, durableReplay(file, dir, "--node", "b", "--listen", link, "--protocol", protocol)...)
+			}
+			a, b := startA("10000"), startB()
+			for range 2 {
+				grows(t, dir)
+				b.Kill()
+				b = startB()
+				grows(t, dir)
+				a.Kill()
+				a = startA("10000")
+			}
+			a.Kill()
+			require.Zero(t, startA("0").Wait())
+			run.Eventually(t, "the end of the input has passed node b", func() bool {
+				return strings.Contains(b.Output(), "totals at the end of the input")
+			})
+			require.Zero(t, b.Stop())
+			assertSame(t, want, alerts(t, dir))
+		})
+	}
 }
 
 // difference says where two files begin to differ.

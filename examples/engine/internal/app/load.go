@@ -76,8 +76,7 @@ func located(err error) error {
 		line, _ := e.Position()
 		return fmt.Errorf("line %d: unknown key %q", line, strings.Join(e.Key(), "."))
 	}
-	var decode *toml.DecodeError
-	if errors.As(err, &decode) {
+	if decode, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, column := decode.Position()
 		return fmt.Errorf("line %d, column %d: %w", line, column, err)
 	}

@@ -84,8 +84,8 @@ func (n *Node) Run(ctx context.Context) {
 	defer beats.Wait()
 	for name, peer := range n.peers {
 		beats.Go(func() {
+			defer func() { _ = peer.Close() }()
 			every(ctx, n.cfg.Interval, func() { n.beat(ctx, name, peer) })
-			_ = peer.Close()
 		})
 	}
 	last := View{Nodes: map[string]semconv.NodeStateValue{}}

@@ -68,17 +68,17 @@ func TestEveryFailedEventEndsWhereTheStrategySays(t *testing.T) {
 		metrics  map[string]float64
 	}{
 		"log": {strategy: "log", logs: 1, metrics: map[string]float64{
-			"eventflux.stream.on_error.actions log S": 3, "eventflux.stream.events.dropped error_strategy S": 3, "eventflux.error.handled permanent drop S": 1,
+			"eventflux.stream.on_error.actions log S": 3, "eventflux.error.handled permanent drop S": 1,
 		}},
 		"drop": {strategy: "drop", metrics: map[string]float64{
-			"eventflux.stream.on_error.actions drop S": 3, "eventflux.stream.events.dropped error_strategy S": 3, "eventflux.error.handled permanent drop S": 1,
+			"eventflux.stream.on_error.actions drop S": 3, "eventflux.error.handled permanent drop S": 1,
 		}},
 		"stream": {strategy: "stream", logs: 1, letters: 3, metrics: map[string]float64{
 			"eventflux.stream.on_error.actions stream S": 3, "eventflux.dlq.events S_DLQ success S": 3, "eventflux.error.handled permanent dlq S": 1,
 		}},
 		"stream that is closed": {strategy: "stream", publish: broken, logs: 1, metrics: map[string]float64{
 			"eventflux.stream.on_error.actions log S": 3, "eventflux.dlq.events S_DLQ failure S": 3, "eventflux.dlq.fallbacks log S": 3,
-			"eventflux.stream.events.dropped error_strategy S": 3, "eventflux.error.handled permanent drop S": 1,
+			"eventflux.error.handled permanent drop S": 1,
 		}},
 		"store": {strategy: "store", logs: 1, stored: 3, metrics: map[string]float64{
 			"eventflux.stream.on_error.actions store S": 3, "eventflux.error_store.events S": 3, "eventflux.error.handled permanent dlq S": 1,

@@ -171,7 +171,6 @@ func (h *Handler) count(done semconv.ErrorActionValue, category semconv.ErrorCat
 	strategy := semconv.ErrorStrategyDLQ
 	if done == semconv.ErrorActionLog || done == semconv.ErrorActionDrop {
 		strategy = semconv.ErrorStrategyDrop
-		h.stream.EventsDropped(semconv.DropReasonErrorStrategy).Add(n)
 	}
 	h.handle.Handled(strategy, category).Inc()
 }

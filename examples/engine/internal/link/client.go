@@ -128,14 +128,11 @@ func (c *Client) Target() string { return "node at " + c.peer.addr }
 // Advice implements sink.Sink.
 func (c *Client) Advice() string { return "start that node or correct --peers" }
 
-// Close implements sink.Sink.
-func (c *Client) Close() error { return nil }
-
 // Position implements sink.Positioned: it is the number of rows sent so far.
 func (c *Client) Position() (int64, error) { return int64(c.rows), nil }
 
-// Recover implements sink.Positioned: the client goes on behind so many rows, as the same sender. Of what follows, the
-// receiver drops the rows that it has, even if the batches are cut differently.
+// Recover implements sink.Positioned. Of what follows, the receiver drops the rows that it has from the same sender,
+// even if the batches are cut differently.
 func (c *Client) Recover(position int64) error {
 	c.rows = uint64(position)
 	return nil
@@ -181,3 +178,6 @@ func (c *Client) Finish(ctx context.Context) error {
 	_, err := c.Send(ctx)
 	return err
 }
+
+// Close implements sink.Sink.
+func (c *Client) Close() error { return nil }

@@ -31,7 +31,13 @@ var results = &event.Schema{Stream: "Results", Columns: []event.Column{
 	{Name: "symbol", Type: event.Symbol}, {Name: "avg", Type: event.Float}, {Name: "n", Type: event.Int}, {Name: "start", Type: event.Time},
 }}
 
-var transports = []string{GRPC, TCP}
+// overBoth runs a test over both transports.
+func overBoth(t *testing.T, test func(t *testing.T, protocol string)) {
+	t.Helper()
+	for _, protocol := range []string{GRPC, TCP} {
+		t.Run(protocol, func(t *testing.T) { test(t, protocol) })
+	}
+}
 
 // lossy is a server some of whose answers get lost.
 type lossy struct {
@@ -171,106 +177,102 @@ func within(c *Client, d time.Duration) error {
 }
 
 func TestALostAnswerCountsNoEventTwice(t *testing.T) {
-	for _, protocol := range transports {
-		t.Run(protocol, func(t *testing.T) {
-			var calls atomic.Int64
-			s, q, names := serve(t, protocol, 100, func() bool { return calls.Add(1)%2 == 1 }) // every first answer
-			c, sent := client(t, protocol, s.Addr(), results)
-			for n := range 10 {
-				b := rows(sent, 3*n, 3*n+3)
-				send(t, c, b)
-				m, state := q.TryTake()
-				if state != junction.Taken || m.Batch.Len() != 3 || m.Source != protocol {
-					t.Fatalf("took %d events of %q, state %d", m.Batch.Len(), m.Source, state)
+	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
+		var calls atomic.Int64
+		s, q, names := serve(t, protocol, 100, func() bool { return calls.Add(1)%2 == 1 }) // every first answer
+		c, sent := client(t, protocol, s.Addr(), results)
+		for n := range 10 {
+			b := rows(sent, 3*n, 3*n+3)
+			send(t, c, b)
+			m, state := q.TryTake()
+			if state != junction.Taken || m.Batch.Len() != 3 || m.Source != protocol {
+				t.Fatalf("took %d events of %q, state %d", m.Batch.Len(), m.Source, state)
+			}
+			for i := range 3 {
+				got, want := m.Batch.Row(i), b.Row(i)
+				if got.Float(1) != want.Float(1) || got.Int(2) != want.Int(2) || got.Int(3) != want.Int(3) ||
+					names.Name(got.Symbol(0)) != sent.Name(want.Symbol(0)) {
+					t.Errorf("row %d changed on the way", i)
 				}
-				for i := range 3 {
-					got, want := m.Batch.Row(i), b.Row(i)
-					if got.Float(1) != want.Float(1) || got.Int(2) != want.Int(2) || got.Int(3) != want.Int(3) ||
-						names.Name(got.Symbol(0)) != sent.Name(want.Symbol(0)) {
-						t.Errorf("row %d changed on the way", i)
-					}
-				}
 			}
-			again(t, c.Finish)
-			if m, _ := q.TryTake(); !m.End {
-				t.Error("the end of the input did not arrive")
-			}
-			if _, state := q.TryTake(); state != junction.Empty || s.Received.Load() != 30 || s.Duplicates.Load() != 11 {
-				t.Errorf("received %d, want 30; %d duplicates, want 11", s.Received.Load(), s.Duplicates.Load())
-			}
-			send(t, c, rows(sent, 30, 31)) // a new input
-			again(t, c.Finish)
-			q.TryTake()
-			if m, _ := q.TryTake(); !m.End {
-				t.Error("the end of the second input did not arrive")
-			}
-		})
-	}
+		}
+		again(t, c.Finish)
+		if m, _ := q.TryTake(); !m.End {
+			t.Error("the end of the input did not arrive")
+		}
+		if _, state := q.TryTake(); state != junction.Empty || s.Received.Load() != 30 || s.Duplicates.Load() != 11 {
+			t.Errorf("received %d, want 30; %d duplicates, want 11", s.Received.Load(), s.Duplicates.Load())
+		}
+		send(t, c, rows(sent, 30, 31)) // a new input
+		again(t, c.Finish)
+		q.TryTake()
+		if m, _ := q.TryTake(); !m.End {
+			t.Error("the end of the second input did not arrive")
+		}
+	})
 }
 
 func TestARequestThatTimesOutIsNotPublishedTwice(t *testing.T) {
-	for _, protocol := range transports {
-		t.Run(protocol, func(t *testing.T) {
-			s, q, _ := serve(t, protocol, 1, never)
-			c, sent := client(t, protocol, s.Addr(), results)
-			send(t, c, rows(sent, 0, 1))
-			_ = c.Format(rows(sent, 1, 3)) // the queue is full: the server must wait
-			for range 3 {
-				if within(c, 30*time.Millisecond) == nil {
-					t.Fatal("acknowledged although the queue is full")
-				}
+	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
+		s, q, _ := serve(t, protocol, 1, never)
+		c, sent := client(t, protocol, s.Addr(), results)
+		send(t, c, rows(sent, 0, 1))
+		_ = c.Format(rows(sent, 1, 3)) // the queue is full: the server must wait
+		for range 3 {
+			if within(c, 30*time.Millisecond) == nil {
+				t.Fatal("acknowledged although the queue is full")
 			}
-			q.TryTake()
-			if err := within(c, 5*time.Second); err != nil {
-				t.Fatal(err)
-			}
-			if m, _ := q.TryTake(); m.Batch.Len() != 2 {
-				t.Errorf("took %d events, want 2", m.Batch.Len())
-			}
-			if _, state := q.TryTake(); state != junction.Empty {
-				t.Error("the batch is there twice")
-			}
-		})
-	}
+		}
+		q.TryTake()
+		if err := within(c, 5*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if m, _ := q.TryTake(); m.Batch.Len() != 2 {
+			t.Errorf("took %d events, want 2", m.Batch.Len())
+		}
+		if _, state := q.TryTake(); state != junction.Empty {
+			t.Error("the batch is there twice")
+		}
+	})
 }
 
 func TestAForeignStreamIsRefusedForGood(t *testing.T) {
-	for _, protocol := range transports {
-		t.Run(protocol, func(t *testing.T) {
-			s, _, _ := serve(t, protocol, 1, never)
-			renamed := &event.Schema{Stream: results.Stream, Columns: results.Columns[1:]}
-			other := &event.Schema{Stream: "Other", Columns: results.Columns}
-			for want, schema := range map[string]*event.Schema{`no stream "Other"`: other, "columns": renamed} {
-				c, _ := client(t, protocol, s.Addr(), schema)
-				_ = c.Format(event.NewBatch(schema, 0))
-				_, err := c.Send(context.Background())
-				if !sink.IsPermanent(err) || !strings.Contains(err.Error(), want) {
-					t.Errorf("err = %v, want a permanent one about %q", err, want)
-				}
+	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
+		s, _, _ := serve(t, protocol, 1, never)
+		renamed := &event.Schema{Stream: results.Stream, Columns: results.Columns[1:]}
+		other := &event.Schema{Stream: "Other", Columns: results.Columns}
+		for want, schema := range map[string]*event.Schema{`no stream "Other"`: other, "columns": renamed} {
+			c, _ := client(t, protocol, s.Addr(), schema)
+			_ = c.Format(event.NewBatch(schema, 0))
+			_, err := c.Send(context.Background())
+			if !sink.IsPermanent(err) || !strings.Contains(err.Error(), want) {
+				t.Errorf("err = %v, want a permanent one about %q", err, want)
 			}
-		})
-	}
+		}
+	})
 }
 
 func TestWhatTakeRefusesForGoodIsPermanent(t *testing.T) {
-	for _, protocol := range transports {
-		t.Run(protocol, func(t *testing.T) {
-			refusal := errors.New("the log is full")
-			s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, func(context.Context, junction.Message, string, uint64) (bool, error) {
-				return false, refusal
-			})
-			run(t, s)
-			c, sent := client(t, protocol, s.Addr(), results)
-			_ = c.Format(rows(sent, 0, 1))
-			if _, err := c.Send(t.Context()); err == nil || sink.IsPermanent(err) || !strings.Contains(err.Error(), "the log is full") {
-				t.Errorf("err = %v, want one that repeating may cure", err)
-			}
-			refusal = sink.Permanent(refusal)
-			if _, err := c.Send(t.Context()); !sink.IsPermanent(err) || !strings.Contains(err.Error(), "the log is full") {
-				t.Errorf("err = %v, want a permanent one", err)
-			}
+	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
+		refusal := errors.New("the log is full")
+		s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, func(context.Context, junction.Message, string, uint64) (bool, error) {
+			return false, refusal
 		})
-	}
+		run(t, s)
+		c, sent := client(t, protocol, s.Addr(), results)
+		_ = c.Format(rows(sent, 0, 1))
+		if _, err := c.Send(t.Context()); err == nil || sink.IsPermanent(err) || !strings.Contains(err.Error(), "the log is full") {
+			t.Errorf("err = %v, want one that repeating may cure", err)
+		}
+		refusal = sink.Permanent(refusal)
+		if _, err := c.Send(t.Context()); !sink.IsPermanent(err) || !strings.Contains(err.Error(), "the log is full") {
+			t.Errorf("err = %v, want a permanent one", err)
+		}
+	})
 }
 
 func TestSendersForgetsWhoWasSilentLongest(t *testing.T) {
@@ -326,95 +328,92 @@ func (c *collector) check(t *testing.T, n int) {
 }
 
 func TestASenderThatRestartsWithOtherBatchesRepeatsNoRow(t *testing.T) {
-	for _, protocol := range transports {
-		t.Run(protocol, func(t *testing.T) {
-			var all collector
-			s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, all.take)
-			run(t, s)
-			c, sent := client(t, protocol, s.Addr(), results)
-			send(t, c, rows(sent, 0, 10))
-			checkpoint, _ := sink.Positioned(c).Position()
-			send(t, c, rows(sent, 10, 14))
-			send(t, c, rows(sent, 14, 20))
-			again(t, c.Finish)
+	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
+		var all collector
+		s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, all.take)
+		run(t, s)
+		c, sent := client(t, protocol, s.Addr(), results)
+		send(t, c, rows(sent, 0, 10))
+		checkpoint, _ := c.Position() // never fails
+		send(t, c, rows(sent, 10, 14))
+		send(t, c, rows(sent, 14, 20))
+		again(t, c.Finish)
 
-			restarted, sent := client(t, protocol, s.Addr(), results)
-			_ = restarted.Recover(checkpoint)
-			send(t, restarted, rows(sent, 10, 12)) // known
-			send(t, restarted, rows(sent, 12, 20)) // known, cut elsewhere
-			again(t, restarted.Finish)             // known
-			_ = restarted.Recover(18)
-			send(t, restarted, rows(sent, 18, 25)) // known in part
-			again(t, restarted.Finish)
-			all.check(t, 25)
-			if all.ends != 2 || s.Duplicates.Load() != 3 || s.Received.Load() != 25 || restarted.rows != 25 {
-				t.Errorf("%d ends, %d duplicates, %d received", all.ends, s.Duplicates.Load(), s.Received.Load())
-			}
-		})
-	}
+		restarted, sent := client(t, protocol, s.Addr(), results)
+		_ = restarted.Recover(checkpoint)      // never fails
+		send(t, restarted, rows(sent, 10, 12)) // known
+		send(t, restarted, rows(sent, 12, 20)) // known, cut elsewhere
+		again(t, restarted.Finish)             // known
+		_ = restarted.Recover(18)
+		send(t, restarted, rows(sent, 18, 25)) // known in part
+		again(t, restarted.Finish)
+		all.check(t, 25)
+		if all.ends != 2 || s.Duplicates.Load() != 3 || s.Received.Load() != 25 || restarted.rows != 25 {
+			t.Errorf("%d ends, %d duplicates, %d received", all.ends, s.Duplicates.Load(), s.Received.Load())
+		}
+	})
 }
 
 func TestAReceiverThatRestartsLosesNothing(t *testing.T) {
-	for _, protocol := range transports {
-		t.Run(protocol, func(t *testing.T) {
-			var all collector
-			s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, all.take)
-			stop := run(t, s)
-			c, sent := client(t, protocol, s.Addr(), results)
-			send(t, c, rows(sent, 0, 5))
-			send(t, c, rows(sent, 5, 7))
-			stop()
-			_ = c.Format(rows(sent, 7, 9))
-			if within(c, time.Second) == nil {
-				t.Fatal("sent to nobody")
-			}
-			s = listen(t, protocol, s.Addr(), &event.Symbols{}, all.take)
-			s.Know(results.Stream, "a/"+results.Stream, 8) // row 8 was in its checkpoint, its answer was lost
-			run(t, s)
-			all.got = append(all.got, 7)
-			again(t, func(ctx context.Context) error { _, err := c.Send(ctx); return err })
-			all.check(t, 9)
-			if s.Received.Load() != 1 {
-				t.Errorf("%d received since the restart, want 1", s.Received.Load())
-			}
-		})
-	}
+	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
+		var all collector
+		s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, all.take)
+		stop := run(t, s)
+		c, sent := client(t, protocol, s.Addr(), results)
+		send(t, c, rows(sent, 0, 5))
+		send(t, c, rows(sent, 5, 7))
+		stop()
+		_ = c.Format(rows(sent, 7, 9))
+		if within(c, time.Second) == nil {
+			t.Fatal("sent to nobody")
+		}
+		s = listen(t, protocol, s.Addr(), &event.Symbols{}, all.take)
+		s.Know(results.Stream, "a/"+results.Stream, 8) // row 8 was in its checkpoint, its answer was lost
+		run(t, s)
+		all.got = append(all.got, 7)
+		again(t, func(ctx context.Context) error { _, err := c.Send(ctx); return err })
+		all.check(t, 9)
+		if s.Received.Load() != 1 {
+			t.Errorf("%d received since the restart, want 1", s.Received.Load())
+		}
+	})
 }
 
 func TestStopWaitsForTheMessageInWork(t *testing.T) {
-	for _, protocol := range transports {
-		t.Run(protocol, func(t *testing.T) {
-			entered, leave := make(chan struct{}), make(chan struct{})
-			s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, func(context.Context, junction.Message, string, uint64) (bool, error) {
-				close(entered)
-				<-leave
-				return false, nil
-			})
-			done, stopped := make(chan error, 1), make(chan struct{})
-			go func() { done <- s.Serve(context.Background()) }()
-			c, sent := client(t, protocol, s.Addr(), results)
-			_ = c.Format(rows(sent, 0, 1))
-			answered := make(chan error, 1)
-			go func() { answered <- within(c, 10*time.Second) }()
-			<-entered
-			go func() { s.Stop(t.Context()); close(stopped) }()
-			for {
-				d, err := net.Dial("tcp", s.Addr())
-				if err != nil {
-					break // it listens no more
-				}
-				_ = d.Close()
-			}
-			close(leave)
-			if err := <-answered; err != nil {
-				t.Error("the message in work was not answered:", err)
-			}
-			<-stopped
-			if err := <-done; err != nil {
-				t.Error(err)
-			}
+	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
+		entered, leave := make(chan struct{}), make(chan struct{})
+		s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, func(context.Context, junction.Message, string, uint64) (bool, error) {
+			close(entered)
+			<-leave
+			return false, nil
 		})
-	}
+		done, stopped := make(chan error, 1), make(chan struct{})
+		go func() { done <- s.Serve(context.Background()) }()
+		c, sent := client(t, protocol, s.Addr(), results)
+		_ = c.Format(rows(sent, 0, 1))
+		answered := make(chan error, 1)
+		go func() { answered <- within(c, 10*time.Second) }()
+		<-entered
+		go func() { s.Stop(t.Context()); close(stopped) }()
+		for {
+			d, err := net.Dial("tcp", s.Addr())
+			if err != nil {
+				break
+			}
+			_ = d.Close()
+		}
+		close(leave)
+		if err := <-answered; err != nil {
+			t.Error("the message in work was not answered:", err)
+		}
+		<-stopped
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // A cable is a TCP proxy that can be cut, so that bytes vanish and nobody is told, or held, so that they are late.
@@ -503,89 +502,86 @@ func TestAHalfOpenConnectionIsGivenUpAndReplaced(t *testing.T) {
 }
 
 func TestMessagesThatAreLateAreNotTakenTwice(t *testing.T) {
-	for _, protocol := range transports {
-		t.Run(protocol, func(t *testing.T) {
-			var all collector
-			s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, all.take)
-			run(t, s)
-			w := newCable(t, s.Addr())
-			c, sent := client(t, protocol, w.Addr().String(), results)
-			send(t, c, rows(sent, 0, 2))
-			w.hold.Lock()
-			_ = c.Format(rows(sent, 2, 4))
-			for range 3 {
-				if within(c, 30*time.Millisecond) == nil {
-					t.Error("answered over a cable that passes nothing on")
-				}
+	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
+		var all collector
+		s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, all.take)
+		run(t, s)
+		w := newCable(t, s.Addr())
+		c, sent := client(t, protocol, w.Addr().String(), results)
+		send(t, c, rows(sent, 0, 2))
+		w.hold.Lock()
+		_ = c.Format(rows(sent, 2, 4))
+		for range 3 {
+			if within(c, 30*time.Millisecond) == nil {
+				t.Error("answered over a cable that passes nothing on")
 			}
-			w.hold.Unlock() // now every attempt arrives
-			if err := within(c, 5*time.Second); err != nil {
-				t.Error(err)
-			}
-			send(t, c, rows(sent, 4, 6))
-			all.check(t, 6)
-		})
-	}
+		}
+		w.hold.Unlock() // now every attempt arrives
+		if err := within(c, 5*time.Second); err != nil {
+			t.Error(err)
+		}
+		send(t, c, rows(sent, 4, 6))
+		all.check(t, 6)
+	})
 }
 
 func TestManySendersShareAPeer(t *testing.T) {
-	for _, protocol := range transports {
-		t.Run(protocol, func(t *testing.T) {
-			counts := map[string]int{}
-			var mu sync.Mutex
-			s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, func(_ context.Context, m junction.Message, from string, _ uint64) (bool, error) {
-				mu.Lock()
-				defer mu.Unlock()
-				counts[from] += m.Batch.Len()
-				return false, nil
-			})
-			run(t, s)
-			p := peer(t, protocol, s.Addr())
-			var wg sync.WaitGroup
-			for i := range 3 * poolSize {
-				wg.Go(func() {
-					names := &event.Symbols{}
-					c := p.Client("sender"+string(rune('A'+i)), results, names)
-					for n := range 20 {
-						_ = c.Format(rows(names, n, n+1))
-						if err := within(c, 10*time.Second); err != nil {
-							t.Error(err)
-						}
-					}
-				})
-			}
-			wg.Wait()
-			if len(counts) != 3*poolSize || s.Received.Load() != 3*poolSize*20 || s.meter.open.Load() > poolSize {
-				t.Errorf("%v received over %d connections", counts, s.meter.open.Load())
-			}
+	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
+		counts := map[string]int{}
+		var mu sync.Mutex
+		s := listen(t, protocol, "127.0.0.1:0", &event.Symbols{}, func(_ context.Context, m junction.Message, from string, _ uint64) (bool, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			counts[from] += m.Batch.Len()
+			return false, nil
 		})
-	}
+		run(t, s)
+		p := peer(t, protocol, s.Addr())
+		var wg sync.WaitGroup
+		for i := range 3 * poolSize {
+			wg.Go(func() {
+				names := &event.Symbols{}
+				c := p.Client("sender"+string(rune('A'+i)), results, names)
+				for n := range 20 {
+					_ = c.Format(rows(names, n, n+1))
+					if err := within(c, 10*time.Second); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if len(counts) != 3*poolSize || s.Received.Load() != 3*poolSize*20 || s.meter.open.Load() > poolSize {
+			t.Errorf("%v received over %d connections", counts, s.meter.open.Load())
+		}
+	})
 }
 
 func TestHeartbeatsAreAnswered(t *testing.T) {
-	for _, protocol := range transports {
-		t.Run(protocol, func(t *testing.T) {
-			s := listen(t, protocol, "127.0.0.1:0", nil, nil)
-			s.Beats = func(node string, h *linkpb.Heartbeat) (*linkpb.Heartbeat, error) {
-				if node != "a" {
-					return nil, errors.New("node " + node + " is unknown here")
-				}
-				return &linkpb.Heartbeat{Echo: h.GetStamp()}, nil
+	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
+		s := listen(t, protocol, "127.0.0.1:0", nil, nil)
+		s.Beats = func(node string, h *linkpb.Heartbeat) (*linkpb.Heartbeat, error) {
+			if node != "a" {
+				return nil, errors.New("node " + node + " is unknown here")
 			}
-			run(t, s)
-			p := peer(t, protocol, s.Addr())
-			if h, err := p.Beat(t.Context(), "a", &linkpb.Heartbeat{Stamp: 7}); err != nil || h.GetEcho() != 7 {
-				t.Errorf("answer %v, %v", h, err)
-			}
-			if _, err := p.Beat(t.Context(), "c", &linkpb.Heartbeat{}); !sink.IsPermanent(err) || !strings.Contains(err.Error(), "node c is unknown") {
-				t.Errorf("err = %v", err)
-			}
-			s.Beats = nil
-			if _, err := p.Beat(t.Context(), "a", &linkpb.Heartbeat{}); !sink.IsPermanent(err) {
-				t.Errorf("err = %v, want a refusal", err)
-			}
-		})
-	}
+			return &linkpb.Heartbeat{Echo: h.GetStamp()}, nil
+		}
+		run(t, s)
+		p := peer(t, protocol, s.Addr())
+		if h, err := p.Beat(t.Context(), "a", &linkpb.Heartbeat{Stamp: 7}); err != nil || h.GetEcho() != 7 {
+			t.Errorf("answer %v, %v", h, err)
+		}
+		if _, err := p.Beat(t.Context(), "c", &linkpb.Heartbeat{}); !sink.IsPermanent(err) || !strings.Contains(err.Error(), "node c is unknown") {
+			t.Errorf("err = %v", err)
+		}
+		s.Beats = nil
+		if _, err := p.Beat(t.Context(), "a", &linkpb.Heartbeat{}); !sink.IsPermanent(err) {
+			t.Errorf("err = %v, want a refusal", err)
+		}
+	})
 }
 
 func TestABatchThatIsTooLargeIsNotFormatted(t *testing.T) {
@@ -600,20 +596,19 @@ func TestABatchThatIsTooLargeIsNotFormatted(t *testing.T) {
 }
 
 func TestNobodyListensIsRefused(t *testing.T) {
-	for _, protocol := range transports {
-		t.Run(protocol, func(t *testing.T) {
-			lis, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = lis.Close()
-			c, sent := client(t, protocol, lis.Addr().String(), results)
-			_ = c.Format(rows(sent, 0, 1))
-			if err := within(c, time.Second); err == nil || sink.IsPermanent(err) || !strings.Contains(err.Error(), "refused") {
-				t.Errorf("err = %v, want a refused connection", err)
-			}
-		})
-	}
+	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
+		lis, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = lis.Close()
+		c, sent := client(t, protocol, lis.Addr().String(), results)
+		_ = c.Format(rows(sent, 0, 1))
+		if err := within(c, time.Second); err == nil || sink.IsPermanent(err) || !strings.Contains(err.Error(), "refused") {
+			t.Errorf("err = %v, want a refused connection", err)
+		}
+	})
 	if _, err := Dial(TCP, "nowhere", nil); err == nil || !strings.Contains(err.Error(), "host:port") {
 		t.Errorf("err = %v", err)
 	}

@@ -211,6 +211,7 @@ func (s *frameServer) Serve(lis net.Listener) error {
 	defer context.AfterFunc(s.idle, func() { _ = lis.Close() })()
 	var talks sync.WaitGroup
 	defer talks.Wait()
+	defer s.endIdle()
 	for {
 		c, err := lis.Accept()
 		if err != nil {

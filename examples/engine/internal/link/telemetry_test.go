@@ -101,87 +101,86 @@ func instrument(t *testing.T) (app *telemetry.App, spans *tracetest.InMemoryExpo
 }
 
 func TestTheTraceAndItsBaggageGoOnAtTheReceiver(t *testing.T) {
-	for _, protocol := range transports {
-		t.Run(protocol, func(t *testing.T) {
-			app, spans, flush := instrument(t)
-			s, err := Listen("127.0.0.1:0", protocol, app)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got context.Context
-			s.Accept(results.Stream, results, &event.Symbols{}, func(_ context.Context, m junction.Message, _ string, _ uint64) (bool, error) {
-				got = m.Ctx //nolint:fatcontext // it is what this is about
-				return false, nil
-			})
-			run(t, s)
-			p, err := Dial(protocol, s.Addr(), app)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = p.Close() }()
-			names := &event.Symbols{}
-			c := p.Client("a", results, names)
-
-			state, _ := trace.ParseTraceState("vendor=1")
-			tenant, _ := baggage.NewMemberRaw("tenant", "x y")
-			bag, _ := baggage.New(tenant)
-			origin := trace.NewSpanContext(trace.SpanContextConfig{
-				TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, TraceState: state,
-			})
-			_ = c.Format(rows(names, 0, 3))
-			if flush()["eventflux.transport.queue.depth "+protocol] != 1 {
-				t.Error("no message waits to be sent")
-			}
-			if _, err := c.Send(baggage.ContextWithBaggage(trace.ContextWithSpanContext(t.Context(), origin), bag)); err != nil {
-				t.Fatal(err)
-			}
-			sc := trace.SpanContextFromContext(got)
-			if sc.TraceID() != origin.TraceID() || !sc.IsSampled() || sc.TraceState().String() != "vendor=1" {
-				t.Errorf("the rows came with %v", sc)
-			}
-			if v := baggage.FromContext(got).Member("tenant").Value(); v != "x y" {
-				t.Errorf("baggage tenant = %q", v)
-			}
-			if got.Err() != nil {
-				t.Error("the context of the rows ended with their request")
-			}
-			if _, err := p.Beat(t.Context(), "a", &linkpb.Heartbeat{}); err == nil { // and no trace
-				t.Error("a heartbeat was answered without a cluster")
-			}
-			all := flush()
-			parents := map[string]trace.SpanID{}
-			ids := map[string]trace.SpanID{}
-			for _, span := range spans.GetSpans() {
-				parents[span.Name], ids[span.Name] = span.Parent.SpanID(), span.SpanContext.SpanID()
-			}
-			if parents["transport.send event"] != origin.SpanID() || parents["transport.receive event"] != ids["transport.send event"] ||
-				sc.SpanID() != ids["transport.receive event"] {
-				t.Errorf("the spans are not one below the other: %v", parents)
-			}
-			want := map[string]float64{
-				"eventflux.transport.messages out event " + protocol: 1, "eventflux.transport.messages in event " + protocol: 1,
-				"eventflux.transport.messages out heartbeat " + protocol: 1, "eventflux.transport.context.injected " + protocol: 1,
-				"eventflux.transport.context.extracted " + protocol + " success": 1, "eventflux.transport.queue.depth " + protocol: 0,
-				"eventflux.transport.errors Unimplemented in " + protocol: 1, "eventflux.transport.errors Unimplemented out " + protocol: 1,
-				"eventflux.transport.send.duration " + protocol + " success": 1, "eventflux.source.events.received " + protocol + " Results": 3,
-				"connections.active " + protocol: 2, "connections " + protocol + " success": 2,
-				"eventflux.connection.handshake.duration " + protocol + " success": 1,
-				"eventflux.source.connected " + protocol + " Results":              1,
-			}
-			if protocol == TCP {
-				want["eventflux.connection.pool.size tcp"] = 1
-			}
-			check(t, all, want)
-			_ = p.Close()
-			if protocol == TCP {
-				all := flush()
-				check(t, all, map[string]float64{"eventflux.connection.pool.size tcp": 0, "connection.errors reset tcp": 0})
-				if all["eventflux.connection.duration tcp"] == 0 {
-					t.Error("no connection is known to have lasted")
-				}
-			}
+	overBoth(t, func(t *testing.T, protocol string) {
+		t.Helper()
+		app, spans, flush := instrument(t)
+		s, err := Listen("127.0.0.1:0", protocol, app)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got context.Context
+		s.Accept(results.Stream, results, &event.Symbols{}, func(_ context.Context, m junction.Message, _ string, _ uint64) (bool, error) {
+			got = m.Ctx //nolint:fatcontext // kept to be looked at
+			return false, nil
 		})
-	}
+		run(t, s)
+		p, err := Dial(protocol, s.Addr(), app)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = p.Close() }()
+		names := &event.Symbols{}
+		c := p.Client("a", results, names)
+
+		state, _ := trace.ParseTraceState("vendor=1")
+		tenant, _ := baggage.NewMemberRaw("tenant", "x y")
+		bag, _ := baggage.New(tenant)
+		origin := trace.NewSpanContext(trace.SpanContextConfig{
+			TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, TraceState: state,
+		})
+		_ = c.Format(rows(names, 0, 3))
+		if flush()["eventflux.transport.queue.depth "+protocol] != 1 {
+			t.Error("no message waits to be sent")
+		}
+		if _, err := c.Send(baggage.ContextWithBaggage(trace.ContextWithSpanContext(t.Context(), origin), bag)); err != nil {
+			t.Fatal(err)
+		}
+		sc := trace.SpanContextFromContext(got)
+		if sc.TraceID() != origin.TraceID() || !sc.IsSampled() || sc.TraceState().String() != "vendor=1" {
+			t.Errorf("the rows came with %v", sc)
+		}
+		if v := baggage.FromContext(got).Member("tenant").Value(); v != "x y" {
+			t.Errorf("baggage tenant = %q", v)
+		}
+		if got.Err() != nil {
+			t.Error("the context of the rows ended with their request")
+		}
+		if _, err := p.Beat(t.Context(), "a", &linkpb.Heartbeat{}); err == nil { // and no trace
+			t.Error("a heartbeat was answered without a cluster")
+		}
+		all := flush()
+		parents := map[string]trace.SpanID{}
+		ids := map[string]trace.SpanID{}
+		for _, span := range spans.GetSpans() {
+			parents[span.Name], ids[span.Name] = span.Parent.SpanID(), span.SpanContext.SpanID()
+		}
+		if parents["transport.send event"] != origin.SpanID() || parents["transport.receive event"] != ids["transport.send event"] ||
+			sc.SpanID() != ids["transport.receive event"] {
+			t.Errorf("the spans are not one below the other: %v", parents)
+		}
+		want := map[string]float64{
+			"eventflux.transport.messages out event " + protocol: 1, "eventflux.transport.messages in event " + protocol: 1,
+			"eventflux.transport.messages out heartbeat " + protocol: 1, "eventflux.transport.context.injected " + protocol: 1,
+			"eventflux.transport.context.extracted " + protocol + " success": 1, "eventflux.transport.queue.depth " + protocol: 0,
+			"eventflux.transport.errors Unimplemented in " + protocol: 1, "eventflux.transport.errors Unimplemented out " + protocol: 1,
+			"eventflux.transport.send.duration " + protocol + " success": 1, "eventflux.source.events.received " + protocol + " Results": 3,
+			"connections.active " + protocol: 2, "connections " + protocol + " success": 2,
+			"eventflux.connection.handshake.duration " + protocol + " success": 1,
+			"eventflux.source.connected " + protocol + " Results":              1,
+		}
+		if protocol == TCP {
+			want["eventflux.connection.pool.size tcp"] = 1
+		}
+		check(t, all, want)
+		_ = p.Close()
+		if protocol == TCP {
+			all := flush()
+			check(t, all, map[string]float64{"eventflux.connection.pool.size tcp": 0, "connection.errors reset tcp": 0})
+			if all["eventflux.connection.duration tcp"] == 0 {
+				t.Error("no connection is known to have lasted")
+			}
+		}
+	})
 }
 
 func check(t *testing.T, got, want map[string]float64) {

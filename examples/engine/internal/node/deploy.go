@@ -5,6 +5,7 @@ package node
 
 import (
 	"context"
+	"runtime/debug"
 	"time"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
@@ -29,6 +30,7 @@ func (n *Node) deploy() error {
 		return err
 	}
 	runtime.QueryDeployments(semconv.ResultSuccess).Add(len(n.queries))
+	runtime.BuildInfo(n.opts.Version, commit()).Set(1)
 	runtime.AppsActive(semconv.AppStateRunning).Add(1)
 	return nil
 }
@@ -38,4 +40,16 @@ func result(err error) semconv.ResultValue {
 		return semconv.ResultFailure
 	}
 	return semconv.ResultSuccess
+}
+
+// commit is the revision that the program was built from, if the build knew it.
+func commit() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				return s.Value
+			}
+		}
+	}
+	return "unknown"
 }

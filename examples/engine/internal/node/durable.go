@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -25,14 +26,15 @@ type durable struct {
 	keep  *state.Coordinator
 	parts map[string]func([]byte) error // how each part of a checkpoint is restored
 	names []string                      // of the parts, as they were added
-	run   string                        // tells the links of this run from others; empty: they go on
+	logs  []*state.Log                  // of what came in from outside
+	self  string                        // tells the links of this state directory, or of this run, from others
 }
 
 func (n *Node) openState() (err error) {
 	d := &n.durable
 	d.parts = map[string]func([]byte) error{}
 	if n.app.State.Dir == "" {
-		d.run = rand.Text()
+		d.self = rand.Text()
 		return nil
 	}
 	d.dir = filepath.Join(n.app.State.Dir, n.opts.Node)
@@ -40,9 +42,24 @@ func (n *Node) openState() (err error) {
 		return fmt.Errorf("could not open the state in %s: %w; choose another dir in [state]", d.dir, err)
 	}
 	n.closers = append(n.closers, d.store)
+	if d.self, err = identity(d.dir); err != nil {
+		return err
+	}
 	// Texts get their ids back before anything else is interned.
 	last, _, err := d.store.Latest()
 	return errors.Join(err, n.names.Restore(last.Symbols))
+}
+
+// identity is a name that the state directory keeps. Whoever begins with an
+// empty directory is somebody else, of whom nobody has rows yet.
+func identity(dir string) (string, error) {
+	path := filepath.Join(dir, "id")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		text = []byte(rand.Text())
+		err = os.WriteFile(path, text, 0o600)
+	}
+	return string(text), err
 }
 
 // part adds something that is saved with each checkpoint.
@@ -52,7 +69,7 @@ func (d *durable) part(name string, restore func([]byte) error) {
 }
 
 // sender is who a link says it is.
-func (d *durable) sender(node, stream string) string { return node + "/" + stream + "/" + d.run }
+func (d *durable) sender(node, stream string) string { return node + "/" + stream + "/" + d.self }
 
 // pump lets a source take part in checkpoints.
 func (d *durable) pump(name string, p *feed.Pump) {
@@ -93,9 +110,9 @@ func (n *Node) inlet(stream, kind string) (*inlet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("could not open the write-ahead log of stream %s: %w", stream, err)
 	}
-	n.closers = append(n.closers, log)
+	n.closers, n.durable.logs = append(n.closers, log), append(n.durable.logs, log)
 	n.durable.part(name, log.UnmarshalBinary)
-	return &inlet{into: into, put: log.Take, replay: func(run, stop context.Context) error {
+	return &inlet{into: into, put: log.Take, known: log.Senders, replay: func(run, stop context.Context) error {
 		return log.Run(run, stop, publish, n.durable.keep)
 	}}, nil
 }
@@ -114,6 +131,13 @@ func (n *Node) restore() error {
 	}
 	d.keep = state.New(d.store, d.names, n.names, n.handle)
 	d.keep.Timeout = time.Duration(n.app.State.Timeout)
+	d.keep.OnComplete = func(id uint64) {
+		for _, l := range d.logs {
+			if err := l.Completed(id); err != nil {
+				n.logger.Error("write-ahead log keeps what no checkpoint needs", "error", err.Error())
+			}
+		}
+	}
 	d.keep.OnFail = func(id uint64, err error) {
 		n.logger.Error("checkpoint failed", "checkpoint", id, "error", err.Error())
 	}

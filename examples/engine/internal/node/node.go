@@ -179,6 +179,9 @@ func (n *Node) Close() error {
 	for _, end := range n.checks {
 		end()
 	}
+	if n.durable.keep != nil {
+		n.durable.keep.Wait()
+	}
 	for _, c := range n.closers {
 		errs = append(errs, c.Close())
 	}

@@ -20,6 +20,7 @@ type Options struct {
 	Control  string            // address for faults and on-demand queries; empty: none
 	Faults   []string          // made on purpose; see package fault
 	Linger   bool              // stay up after the end of the input
+	Version  string            // of the engine
 
 	// DrainPeriod is for how long a node that is asked to stop still takes events.
 	DrainPeriod time.Duration

@@ -145,9 +145,13 @@ type inlet struct {
 	taken atomic.Int64
 	// replay runs beside the server if what comes in is kept on disk first; else nil.
 	replay func(run, stop context.Context) error
+	known  func() map[string]uint64 // what is on disk already, by sender; else nil
 }
 
 func (i *inlet) take(ctx context.Context, m junction.Message, sender string, seq uint64) error {
+	if m.Batch.Len() == 0 {
+		sender = "" // an end has the number of the row before it, which is no repetition
+	}
 	if err := i.put(ctx, m, sender, seq); err != nil {
 		return err
 	}
@@ -276,6 +280,14 @@ func (n *Node) openLink() error {
 		server.Accept(name, n.streams[name].Schema(), n.names, func(ctx context.Context, m junction.Message, from string, seq uint64) (bool, error) {
 			return false, in.take(ctx, m, from, seq)
 		})
+	}
+	for i, in := range into {
+		if in.known == nil {
+			continue
+		}
+		for sender, seq := range in.known() {
+			server.Know(streams[i], sender, seq)
+		}
 	}
 	n.inputs = append(n.inputs, input{run: serveInto(n.serve, into...), totals: func(t *Totals) {
 		t.Read += server.Received.Load()

@@ -16,7 +16,9 @@ type Filter struct {
 	out       *event.Schema
 	dropped   *telemetry.Cell
 	failed    *telemetry.Counter
-	failures  int // rows of the batch at hand that could not be evaluated
+	handles   Handles
+	in        *event.Schema // of the batch at hand
+	failures  int           // rows of the batch at hand that could not be evaluated
 }
 
 // NewFilter returns a filter whose output has the columns of its input.
@@ -28,14 +30,14 @@ func (f *Filter) Kind() string { return "filter" }
 // Bind implements Operator.
 func (f *Filter) Bind(h Handles) {
 	f.dropped = h.Worker.Cell(h.Operator.FilterEventsDropped())
-	f.failed = h.Operator.ExpressionErrors(ErrorExpression)
+	f.failed, f.handles = h.Operator.ExpressionErrors(ErrorExpression), h
 }
 
 // Process implements Operator.
 func (f *Filter) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 	span := b.Span(telemetry.StageFilter)
 	leaf := span.Span(telemetry.StageExpression)
-	f.failures = 0
+	f.failures, f.in = 0, in.Schema
 	out := f.pass(b, in)
 	leaf.End()
 	span.End()
@@ -71,9 +73,9 @@ func (f *Filter) copyFrom(b telemetry.Batch, in *event.Batch, dropped int) *even
 func (f *Filter) match(b telemetry.Batch, r event.Row) bool {
 	ok, err := f.predicate.Match(r)
 	if err != nil {
-		b.Error(ErrorExpression, err)
 		f.failed.Inc()
 		f.failures++
+		f.handles.refuse(b, r, f.in, ErrorExpression, err)
 	}
 	return ok
 }

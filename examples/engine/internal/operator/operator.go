@@ -84,3 +84,10 @@ type Windowed interface {
 }
 
 func count(n int) attribute.KeyValue { return attribute.Int("event.count", n) }
+
+// refuse reports a row that an operator could not handle.
+func (h *Handles) refuse(b telemetry.Batch, r event.Row, s *event.Schema, errorType string, err error) {
+	if b.Error(errorType, err); h.Failed != nil {
+		h.Failed(b, r, s, errorType, err)
+	}
+}

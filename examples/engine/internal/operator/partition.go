@@ -256,10 +256,3 @@ func toGob(v any) ([]byte, error) {
 }
 
 func fromGob(data []byte, v any) error { return gob.NewDecoder(bytes.NewReader(data)).Decode(v) }
-
-// refuse reports a row that an operator could not handle.
-func (h *Handles) refuse(b telemetry.Batch, r event.Row, s *event.Schema, errorType string, err error) {
-	if b.Error(errorType, err); h.Failed != nil {
-		h.Failed(b, r, s, errorType, err)
-	}
-}

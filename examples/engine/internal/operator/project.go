@@ -17,9 +17,9 @@ type Project struct {
 	values []*expr.Value
 	out    *event.Schema
 
-	failed *telemetry.Counter
-	took   *telemetry.LocalHistogram
-	onFail func(telemetry.Batch, event.Row, *event.Schema, string, error)
+	failed  *telemetry.Counter
+	took    *telemetry.LocalHistogram
+	handles Handles
 }
 
 // NewProject gives one column of out per value. Without values rows pass as they
@@ -33,7 +33,7 @@ func (p *Project) Kind() string { return "selector" }
 
 // Bind implements Operator.
 func (p *Project) Bind(h Handles) {
-	p.failed, p.onFail = h.Operator.ExpressionErrors(ErrorExpression), h.Failed
+	p.failed, p.handles = h.Operator.ExpressionErrors(ErrorExpression), h
 	p.took = h.Worker.Histogram(h.Operator.SelectorDuration())
 }
 
@@ -49,11 +49,8 @@ func (p *Project) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 		o.SetTime(r.Time())
 		if err := p.compute(r, o); err != nil {
 			out.Truncate(out.Len() - 1)
-			b.Error(ErrorExpression, err)
 			p.failed.Inc()
-			if p.onFail != nil {
-				p.onFail(b, r, in.Schema, ErrorExpression, err)
-			}
+			p.handles.refuse(b, r, in.Schema, ErrorExpression, err)
 		}
 	}
 	p.took.Observe(time.Since(start))

@@ -138,8 +138,10 @@ func TestAQueryGivesWhatItSays(t *testing.T) {
 		{"table", `join = { table = "items", on = "item" }`, "item string, price double, amount long, maker string", "join"},
 		{"stream", `join = { stream = "Returns", on = "item", within = "1m" }
 			where = "reason != 'none'"`, "item string, price double, amount long, item_right string, reason string", "join filter"},
-		{"pattern", `pattern = { first = "price > 1", stream = "Returns", then = "reason == 'bad'", by = "item", within = "1m" }`,
-			"item string, price double, amount long, item_then string, reason string", "pattern"},
+		{
+			"pattern", `pattern = { first = "price > 1", stream = "Returns", then = "reason == 'bad'", by = "item", within = "1m" }`,
+			"item string, price double, amount long, item_then string, reason string", "pattern",
+		},
 		{"twice itself", `pattern = { first = "price > 1", then = "price < 1", by = "item", within = "1m" }
 			select = ["item", "price_then - price as change"]`, "item string, change double", "pattern selector"},
 	} {
@@ -197,8 +199,10 @@ func TestWhatCannotBePlannedSaysWhy(t *testing.T) {
 		{"a loop", `from = "Orders"`, `from = "Out"`, "depends on the query itself: Out"},
 		{"a stream without columns", `columns = ["item string", "reason string"]`, ``, "stream Returns has a source but no columns"},
 		{"a type", `reason string`, `reason text`, `column "reason text"`},
-		{"declared otherwise", `name = "shop"`, "name = \"shop\"\n[[streams]]\nname = \"Out\"\ncolumns = [\"item string\"]",
-			"it gives item string, price double, amount long, but stream Out has item string"},
+		{
+			"declared otherwise", `name = "shop"`, "name = \"shop\"\n[[streams]]\nname = \"Out\"\ncolumns = [\"item string\"]",
+			"it gives item string, price double, amount long, but stream Out has item string",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			text := strings.Replace(strings.Replace(shop, "QUERY", "", 1), tt.old, tt.new, 1)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/baggage"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 
@@ -58,7 +59,9 @@ func (q *Query) refused(ctx context.Context, b telemetry.Batch, rows *event.Batc
 func (q *Query) deliver(ctx context.Context, b telemetry.Batch, parent telemetry.Span, o *outlet, rows *event.Batch) error {
 	kind, n := attribute.String("eventflux.sink.type", o.Type()), attribute.Int("event.count", rows.Len())
 	span := parent.Span(telemetry.StageFormat, kind, n)
+	start := time.Now()
 	err := o.Format(rows)
+	o.formatted(time.Since(start), err)
 	span.Fail(err)
 	span.End()
 	if err != nil {
@@ -67,7 +70,10 @@ func (q *Query) deliver(ctx context.Context, b telemetry.Batch, parent telemetry
 	}
 	span = parent.Span(telemetry.StageSend, kind, n)
 	defer span.End()
-	// What is sent carries this span's context, so the receiver's trace goes on from here.
+	// What is sent carries this span's context, so the receiver's trace goes on from here, and the batch's baggage.
+	if b.Sampled() {
+		ctx = baggage.ContextWithBaggage(ctx, baggage.FromContext(b.Context()))
+	}
 	e, err := q.persist(span.Context(ctx), o, o.send, func(err error) { b.Error(ErrorSinkSend, err) })
 	if e.retries > 0 {
 		span.Set(telemetry.Retries(e.retries))
@@ -130,7 +136,7 @@ func (q *Query) persist(ctx context.Context, o *outlet, attempt func(context.Con
 		if e.retries == 0 {
 			q.trouble(ctx, o, err)
 		}
-		if !sleep(ctx, pause) {
+		if !sleep(ctx, max(pause, sink.Pause(err))) {
 			return e, sendError{fmt.Errorf("deliver to %s: gave up: %w", o.Target(), err)}
 		}
 		pause = min(2*pause, longestPause)

@@ -21,20 +21,25 @@ type outlet struct {
 
 	delivered func(events int) // counts what the sink took, as a subscriber
 
-	events, bytes, failures, retries *telemetry.Counter
-	sent, failed                     *telemetry.Histogram
-	size                             *telemetry.SizeHistogram
-	connected                        *telemetry.Gauge
-	whole                            *telemetry.Histogram // from the source to the sink
+	events, bytes, failures, retries, unmapped *telemetry.Counter
+	sent, failed, mapping                      *telemetry.Histogram
+	flying                                     *telemetry.UpDownCounter
+	size                                       *telemetry.SizeHistogram
+	connected                                  *telemetry.Gauge
+	whole                                      *telemetry.Histogram // from the source to the sink
 }
 
+// mappers are the formats that rows get, by type of sink.
+var mappers = map[string]string{"file": "json", "http": "json", "log": "log", "grpc": "wire", "tcp": "wire"}
+
 func newOutlet(app *telemetry.App, from *junction.Junction, s sink.Sink) *outlet {
-	h := app.Sink(from.Name(), s.Type())
+	h, mapper := app.Sink(from.Name(), s.Type()), mappers[s.Type()]
 	return &outlet{
 		Sink: s, delivered: from.Attach(),
 		events: h.EventsSent(), bytes: h.IO(), failures: h.Errors(ErrorSinkSend), retries: h.Retries(),
 		sent: h.SendDuration(semconv.ResultSuccess), failed: h.SendDuration(semconv.ResultFailure),
 		size: h.BatchSize(), connected: h.Connected(), whole: h.EndToEndLatency(),
+		unmapped: h.MappingErrors(mapper), mapping: h.MappingDuration(mapper), flying: h.InFlight(),
 	}
 }
 
@@ -45,9 +50,19 @@ func (o *outlet) took(events int) {
 	o.size.Observe(events)
 }
 
+// formatted counts a batch that was encoded, or could not be.
+func (o *outlet) formatted(took time.Duration, err error) {
+	o.mapping.Observe(took)
+	if err != nil {
+		o.unmapped.Inc()
+	}
+}
+
 // send is one attempt.
 func (o *outlet) send(ctx context.Context) error {
 	start := time.Now()
+	o.flying.Add(1)
+	defer o.flying.Add(-1)
 	n, err := o.Send(ctx)
 	o.bytes.Add(n)
 	if err != nil {

@@ -13,16 +13,6 @@ import (
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/operator"
 )
 
-// windows returns the operators that keep events back.
-func (q *Query) windows() (out []operator.Windowed) {
-	for _, op := range q.Operators {
-		if w, ok := op.(operator.Windowed); ok {
-			out = append(out, w)
-		}
-	}
-	return out
-}
-
 func (q *Query) holds() bool {
 	for _, op := range q.Operators {
 		if w, ok := op.(operator.Windowed); ok && w.Holds() {

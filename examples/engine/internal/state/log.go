@@ -273,6 +273,18 @@ func (l *Log) UnmarshalBinary(data []byte) error {
 	})
 }
 
+// Senders are the sequences that were taken last, by sender.
+func (l *Log) Senders() map[string]uint64 {
+	last := map[string]uint64{}
+	_ = l.db.View(func(tx *bbolt.Tx) error { // fails after Close only
+		return tx.Bucket(senderBucket).ForEach(func(name, v []byte) error {
+			last[string(name)] = binary.BigEndian.Uint64(v)
+			return nil
+		})
+	})
+	return last
+}
+
 // Completed removes what neither of the newest two checkpoints needs. It is meant for Coordinator.OnComplete.
 func (l *Log) Completed(uint64) error { return l.Truncate(l.safe.Swap(l.sent.Load())) }
 
