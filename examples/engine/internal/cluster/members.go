@@ -1,14 +1,12 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cluster knows which nodes are there and which one leads.
-//
-// A node leads while it holds a lease, that is votes of a quorum of the configured nodes. A vote is for the candidate
-// with the smallest name that the voter can talk to, and binds the voter for one lease of three heartbeats after it
-// says so; the candidate counts it from when it sent the message that the vote answers, which was earlier. A quorum is
-// more than half of the nodes, or half of them with the smallest name of all. As two quorums share a node, two nodes
-// never lead at once, however late messages are and whichever get lost, as long as clocks run at the same speed. The
-// price: of two nodes, the one with the greater name does not lead alone.
+// Package cluster knows which nodes are there and which one leads: the one that holds a lease, which is votes of a
+// quorum. A vote goes to the smallest name that the voter can talk to and binds the voter for a lease of three
+// heartbeats; the candidate counts it from when it sent what the vote answers, which was earlier. A quorum is more than
+// half of the configured nodes, or half of them with the smallest name of all. As any two quorums share a node, two
+// nodes never lead at once, however late messages are and whichever get lost, while clocks run at the same speed. The
+// price: of two nodes, only the one with the smaller name leads alone.
 package cluster
 
 import (
@@ -149,16 +147,16 @@ func (m *Members) Leads(now time.Time) bool { return now.Before(m.leaseEnd()) }
 // Look returns the view at now. A node that is alone leads by looking.
 func (m *Members) Look(now time.Time) View {
 	m.vote(m.self, now)
-	v := View{Nodes: map[string]semconv.NodeStateValue{m.self: semconv.NodeStateHealthy}}
-	leaders, latest, lost := 0, time.Time{}, false
+	v := View{Nodes: map[string]semconv.NodeStateValue{m.self: semconv.NodeStateHealthy}, Status: semconv.ClusterPartitionStatusHealthy}
+	leaders, latest := 0, time.Time{}
 	for name, p := range m.peers {
 		missed := m.missing(now.Sub(p.heard))
 		m.missed += max(missed-p.missed, 0)
 		p.missed = missed
-		state := m.state(p, now)
-		v.Nodes[name] = state
-		lost = lost || state == semconv.NodeStateUnhealthy || state == semconv.NodeStateOffline
-		if p.claims && missed < missedUnhealthy && p.leads.After(latest) {
+		v.Nodes[name] = m.state(p, now)
+		if missed >= missedUnhealthy && v.Nodes[name] != semconv.NodeStateUnknown {
+			v.Status = semconv.ClusterPartitionStatusMinorPartition
+		} else if p.claims && p.leads.After(latest) {
 			v.Leader, latest = name, p.leads
 		}
 		if now.Before(p.leads) {
@@ -169,16 +167,19 @@ func (m *Members) Look(now time.Time) View {
 		v.Leader = m.self
 		leaders++
 	}
-	v.Missed, v.Status = m.missed, semconv.ClusterPartitionStatusHealthy
-	switch near := func(name string) bool { return name == m.self || m.peers[name].missed < missedUnhealthy }; {
-	case leaders > 1:
+	near := func(name string) bool { return name == m.self || m.peers[name].missed < missedUnhealthy }
+	if leaders > 1 {
 		v.Status = semconv.ClusterPartitionStatusSplitBrain
-	case lost && m.quorum(near):
-		v.Status = semconv.ClusterPartitionStatusMinorPartition
-	case lost:
+	} else if v.Status != semconv.ClusterPartitionStatusHealthy && !m.quorum(near) {
 		v.Status = semconv.ClusterPartitionStatusMajorPartition
 	}
+	v.Missed = m.missed
 	return v
+}
+
+// stuck reports that too few nodes are in reach to elect anyone.
+func (v View) stuck() bool {
+	return v.Leader == "" && v.Status == semconv.ClusterPartitionStatusMajorPartition
 }
 
 func (m *Members) state(p *peer, now time.Time) semconv.NodeStateValue {

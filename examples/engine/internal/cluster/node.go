@@ -46,21 +46,15 @@ func New(cfg Config, app *telemetry.App, logger *slog.Logger) (*Node, error) {
 	n := &Node{cfg: cfg, metrics: app.Cluster(), logger: logger, peers: make(map[string]*link.Peer)}
 	n.members = NewMembers(cfg.Self, slices.Collect(maps.Keys(cfg.Peers)), cfg.Interval, cfg.Offline, rand.Uint64N(1<<62)+1, time.Now())
 	for name, addr := range cfg.Peers {
-		if addr == "" {
-			continue
+		if addr != "" {
+			peer, err := link.Dial(cfg.Protocol, addr, app)
+			if err != nil {
+				return nil, err
+			}
+			n.peers[name] = peer
 		}
-		peer, err := link.Dial(cfg.Protocol, addr, app)
-		if err != nil {
-			return nil, err
-		}
-		n.peers[name] = peer
 	}
-	n.metrics.IsLeader().Func(func() float64 {
-		if n.Leads() {
-			return 1
-		}
-		return 0
-	})
+	n.metrics.IsLeader().Func(func() float64 { return map[bool]float64{true: 1}[n.Leads()] })
 	return n, nil
 }
 
@@ -103,12 +97,10 @@ func (n *Node) Run(ctx context.Context) {
 }
 
 func every(ctx context.Context, d time.Duration, do func()) {
-	t := time.NewTicker(d)
-	defer t.Stop()
-	for ctx.Err() == nil {
+	for tick := time.Tick(d); ctx.Err() == nil; {
 		do()
 		select {
-		case <-t.C:
+		case <-tick:
 		case <-ctx.Done():
 		}
 	}
@@ -124,9 +116,7 @@ func (n *Node) beat(ctx context.Context, name string, peer *link.Peer) {
 	n.mu.Unlock()
 	answer, err := peer.Beat(ctx, n.cfg.Self, h)
 	if err == nil {
-		n.mu.Lock()
-		err = n.members.Heard(name, answer, time.Now())
-		n.mu.Unlock()
+		_, err = n.Heard(name, answer)
 	}
 	if err != nil {
 		result = semconv.ResultFailure
@@ -149,12 +139,11 @@ func (n *Node) report(ctx context.Context, was, is View) {
 	}
 	if is.Leader != was.Leader {
 		n.logger.Log(ctx, semconv.EventClusterLeaderChanged.Severity(), "leader changed", "leader", is.Leader, "was", was.Leader)
-		if is.Leader != "" {
-			n.metrics.LeaderElections(semconv.ResultSuccess).Inc()
-		}
 	}
-	if lost := semconv.ClusterPartitionStatusMajorPartition; is.Leader == "" && is.Status == lost && (was.Leader != "" || was.Status != lost) {
-		n.metrics.LeaderElections(semconv.ResultFailure).Inc() // this side is too small to elect anyone
+	if is.Leader != was.Leader && is.Leader != "" {
+		n.metrics.LeaderElections(semconv.ResultSuccess).Inc()
+	} else if is.stuck() && !was.stuck() {
+		n.metrics.LeaderElections(semconv.ResultFailure).Inc()
 	}
 	if is.Status == was.Status {
 		return

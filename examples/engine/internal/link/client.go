@@ -38,11 +38,8 @@ const (
 )
 
 const (
-	attemptTimeout = 10 * time.Second
-	pingAfter      = 20 * time.Second
-	pingTimeout    = 5 * time.Second
-	maxPayload     = 16 << 20           // bytes of rows in one message
-	maxMessage     = maxPayload + 1<<17 // with what stands around them
+	attemptTimeout, pingAfter, pingTimeout = 10 * time.Second, 20 * time.Second, 5 * time.Second
+	maxPayload, maxMessage                 = 16 << 20, 16<<20 + 1<<17 // bytes: of rows, and with what stands around them
 )
 
 // Peer is another node as this one reaches it. Any number of goroutines may use it.
@@ -53,7 +50,8 @@ type Peer struct {
 	meter      *meter
 }
 
-// Dial prepares the way to the node at addr; it connects when there is something to send. app may be nil.
+// Dial prepares the way to the node at addr over GRPC or TCP; it connects when there is something to send. app may be
+// nil.
 func Dial(protocol, addr string, app *telemetry.App) (*Peer, error) {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -64,7 +62,7 @@ func Dial(protocol, addr string, app *telemetry.App) (*Peer, error) {
 		grpc.ClientConnInterface
 		io.Closer
 	} = newPool(addr, m)
-	if protocol == GRPC {
+	if protocol != TCP {
 		retry := backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: 2 * time.Second}
 		carrier, err = grpc.NewClient("passthrough:///"+addr, grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) { return m.dial(ctx, addr, nil) }),
@@ -106,7 +104,7 @@ func (p *Peer) send(ctx context.Context, m *linkpb.Message) (ack *linkpb.Ack, by
 }
 
 // Client sends the batches of one stream to another node, one at a time, each until it is acknowledged. It is a
-// sink.Sink, belongs to one goroutine and leaves the peer open.
+// sink.Positioned, belongs to one goroutine and leaves the peer open.
 type Client struct {
 	peer    *Peer
 	schema  *event.Schema

@@ -341,7 +341,7 @@ func TestASenderThatRestartsWithOtherBatchesRepeatsNoRow(t *testing.T) {
 		again(t, c.Finish)
 
 		restarted, sent := client(t, protocol, s.Addr(), results)
-		_ = restarted.Recover(checkpoint) // never fails
+		_ = restarted.Recover(checkpoint)      // never fails
 		send(t, restarted, rows(sent, 10, 12)) // known
 		send(t, restarted, rows(sent, 12, 20)) // known, cut elsewhere
 		again(t, restarted.Finish)             // known
@@ -612,7 +612,7 @@ func TestNobodyListensIsRefused(t *testing.T) {
 	if _, err := Dial(TCP, "nowhere", nil); err == nil || !strings.Contains(err.Error(), "host:port") {
 		t.Errorf("err = %v", err)
 	}
-	if got := classify(io.EOF); got != errorUnavailable {
+	if got := classify(io.EOF); got != "unavailable" {
 		t.Errorf("a peer that left is %q", got)
 	}
 }

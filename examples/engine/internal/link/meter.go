@@ -46,7 +46,7 @@ type meter struct {
 func newMeter(app *telemetry.App, protocol string, d semconv.DirectionValue) *meter {
 	m := &meter{
 		app: app, protocol: protocol, direction: d, transport: app.Transport(protocol),
-		links: app.Connections(protocol, errorRefused, errorTimeout, errorReset, errorMalformed, errorUnavailable),
+		links: app.Connections(protocol, "refused", "timeout", "reset", "malformed", "unavailable"),
 	}
 	m.waiting = m.transport.QueueDepth()
 	for _, kind := range kinds {
@@ -92,46 +92,41 @@ func (m *meter) received(message *linkpb.Message) context.Context {
 	return ctx
 }
 
-// The values of error.type in connection metrics: nobody listens there, no answer in time, broken off by the peer, not
-// the framed protocol, and anything else such as no route, no such host, or the peer has closed.
-const (
-	errorRefused, errorTimeout, errorReset = "refused", "timeout", "reset"
-	errorMalformed, errorUnavailable       = "malformed", "unavailable"
-)
-
+// classify returns the error.type of a connection that could not be opened, or broke.
 func classify(err error) string {
 	var bad malformed
 	switch timeout, is := errors.AsType[net.Error](err); {
 	case is && timeout.Timeout():
-		return errorTimeout
+		return "timeout"
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return errorRefused
+		return "refused" // nobody listens there
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return errorReset
+		return "reset"
 	case errors.As(err, &bad):
-		return errorMalformed
+		return "malformed" // is not the framed protocol
 	default:
-		return errorUnavailable
+		return "unavailable" // no route, no such host, the peer has closed
 	}
 }
 
 // dial connects and lets greet, unless nil, set the connection up. Whoever dials wants the connection to stay, so its
 // end is an error.
 func (m *meter) dial(ctx context.Context, addr string, greet func(net.Conn) error) (net.Conn, error) {
-	var d net.Dialer
-	start := time.Now()
-	raw, err := d.DialContext(ctx, "tcp", addr)
+	start, result := time.Now(), semconv.ResultSuccess
+	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	if err == nil && greet != nil {
 		if err = greet(raw); err != nil {
 			_ = raw.Close()
 		}
 	}
 	if err != nil {
+		result = semconv.ResultFailure
+	}
+	m.links.HandshakeDuration(result).Observe(time.Since(start))
+	if err != nil {
 		m.links.Failed(classify(err))
-		m.links.HandshakeDuration(semconv.ResultFailure).Observe(time.Since(start))
 		return nil, err
 	}
-	m.links.HandshakeDuration(semconv.ResultSuccess).Observe(time.Since(start))
 	return m.opened(raw, true), nil
 }
 

@@ -10,7 +10,6 @@ import (
 	"maps"
 	"net"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -117,11 +116,15 @@ func (s *Server) Stop(ctx context.Context) {
 }
 
 // Send answers one message, of either transport. The context of its sender is of the batch, ctx is not.
-func (s *Server) Send(ctx context.Context, m *linkpb.Message) (*linkpb.Ack, error) {
+func (s *Server) Send(ctx context.Context, m *linkpb.Message) (ack *linkpb.Ack, err error) {
 	traced, span := s.meter.app.Operation(s.meter.received(m), telemetry.OperationReceive,
 		semconv.Protocol(s.meter.protocol), semconv.MessageType(kinds[m.GetKind()]))
 	defer span.End()
-	ack, err := s.answer(ctx, traced, m)
+	if m.GetKind() == linkpb.Kind_KIND_HEARTBEAT {
+		ack, err = s.beat(m)
+	} else {
+		ack, err = s.rows(ctx, traced, m)
+	}
 	if err != nil {
 		s.meter.refused(err)
 		span.Fail(err)
@@ -129,20 +132,22 @@ func (s *Server) Send(ctx context.Context, m *linkpb.Message) (*linkpb.Ack, erro
 	return ack, err
 }
 
-func (s *Server) answer(ctx, traced context.Context, m *linkpb.Message) (*linkpb.Ack, error) {
+func (s *Server) beat(m *linkpb.Message) (*linkpb.Ack, error) {
+	if s.Beats == nil {
+		return nil, status.Error(codes.Unimplemented, "this node is in no cluster")
+	}
+	answer, err := s.Beats(m.GetSenderId(), m.GetHeartbeat())
+	if err != nil {
+		return nil, status.Error(codes.InvalidArgument, err.Error())
+	}
+	return &linkpb.Ack{Heartbeat: answer}, nil
+}
+
+func (s *Server) rows(ctx, traced context.Context, m *linkpb.Message) (*linkpb.Ack, error) {
 	in := s.streams[m.GetStream()]
-	switch kind := kinds[m.GetKind()]; {
-	case kind == semconv.MessageTypeHeartbeat && s.Beats != nil:
-		beat, err := s.Beats(m.GetSenderId(), m.GetHeartbeat())
-		if err != nil {
-			return nil, status.Error(codes.InvalidArgument, err.Error())
-		}
-		return &linkpb.Ack{Heartbeat: beat}, nil
-	case kind == semconv.MessageTypeHeartbeat, kind == "":
-		return nil, status.Errorf(codes.Unimplemented, "this node expects no message of %s", m.GetKind())
-	case in == nil:
+	if in == nil {
 		return nil, status.Errorf(codes.InvalidArgument, "this node has no stream %q to receive, only %s",
-			m.GetStream(), strings.Join(slices.Sorted(maps.Keys(s.streams)), ", "))
+			m.GetStream(), slices.Sorted(maps.Keys(s.streams)))
 	}
 	in.source.IO().Add(proto.Size(m))
 	duplicate, err := in.receive(ctx, traced, s, m)

@@ -117,13 +117,10 @@ func (p *pool) Invoke(ctx context.Context, _ string, args, reply any, _ ...grpc.
 	m, ack := args.(*linkpb.Message), reply.(*linkpb.Ack)
 	m.SpanContext = propagate.InjectBinary(ctx, nil)
 	delete(m.Headers, "traceparent") // says the same
-	f, err := p.take(ctx)
+	err := p.slots.Acquire(ctx, 1)
 	if err == nil {
-		release := context.AfterFunc(ctx, f.abort)
-		if err = f.write(m); err == nil {
-			err = f.read(ack, maxAck)
-		}
-		p.put(f, release() && err == nil)
+		err = p.exchange(ctx, m, ack)
+		p.slots.Release(1)
 	}
 	switch {
 	case err == nil:
@@ -135,16 +132,28 @@ func (p *pool) Invoke(ctx context.Context, _ string, args, reply any, _ ...grpc.
 	}
 }
 
-// take returns a connection for the caller alone, which must put it back.
-func (p *pool) take(ctx context.Context) (*framed, error) {
-	if err := p.slots.Acquire(ctx, 1); err != nil {
-		return nil, err
-	}
+func (p *pool) exchange(ctx context.Context, m *linkpb.Message, ack *linkpb.Ack) (err error) {
+	var f *framed
 	select {
-	case f := <-p.idle:
-		return f, nil
+	case f = <-p.idle:
 	default:
+		if f, err = p.dial(ctx); err != nil {
+			return err
+		}
 	}
+	release := context.AfterFunc(ctx, f.abort)
+	if err = f.write(m); err == nil {
+		err = f.read(ack, maxAck)
+	}
+	if release() && err == nil {
+		p.idle <- f
+	} else {
+		p.drop(f)
+	}
+	return err
+}
+
+func (p *pool) dial(ctx context.Context) (*framed, error) {
 	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	c, err := p.meter.dial(ctx, p.addr, func(raw net.Conn) error {
@@ -152,34 +161,20 @@ func (p *pool) take(ctx context.Context) (*framed, error) {
 		return newFramed(raw).greet()
 	})
 	if err != nil {
-		p.slots.Release(1)
 		return nil, err
 	}
 	p.meter.links.PoolSize().Add(1)
 	return newFramed(c), nil
 }
 
-// put takes a connection back. If it is broken, those that are idle go, too: they lead to the same place.
-func (p *pool) put(f *framed, sound bool) {
-	defer p.slots.Release(1)
-	if sound {
-		p.idle <- f
-		return
-	}
+// drop closes f, and what is idle: it leads to the same place.
+func (p *pool) drop(f *framed) {
 	f.abort()
 	p.meter.links.PoolSize().Add(-1)
-	p.drop()
-}
-
-func (p *pool) drop() {
-	for {
-		select {
-		case f := <-p.idle:
-			f.abort()
-			p.meter.links.PoolSize().Add(-1)
-		default:
-			return
-		}
+	select {
+	case f = <-p.idle:
+		p.drop(f)
+	default:
 	}
 }
 
@@ -187,7 +182,9 @@ func (p *pool) drop() {
 func (p *pool) Close() error {
 	_ = p.slots.Acquire(context.Background(), poolSize) // which cannot fail
 	defer p.slots.Release(poolSize)
-	p.drop()
+	for len(p.idle) > 0 {
+		p.drop(<-p.idle)
+	}
 	return nil
 }
 
@@ -214,6 +211,7 @@ func (s *frameServer) Serve(lis net.Listener) error {
 	defer context.AfterFunc(s.idle, func() { _ = lis.Close() })()
 	var talks sync.WaitGroup
 	defer talks.Wait()
+	defer s.endIdle()
 	for {
 		c, err := lis.Accept()
 		if err != nil {
@@ -246,7 +244,7 @@ func (s *frameServer) talk(f *framed) {
 		err = s.answer(f, watch)
 	}
 	if bad, ok := errors.AsType[malformed](err); ok {
-		s.meter.links.Error(errorMalformed)
+		s.meter.links.Error("malformed")
 		s.meter.refused(status.Error(codes.InvalidArgument, bad.Error()))
 		_ = f.write(&linkpb.Ack{Code: uint32(codes.Unavailable), Text: bad.Error()})
 	}

@@ -171,7 +171,7 @@ func FuzzFrame(f *testing.F) {
 
 func TestConnectionErrorsAreClassified(t *testing.T) {
 	for want, err := range map[string]error{
-		errorTimeout: context.DeadlineExceeded, errorMalformed: malformed("x"), errorUnavailable: errors.New("no such host"),
+		"timeout": context.DeadlineExceeded, "malformed": malformed("x"), "unavailable": errors.New("no such host"),
 	} {
 		if got := classify(err); got != want {
 			t.Errorf("%v is %q, want %q", err, got, want)
