@@ -121,7 +121,7 @@ type Join struct {
 	Stream string   `toml:"stream"`
 	On     string   `toml:"on"` // a column of both sides, or "left == right"
 	Within Duration `toml:"within"`
-	Type   string   `toml:"type"` // inner or left_outer
+	Type   string   `toml:"type"` // inner, or of a table left_outer
 }
 
 // Pattern is an event followed by another.

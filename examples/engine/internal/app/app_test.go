@@ -68,6 +68,7 @@ func TestMistakesAreNamedWithTheirPlace(t *testing.T) {
 		{"policy", `name = "Orders"`, "name = \"Orders\"\nbackpressure = \"panic\"", `backpressure of stream Orders is "panic"`},
 		{"partition", `window = { type = "tumbling", size = "${window}" }`, `partition_by = "item"`, "partition_by but no window"},
 		{"join", `select =`, "join = { table = \"t\", stream = \"S\", on = \"item\" }\nselect =", "needs either table or stream"},
+		{"outer join", `select =`, "join = { stream = \"S\", on = \"item\", within = \"1s\", type = \"left_outer\" }\nselect =", "can be inner only"},
 		{"pattern", `select =`, "pattern = { first = \"price > 1\" }\nselect =", "needs first, then and within"},
 		{"twice", `[[sources]]`, "[[streams]]\nname = \"Orders\"\n[[sources]]", `there are two streams "Orders"`},
 	} {

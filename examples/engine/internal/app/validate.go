@@ -85,6 +85,7 @@ func (q *Query) validate(p *problems) {
 		p.check(j.Stream == "" || j.Within > 0, "the join of query %s with stream %s needs within", q.ID, j.Stream)
 		p.check(j.On != "", "the join of query %s needs on", q.ID)
 		p.oneOf("type of the join of query "+q.ID, j.Type, "inner", "left_outer")
+		p.check(j.Stream == "" || j.Type == "inner", "the join of query %s with stream %s can be inner only", q.ID, j.Stream)
 	}
 	if m := q.Pattern; m != nil {
 		p.check(m.First != "" && m.Then != "" && m.Within > 0, "the pattern of query %s needs first, then and within", q.ID)
