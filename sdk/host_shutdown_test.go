@@ -58,19 +58,20 @@ func TestForceFlushAndShutdownKeepTheirDeadlinesWhateverHangs(t *testing.T) {
 				synctest.Wait()
 
 				begun := time.Now()
-				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				const deadline = 2500 * time.Millisecond // not in the very moment in which a function is given up
+				ctx, cancel := context.WithTimeout(t.Context(), deadline)
 				defer cancel()
 				survived := name == "function" // it is left out, and all else is exported
 				if err := sdk.ForceFlush(ctx); name != "check" && !survived {
 					require.ErrorIs(t, err, context.DeadlineExceeded)
 				}
-				assert.LessOrEqual(t, time.Since(begun), 2*time.Second)
+				assert.LessOrEqual(t, time.Since(begun), deadline)
 
 				begun = time.Now()
 				ctx, cancel = context.WithTimeout(t.Context(), 3*time.Second)
 				defer cancel()
 				first := sdk.Shutdown(ctx)
-				assert.Equal(t, survived, first == nil)
+				assert.Equal(t, survived, first == nil, "%v after %v", first, time.Since(begun))
 				assert.LessOrEqual(t, time.Since(begun), 3*time.Second)
 				assert.Equal(t, first, sdk.Shutdown(t.Context()), "a second Shutdown answers what the first did")
 
