@@ -1,8 +1,7 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package market declares what the demo application is about: its streams and
-// the companies whose shares are traded.
+// Package market declares streams that the tests of several packages share.
 package market
 
 import (
@@ -11,7 +10,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 )
 
-// The streams of the application, in the order events pass them.
+// The streams, in the order in which events pass them in the demo.
 var (
 	// Stock is one trade per event.
 	Stock = &event.Schema{Stream: "StockStream", Columns: trade}
