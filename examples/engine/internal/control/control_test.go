@@ -19,6 +19,8 @@ import (
 	"go.uber.org/goleak"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/telemetrytest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -250,7 +252,7 @@ func TestCloseDoesNotWaitForQuestions(t *testing.T) {
 }
 
 func TestOnDemandQueriesAreTimed(t *testing.T) {
-	app, r := startTelemetry(t)
+	app, r := telemetrytest.Start(t)
 	e := all()
 	e.Table = func(_ context.Context, a Ask) (any, error) {
 		return nil, map[string]error{"slow": context.DeadlineExceeded, "bad": errors.New("bad")}[a.Name]
@@ -259,7 +261,7 @@ func TestOnDemandQueriesAreTimed(t *testing.T) {
 	for _, path := range []string{"/tables/good", "/tables/bad", "/tables/bad", "/tables/slow", "/aggregations/x", "/totals", "/tables/good?limit=x"} {
 		_, _ = Call(t.Context(), s.Addr, "GET", path, nil)
 	}
-	r.expect(t, map[string]float64{
+	r.Expect(t, map[string]float64{
 		"eventflux.on_demand_query.duration success": 2, "eventflux.on_demand_query.duration failure": 2,
 		"eventflux.on_demand_query.duration timeout": 1,
 	})

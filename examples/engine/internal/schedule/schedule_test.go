@@ -21,6 +21,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/telemetrytest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -102,7 +103,7 @@ func TestTasksRunWhenTheyAreDue(t *testing.T) {
 
 func TestASlowTaskDelaysNoOtherAndRunsOnlyOnceAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, r := startTelemetry(t)
+		app, r := telemetrytest.Start(t)
 		s, d := New(app, quiet(), 2), &diary{begun: time.Now()}
 		if err := errors.Join(s.Every("slow", 10*time.Second, d.task("slow", 25*time.Second)),
 			s.Every("fast", 11*time.Second, d.task("fast", time.Second))); err != nil {
@@ -110,7 +111,7 @@ func TestASlowTaskDelaysNoOtherAndRunsOnlyOnceAtATime(t *testing.T) {
 		}
 		stop := running(t, s)
 		time.Sleep(22*time.Second + 500*time.Millisecond)
-		r.expect(t, map[string]float64{
+		r.Expect(t, map[string]float64{
 			"eventflux.executor.threads scheduler busy": 2, "eventflux.executor.threads scheduler idle": 0,
 			"eventflux.executor.queue.depth scheduler": 0, "eventflux.scheduler.tasks.pending periodic": 2,
 			"eventflux.scheduler.tasks.executed periodic rejected": 1,
@@ -118,7 +119,7 @@ func TestASlowTaskDelaysNoOtherAndRunsOnlyOnceAtATime(t *testing.T) {
 		time.Sleep(19 * time.Second) // 41.5 s
 		stop()
 		d.expect(t, "slow@10", "fast@11", "fast@22", "fast@33", "slow@40")
-		r.expect(t, map[string]float64{
+		r.Expect(t, map[string]float64{
 			"eventflux.scheduler.tasks.executed periodic success": 5, "eventflux.scheduler.tasks.executed periodic rejected": 2,
 			"eventflux.executor.threads scheduler busy": 0, "eventflux.executor.threads scheduler idle": 2,
 			"eventflux.scheduler.delay periodic": 5, "eventflux.scheduler.delay periodic sum": 0,
@@ -129,7 +130,7 @@ func TestASlowTaskDelaysNoOtherAndRunsOnlyOnceAtATime(t *testing.T) {
 
 func TestTasksWaitForAWorkerAndTheirDelayIsSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, r := startTelemetry(t)
+		app, r := telemetrytest.Start(t)
 		s, d := New(app, quiet(), 1), &diary{begun: time.Now()}
 		for _, name := range []string{"a", "b", "c"} {
 			if err := s.At(name, time.Now(), d.task("x", 2*time.Second)); err != nil {
@@ -138,11 +139,11 @@ func TestTasksWaitForAWorkerAndTheirDelayIsSeen(t *testing.T) {
 		}
 		stop := running(t, s)
 		time.Sleep(time.Second)
-		r.expect(t, map[string]float64{"eventflux.executor.queue.depth scheduler": 2, "eventflux.scheduler.tasks.pending one_shot": 0})
+		r.Expect(t, map[string]float64{"eventflux.executor.queue.depth scheduler": 2, "eventflux.scheduler.tasks.pending one_shot": 0})
 		time.Sleep(5 * time.Second)
 		stop()
 		d.expect(t, "x@0", "x@2", "x@4")
-		r.expect(t, map[string]float64{
+		r.Expect(t, map[string]float64{
 			"eventflux.scheduler.delay one_shot": 3, "eventflux.scheduler.delay one_shot sum": 6, "eventflux.executor.queue.depth scheduler": 0,
 		})
 	})
@@ -163,7 +164,7 @@ func TestPeriodsThatWereMissedAreSkippedAndThePhaseIsKept(t *testing.T) {
 
 func TestFailuresAreCountedAndLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, r := startTelemetry(t)
+		app, r := telemetrytest.Start(t)
 		var log bytes.Buffer
 		s := New(app, slog.New(slog.NewTextHandler(&log, nil)), 1)
 		if err := s.At("broken", time.Now(), func(context.Context, time.Time) error { return errors.New("no luck") }); err != nil {
@@ -172,7 +173,7 @@ func TestFailuresAreCountedAndLogged(t *testing.T) {
 		stop := running(t, s)
 		synctest.Wait()
 		stop()
-		r.expect(t, map[string]float64{"eventflux.scheduler.tasks.executed one_shot failure": 1})
+		r.Expect(t, map[string]float64{"eventflux.scheduler.tasks.executed one_shot failure": 1})
 		if !strings.Contains(log.String(), `task=broken error="no luck"`) {
 			t.Errorf("the log says %q", log.String())
 		}
@@ -246,7 +247,7 @@ func TestTasksMayComeFromAnywhereConcurrentSafe(t *testing.T) {
 
 func TestTriggersPublishWhenTheyWereDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, r := startTelemetry(t)
+		app, r := telemetrytest.Start(t)
 		s, begun := New(app, quiet(), 4), time.Now()
 		got := map[string][]float64{}
 		var mu sync.Mutex
@@ -280,7 +281,7 @@ func TestTriggersPublishWhenTheyWereDue(t *testing.T) {
 				t.Errorf("%s fired at %v, want %v", name, got[name], want)
 			}
 		}
-		r.expect(t, map[string]float64{
+		r.Expect(t, map[string]float64{
 			"eventflux.trigger.fires Begin start": 1, "eventflux.trigger.fires Often periodic": 4, "eventflux.trigger.fires Hourly cron": 1,
 			"eventflux.trigger.errors publish Hourly cron": 1, "eventflux.trigger.delay Often periodic": 4,
 			"eventflux.scheduler.tasks.executed cron failure": 1,

@@ -1,7 +1,8 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package control
+// Package telemetrytest reads back, in tests, what the parts of the engine report.
+package telemetrytest
 
 import (
 	"context"
@@ -17,23 +18,26 @@ import (
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 )
 
-// recorder keeps the latest value of each series: the sum, or how many observations a histogram has.
-type recorder struct {
+// Recorder keeps the latest value of each series: the sum, or how many observations a histogram has.
+type Recorder struct {
 	metric.Exporter // unset: only the methods below are called
 
 	sdk    *telemetry.SDK
 	values map[string]float64 // by metric name and attribute values
 }
 
-func (*recorder) Temporality(k metric.InstrumentKind) metricdata.Temporality {
+// Temporality implements metric.Exporter.
+func (*Recorder) Temporality(k metric.InstrumentKind) metricdata.Temporality {
 	return metric.DefaultTemporalitySelector(k)
 }
 
-func (*recorder) Aggregation(k metric.InstrumentKind) metric.Aggregation {
+// Aggregation implements metric.Exporter.
+func (*Recorder) Aggregation(k metric.InstrumentKind) metric.Aggregation {
 	return metric.DefaultAggregationSelector(k)
 }
 
-func (r *recorder) Export(_ context.Context, rm *metricdata.ResourceMetrics) error {
+// Export implements metric.Exporter.
+func (r *Recorder) Export(_ context.Context, rm *metricdata.ResourceMetrics) error {
 	for _, scope := range rm.ScopeMetrics {
 		for _, one := range scope.Metrics {
 			r.keep(one)
@@ -42,7 +46,7 @@ func (r *recorder) Export(_ context.Context, rm *metricdata.ResourceMetrics) err
 	return nil
 }
 
-func (r *recorder) keep(one metricdata.Metrics) {
+func (r *Recorder) keep(one metricdata.Metrics) {
 	switch data := one.Data.(type) {
 	case metricdata.Sum[int64]:
 		for _, p := range data.DataPoints {
@@ -71,11 +75,14 @@ func series[N int64 | float64](one metricdata.Metrics, p metricdata.DataPoint[N]
 	return key
 }
 
-func (*recorder) ForceFlush(context.Context) error { return nil }
-func (*recorder) Shutdown(context.Context) error   { return nil }
+// ForceFlush implements metric.Exporter.
+func (*Recorder) ForceFlush(context.Context) error { return nil }
 
-// expect compares series with what is exported now.
-func (r *recorder) expect(t *testing.T, want map[string]float64) {
+// Shutdown implements metric.Exporter.
+func (*Recorder) Shutdown(context.Context) error { return nil }
+
+// Expect compares series with what is exported now.
+func (r *Recorder) Expect(t *testing.T, want map[string]float64) {
 	t.Helper()
 	if err := r.sdk.ForceFlush(context.Background()); err != nil {
 		t.Fatal(err)
@@ -93,12 +100,13 @@ func (noLogs) Export(context.Context, []sdklog.Record) error { return nil }
 func (noLogs) ForceFlush(context.Context) error              { return nil }
 func (noLogs) Shutdown(context.Context) error                { return nil }
 
-func startTelemetry(t *testing.T) (*telemetry.App, *recorder) {
+// Start returns an application that reports to a Recorder, until the test ends.
+func Start(t *testing.T) (*telemetry.App, *Recorder) {
 	t.Helper()
-	r := &recorder{values: map[string]float64{}}
+	r := &Recorder{values: map[string]float64{}}
 	cfg := telemetry.DefaultConfig()
 	cfg.Level = telemetry.Detail
-	cfg.Metrics.Interval = 1000 * time.Hour // exports come by expect
+	cfg.Metrics.Interval = 1000 * time.Hour // exports come by Expect
 	sdk, err := telemetry.Start(context.Background(), cfg, telemetry.WithLogWriter(io.Discard),
 		telemetry.WithExporters(telemetry.Exporters{Spans: tracetest.NewNoopExporter(), Metrics: r, Logs: noLogs{}}))
 	if err != nil {
