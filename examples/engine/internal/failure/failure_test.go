@@ -24,6 +24,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/telemetrytest"
 )
 
 var schema = &event.Schema{Stream: "S", Columns: []event.Column{{Name: "s", Type: event.Symbol}, {Name: "p", Type: event.Float}}}
@@ -88,7 +89,8 @@ func TestEveryFailedEventEndsWhereTheStrategySays(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			app, read := observed(t)
+			app, recorder := telemetrytest.Start(t)
+			read := func() map[string]float64 { return recorder.Read(t) }
 			var out bytes.Buffer
 			var letters []junction.Message
 			names := &event.Symbols{}

@@ -29,6 +29,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/telemetrytest"
 )
 
 // taker is a stream that keeps what it takes.
@@ -130,7 +131,8 @@ func post(t *testing.T, url, body string, header map[string]string) (status int,
 
 func TestWhatIsPostedIsWhatIsTaken(t *testing.T) {
 	var k taker
-	app, read := observed(t)
+	app, recorder := telemetrytest.Start(t)
+	read := func() map[string]float64 { return recorder.Read(t) }
 	addr, _ := serve(t, NewHTTP(k.config(app.Source("Q", "http"))))
 	url := "http://" + addr + "/events"
 	zipped := map[string]string{"Content-Encoding": "gzip"}
@@ -267,7 +269,8 @@ func TestNothingIsAcceptedThatWasNotTaken(t *testing.T) {
 		http.StatusTooManyRequests:    func(context.Context) error { return context.DeadlineExceeded },
 	} {
 		k := taker{fail: fail}
-		app, read := observed(t)
+		app, recorder := telemetrytest.Start(t)
+		read := func() map[string]float64 { return recorder.Read(t) }
 		addr, _ := serve(t, NewHTTP(k.config(app.Source("Q", "http"))))
 		got, _, header := post(t, "http://"+addr+"/events", event3(1), nil)
 		if got != status || header.Get("Retry-After") == "" || k.calls != 0 {

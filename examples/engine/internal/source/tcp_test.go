@@ -15,6 +15,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/telemetrytest"
 )
 
 // answers reads what comes back until the connection closes.
@@ -30,7 +32,8 @@ func answers(t *testing.T, c net.Conn) []string {
 
 func TestLinesAreTakenInOrderAndAnsweredOnceTaken(t *testing.T) {
 	var k taker
-	app, read := observed(t)
+	app, recorder := telemetrytest.Start(t)
+	read := func() map[string]float64 { return recorder.Read(t) }
 	c := k.config(app.Source("Q", "tcp"))
 	c.Batch, c.MaxBytes = 3, 64
 	addr, stop := serve(t, NewTCP(c))

@@ -7,9 +7,11 @@ package telemetrytest
 import (
 	"context"
 	"io"
+	"strings"
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -38,6 +40,7 @@ func (*Recorder) Aggregation(k metric.InstrumentKind) metric.Aggregation {
 
 // Export implements metric.Exporter.
 func (r *Recorder) Export(_ context.Context, rm *metricdata.ResourceMetrics) error {
+	clear(r.values)
 	for _, scope := range rm.ScopeMetrics {
 		for _, one := range scope.Metrics {
 			r.keep(one)
@@ -49,30 +52,33 @@ func (r *Recorder) Export(_ context.Context, rm *metricdata.ResourceMetrics) err
 func (r *Recorder) keep(one metricdata.Metrics) {
 	switch data := one.Data.(type) {
 	case metricdata.Sum[int64]:
-		for _, p := range data.DataPoints {
-			r.values[series(one, p)] = float64(p.Value)
-		}
+		keep(r, one.Name, data.DataPoints)
 	case metricdata.Sum[float64]:
-		for _, p := range data.DataPoints {
-			r.values[series(one, p)] = p.Value
-		}
+		keep(r, one.Name, data.DataPoints)
+	case metricdata.Gauge[int64]:
+		keep(r, one.Name, data.DataPoints)
+	case metricdata.Gauge[float64]:
+		keep(r, one.Name, data.DataPoints)
 	case metricdata.Histogram[float64]:
 		for _, p := range data.DataPoints {
-			key := one.Name
-			for _, kv := range p.Attributes.ToSlice() {
-				key += " " + kv.Value.AsString()
-			}
+			key := series(one.Name, p.Attributes)
 			r.values[key], r.values[key+" sum"] = float64(p.Count), p.Sum
 		}
 	}
 }
 
-func series[N int64 | float64](one metricdata.Metrics, p metricdata.DataPoint[N]) string {
-	key := one.Name
-	for _, kv := range p.Attributes.ToSlice() {
-		key += " " + kv.Value.AsString()
+func keep[N int64 | float64](r *Recorder, name string, points []metricdata.DataPoint[N]) {
+	for _, p := range points {
+		r.values[series(name, p.Attributes)] = float64(p.Value)
 	}
-	return key
+}
+
+func series(name string, attrs attribute.Set) string {
+	parts := []string{name}
+	for _, kv := range attrs.ToSlice() {
+		parts = append(parts, kv.Value.AsString())
+	}
+	return strings.Join(parts, " ")
 }
 
 // ForceFlush implements metric.Exporter.
@@ -81,14 +87,21 @@ func (*Recorder) ForceFlush(context.Context) error { return nil }
 // Shutdown implements metric.Exporter.
 func (*Recorder) Shutdown(context.Context) error { return nil }
 
-// Expect compares series with what is exported now.
-func (r *Recorder) Expect(t *testing.T, want map[string]float64) {
+// Read returns what is exported now. It is valid until the next call.
+func (r *Recorder) Read(t *testing.T) map[string]float64 {
 	t.Helper()
 	if err := r.sdk.ForceFlush(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+	return r.values
+}
+
+// Expect compares series with what is exported now.
+func (r *Recorder) Expect(t *testing.T, want map[string]float64) {
+	t.Helper()
+	now := r.Read(t)
 	for name, v := range want {
-		if got, ok := r.values[name]; !ok || got != v {
+		if got, ok := now[name]; !ok || got != v {
 			t.Errorf("%s = %v (%v), want %v", name, got, ok, v)
 		}
 	}
