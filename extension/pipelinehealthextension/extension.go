@@ -21,6 +21,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/verdict"
+	"github.com/eventflux-io/eventflux-otel/internal/cardinalityview"
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 )
 
@@ -33,6 +34,7 @@ var processStart = time.Now()
 
 var (
 	_ engineview.Registry                   = (*healthExtension)(nil)
+	_ cardinalityview.Registry              = (*healthExtension)(nil)
 	_ extensioncapabilities.PipelineWatcher = (*healthExtension)(nil)
 	_ extensioncapabilities.Dependent       = (*healthExtension)(nil)
 	_ componentstatus.Watcher               = (*healthExtension)(nil)
@@ -45,6 +47,7 @@ type healthExtension struct {
 	// Evidence.
 	components signals.Components
 	engines    signals.Engines
+	limiters   signals.Limiters
 	lifeMu     sync.Mutex // guards life
 	life       drain.Machine
 	terminal   *terminal
@@ -155,6 +158,11 @@ func (e *healthExtension) RegisterEngines(_ component.ID, source engineview.Sour
 	return e.engines.Register(source)
 }
 
+// RegisterCardinality implements [cardinalityview.Registry].
+func (e *healthExtension) RegisterCardinality(_ component.ID, source cardinalityview.Source) (unregister func()) {
+	return e.limiters.Register(source)
+}
+
 // watch judges at intervals, and when a component said something new.
 func (e *healthExtension) watch(ctx context.Context) {
 	ticker := time.NewTicker(watchInterval)
@@ -191,8 +199,9 @@ func (e *healthExtension) report() verdict.Report {
 
 func (e *healthExtension) face() api.Face {
 	return api.Face{
-		Health: e.report,
-		Ready:  func() verdict.Readiness { return verdict.Ready(e.phase()) },
+		Health:      e.report,
+		Ready:       func() verdict.Readiness { return verdict.Ready(e.phase()) },
+		Cardinality: e.limiters.Reports,
 	}
 }
 

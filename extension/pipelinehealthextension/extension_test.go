@@ -21,6 +21,7 @@ import (
 	"go.opentelemetry.io/collector/extension/extensiontest"
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/metadata"
+	"github.com/eventflux-io/eventflux-otel/internal/cardinalityview"
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 )
 
@@ -99,7 +100,42 @@ func TestMethodsAndPaths(t *testing.T) {
 	assert.Empty(t, body)
 	resp, body = e.ask(t, http.MethodGet, "/status")
 	assert.Equal(t, http.StatusNotFound, resp.StatusCode)
-	assert.JSONEq(t, `{"error":"not found","paths":["/health","/ready","/live"]}`, body)
+	assert.JSONEq(t, `{"error":"not found","paths":["/health","/ready","/live","/cardinality"]}`, body)
+}
+
+type fakeLimiter struct{}
+
+func (fakeLimiter) Cardinality(top int, limits []int) cardinalityview.Report {
+	return cardinalityview.Report{
+		Processor: "cardinality_limit",
+		Series:    cardinalityview.Budget{Limit: 10, Used: 3},
+		Metrics: []cardinalityview.Metric{{
+			Tenant: "shop/cart", Metric: "http.requests", Demand: top,
+			Attributes: []cardinalityview.Attribute{{Key: "user.id", Values: 50_000, SeriesWithout: 4, Samples: []string{"u1"}}},
+		}},
+		WhatIf: []cardinalityview.WhatIf{{MaxSeriesPerMetric: limits[0], Metrics: 1, Refused: 7}},
+	}
+}
+
+func TestCardinality(t *testing.T) {
+	e := start(t)
+	_, body := e.ask(t, http.MethodGet, "/cardinality")
+	assert.JSONEq(t, `{"processors":[]}`, body)
+
+	unregister := e.RegisterCardinality(component.MustNewID("cardinality_limit"), fakeLimiter{})
+	resp, body := e.ask(t, http.MethodGet, "/cardinality?top=5&what_if=500")
+	assert.Equal(t, http.StatusOK, resp.StatusCode)
+	assert.JSONEq(t, `{"processors":[{
+		"processor":"cardinality_limit",
+		"series":{"limit":10,"used":3},
+		"tenants":null,
+		"metrics":[{"tenant":"shop/cart","metric":"http.requests","limit":0,"used":0,"demand":5,"refused_points":0,
+			"attributes":[{"key":"user.id","values":50000,"series_without":4,"samples":["u1"]}]}],
+		"what_if":[{"max_series_per_metric":500,"metrics_over":1,"series_refused":7}]
+	}]}`, body)
+	unregister()
+	_, body = e.ask(t, http.MethodGet, "/cardinality")
+	assert.JSONEq(t, `{"processors":[]}`, body)
 }
 
 func TestHealthNamesTheSilentEngine(t *testing.T) {

@@ -6,9 +6,11 @@ package api
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/verdict"
+	"github.com/eventflux-io/eventflux-otel/internal/cardinalityview"
 )
 
 func face(r verdict.Report, ready verdict.Readiness) Face {
@@ -76,11 +78,43 @@ func TestCodes(t *testing.T) {
 	}
 }
 
+func TestCardinality(t *testing.T) {
+	asked := func(top int, limits []int) []cardinalityview.Report {
+		r := cardinalityview.Report{Processor: "cardinality_limit", Series: cardinalityview.Budget{Limit: top, Used: 1}}
+		for _, limit := range limits {
+			r.WhatIf = append(r.WhatIf, cardinalityview.WhatIf{MaxSeriesPerMetric: limit, Metrics: 2, Refused: 3})
+		}
+		return []cardinalityview.Report{r}
+	}
+	for query, want := range map[string]string{
+		"":       `"series":{"limit":20,"used":1}`,
+		"?top=5": `"series":{"limit":5,"used":1}`,
+		"?what_if=500,2000": `"what_if":[{"max_series_per_metric":500,"metrics_over":2,"series_refused":3},` +
+			`{"max_series_per_metric":2000,"metrics_over":2,"series_refused":3}]`,
+	} {
+		got := ask(t, Face{Cardinality: asked}, http.MethodGet, "/cardinality"+query)
+		if body := got.Body.String(); got.Code != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %s, want it to hold %s", query, got.Code, body, want)
+		}
+	}
+	for query, want := range map[string]string{
+		"?top=0":      `{"error":"top must be a number between 1 and 1000, got \"0\""}`,
+		"?top=many":   `{"error":"top must be a number between 1 and 1000, got \"many\""}`,
+		"?what_if=1,": `{"error":"what_if must be a number between 1 and 2147483647, got \"\""}`,
+		"?what_if=" + strings.Repeat("1,", 20) + "1": `{"error":"what_if must be at most 20 numbers, got 21"}`,
+	} {
+		got := ask(t, Face{Cardinality: asked}, http.MethodGet, "/cardinality"+query)
+		if body := got.Body.String(); got.Code != http.StatusBadRequest || body != want {
+			t.Errorf("%s: %d %s, want 400 %s", query, got.Code, body, want)
+		}
+	}
+}
+
 func TestOtherMethods(t *testing.T) {
 	for _, method := range []string{
 		http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodTrace, "BREW",
 	} {
-		for _, path := range []string{"/health", "/ready", "/live"} {
+		for _, path := range []string{"/health", "/ready", "/live", "/cardinality"} {
 			got := ask(t, Face{}, method, path)
 			if got.Code != http.StatusMethodNotAllowed || got.Header().Get("Allow") != "GET, HEAD" {
 				t.Errorf("%s %s = %d, Allow %q", method, path, got.Code, got.Header().Get("Allow"))

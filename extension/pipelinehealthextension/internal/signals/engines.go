@@ -7,43 +7,21 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 )
 
 // Engines asks every registered receiver for the engines that it sees. The
-// zero value has no receivers.
-//
-// Engines is safe for concurrent use. It never calls a receiver while it
-// holds its lock.
+// zero value has no receivers. It is safe for concurrent use.
 type Engines struct {
-	mu      sync.Mutex
-	sources []*engineview.Source
-}
-
-// Register adds a receiver's list and returns the function that removes it.
-// Removing twice does nothing.
-func (e *Engines) Register(source engineview.Source) (unregister func()) {
-	// The address tells registrations apart: sources need not be comparable.
-	entry := &source
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.sources = append(e.sources, entry)
-	return func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.sources = slices.DeleteFunc(slices.Clone(e.sources), func(s *engineview.Source) bool { return s == entry })
-	}
+	sources[engineview.Source]
 }
 
 // At returns the engines of all receivers at now, by name and instance. An
 // engine that sends to several receivers is one engine.
 func (e *Engines) At(now time.Time) []engineview.Engine {
-	e.mu.Lock()
-	sources := e.sources
-	e.mu.Unlock()
+	sources := e.all()
 	switch len(sources) {
 	case 0:
 		return nil

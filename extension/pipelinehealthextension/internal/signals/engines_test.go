@@ -101,7 +101,7 @@ func TestSourcesAreAskedWithoutALock(t *testing.T) {
 	leave = e.Register(reentrant{&leave})
 	e.Register(list{})
 	e.At(t0)
-	if got := len(e.sources); got != 1 {
+	if got := len(e.all()); got != 1 {
 		t.Errorf("%d sources left, want 1", got)
 	}
 }
