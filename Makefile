@@ -15,7 +15,7 @@ VERSION := $(shell sed -n 's/^  version: //p' builder-config.yaml)
 
 # What the collector is built from: its manifest, and the root module's sources.
 COLLECTOR_SRC := builder-config.yaml go.mod go.sum \
-	$(shell find receiver processor extension internal/engineview internal/semconv -name '*.go' -not -name '*_test.go')
+	$(shell find receiver processor extension internal/cardinalityview internal/engineview internal/semconv -name '*.go' -not -name '*_test.go')
 ENGINE_SRC := $(shell find sdk examples/engine -name '*.go' -not -name '*_test.go') \
 	examples/engine/go.mod examples/engine/go.sum sdk/go.mod sdk/go.sum
 
@@ -48,9 +48,16 @@ test-race: ## Run the unit tests under the race detector, without those of memor
 	for m in $(UNIT); do echo "== $$m"; CGO_ENABLED=1 go -C $$m test -race -skip AMillion ./...; done
 
 .PHONY: bench
-bench: ## Print the numbers that the READMEs of the SDK and the limiter show.
+bench: ## Print the numbers that the README of the SDK shows.
 	go -C sdk test -run '^$$' -bench . -benchmem -count 3 . ./internal/... ./logs
-	go test -run '^$$' -bench . -benchmem -count 3 ./processor/cardinalitylimitprocessor/...
+
+.PHONY: bench-limiter
+bench-limiter: ## Print what the cardinality limiter costs, next to its goals (5 minutes).
+	go test -run '^$$' -bench . -benchmem -benchtime 300ms -count 5 ./processor/cardinalitylimitprocessor/... | tee /dev/stderr | (cd internal/tools && go run ./limitergoals)
+
+.PHONY: test-schedules
+test-schedules: ## Play a million random schedules through the cardinality limiter (10 minutes).
+	go test -run EverySchedule -timeout 60m ./processor/cardinalitylimitprocessor -schedules 1000000
 
 .PHONY: bench-hotpath
 bench-hotpath: ## Print what recording costs, next to its alternatives (2 minutes).

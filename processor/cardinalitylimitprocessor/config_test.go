@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/metadata"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/rule"
 )
 
 // load reads a section with this name, on top of the defaults.
@@ -32,24 +33,90 @@ func load(t *testing.T, sections *confmap.Conf, name string) (*Config, error) {
 func TestConfig(t *testing.T) {
 	sections, err := confmaptest.LoadConf(filepath.Join("testdata", "config.yaml"))
 	require.NoError(t, err)
+	storage := component.MustNewIDWithName("file_storage", "limiter")
+	health := component.MustNewID("pipeline_health")
 	tests := []struct {
 		name string
 		want *Config
 		err  string
 	}{
-		{name: "", want: &Config{MaxSeriesPerMetric: 250_000, MaxSeries: 4_000_000, MaxMetrics: 2_000, SeriesTTL: 20 * time.Minute}},
-		{name: "all", want: &Config{MaxSeriesPerMetric: 100, MaxSeries: 1000, MaxMetrics: 10, SeriesTTL: 5 * time.Minute}},
-		{name: "no_series", err: "max_series_per_metric must be positive, got 0"},
-		{name: "fewer_in_all", err: "max_series must be at least max_series_per_metric (100), got 99"},
-		{name: "too_many_series", err: "max_series must be at most 1000000000, got 1000000001"},
+		{name: "", want: createDefaultConfig().(*Config)},
+		{name: "all", want: &Config{
+			MaxSeries:             1000,
+			MaxSeriesPerTenant:    500,
+			MaxSeriesPerMetric:    100,
+			MaxValuesPerAttribute: 50,
+			MaxTenants:            20,
+			MaxMetrics:            10,
+			LendUntil:             0.8,
+			SeriesTTL:             5 * time.Minute,
+			Tenant:                TenantConfig{ResourceAttributes: []string{"service.name"}, ClientMetadata: []string{"x-scope-orgid"}},
+			Count:                 "entities",
+			Action:                rule.Fold,
+			Keep:                  "first_seen",
+			ProtectedAttributes:   []string{"http.route"},
+			Gauge:                 "max",
+			OnMemoryCap:           "drop",
+			MaxFoldedSources:      70,
+			Overflow: OverflowConfig{
+				MaxSeries: 40, MaxSeriesPerMetric: 4, AttributeValue: "other",
+				Attributes: map[string]any{"http.route": "other", "tier": 3}, FlushInterval: 10 * time.Second,
+			},
+			Offenders:       OffendersConfig{MaxMetrics: 16, Samples: "masked"},
+			HealthExtension: &health,
+			ExemptMetrics:   []string{"mine.*"},
+			OverridesFile:   "/etc/otelcol/limits.yaml",
+			Storage:         &storage,
+
+			SnapshotInterval: 10 * time.Second,
+			Overrides: []OverrideConfig{
+				{
+					Name: "http.requests", MaxSeriesPerMetric: new(7), MaxValuesPerAttribute: new(3),
+					Action: new(rule.Drop), Keep: new("heaviest"), ProtectedAttributes: []string{"tier"}, Gauge: new("sum"),
+				},
+				{Glob: "debug.*", Exempt: new(true)},
+			},
+		}},
+		{name: "more_than_the_tenant", err: "max_series_per_metric (99) is more than max_series_per_tenant (75) leaves"},
+		{name: "more_than_all", err: "max_series_per_tenant (101) is more than max_series (100) leaves"},
+		{name: "too_many_series", err: "max_series must be between 1 and 1000000000, got 1000000001"},
 		{name: "no_metrics", err: "max_metrics must be between 1 and 1000000, got -1"},
 		{name: "too_many_metrics", err: "max_metrics must be between 1 and 1000000, got 1000001"},
 		{name: "no_ttl", err: "series_ttl must be between 1s and 720h0m0s, got 0s"},
 		{name: "endless_ttl", err: "series_ttl must be between 1s and 720h0m0s, got 721h0m0s"},
-		{name: "everything_wrong", err: `max_series_per_metric must be positive, got -5
-max_series must be at least max_series_per_metric (-5), got -6
+		{name: "overrides", err: `overrides[2]: max_series_per_metric must be at least 1, got 0
+max_values_per_attribute must not be negative, got -1
+action must be one of ["observe" "fold_attribute" "fold" "drop"], got "explode"
+keep must be one of ["first_seen" "heaviest"], got "all"
+gauge must be one of ["last" "max" "min" "sum"], got "mean"
+overrides[0]: exactly one of name, glob and regexp must be set
+overrides[1]: regexp "(": error parsing regexp: missing closing ): ` + "`^(?:()$`"},
+		{name: "everything_wrong", err: `max_series must be between 1 and 1000000000, got -6
+max_series_per_tenant must be between 0 and 1000000000, got -1
+max_series_per_metric must be between 0 and 1000000000, got -5
+max_values_per_attribute must be between 0 and 1000000000, got -2
+max_tenants must be between 1 and 1000000, got 0
 max_metrics must be between 1 and 1000000, got 0
-series_ttl must be between 1s and 720h0m0s, got -1s`},
+offenders::max_metrics must be between 1 and 10000, got 0
+max_folded_sources must be between 0 and 1000000000, got -1
+max_series_per_tenant (-1) is more than max_series (-6) leaves; lower it or raise max_series
+lend_until must be between 0 and 1, got 1.5
+series_ttl must be between 1s and 720h0m0s, got -1s
+snapshot_interval must be between 1s and 1h, got 1ms
+count must be one of ["series" "entities"], got "points"
+action must be one of ["observe" "fold_attribute" "fold" "drop"], got "explode"
+keep must be one of ["first_seen" "heaviest"], got "all"
+gauge must be one of ["last" "max" "min" "sum"], got "mean"
+offenders::samples must be one of ["hashed" "masked" "plain"], got "shouted"
+on_memory_cap must be one of ["fold" "drop" "pass"], got "panic"
+tenant::resource_attributes[0] must not be empty
+tenant::client_metadata[0] must not be empty
+overflow::max_series_per_metric must be at least 1, got 0
+overflow::attribute_value must not be empty
+overflow::flush_interval must be between 0s and 1h, got -1s
+overflow::attributes::list must be text, a number or a boolean, got []interface {}
+overflow::attributes::otel.metric.overflow is always true and cannot be set`},
+		{name: "heavy_entities", err: "keep must be first_seen if entities are counted"},
 		{name: "unknown_key", err: "has invalid keys: max_serie"},
 	}
 	for _, tt := range tests {
@@ -62,6 +129,16 @@ series_ttl must be between 1s and 720h0m0s, got -1s`},
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, cfg)
 		})
+	}
+}
+
+// Whoever lowers one limit need not think of the others.
+func TestSharesFollowTheWhole(t *testing.T) {
+	for of, want := range map[int][2]int{4_000_000: {3_000_000, 250_000}, 100: {75, 6}, 3: {3, 1}, 1: {1, 1}} {
+		cfg := createDefaultConfig().(*Config)
+		cfg.MaxSeries = of
+		require.NoError(t, cfg.Validate())
+		assert.Equal(t, want, [2]int{cfg.perTenant(), cfg.perMetric()}, of)
 	}
 }
 

@@ -191,3 +191,15 @@ func counted(t *testing.T, reading *componenttest.Telemetry, name string) int64 
 	}
 	return n
 }
+
+// byOutcome returns what a counter says for each outcome.
+func byOutcome(t *testing.T, m metricdata.Metrics) map[string]int64 {
+	t.Helper()
+	got := map[string]int64{}
+	for _, p := range m.Data.(metricdata.Sum[int64]).DataPoints {
+		outcome, ok := p.Attributes.Value("outcome")
+		require.True(t, ok)
+		got[outcome.AsString()] += p.Value
+	}
+	return got
+}

@@ -22,15 +22,6 @@ func NewFactory() processor.Factory {
 	)
 }
 
-func createDefaultConfig() component.Config {
-	return &Config{
-		MaxSeriesPerMetric: defaultMaxSeriesPerMetric,
-		MaxSeries:          defaultMaxSeries,
-		MaxMetrics:         defaultMaxMetrics,
-		SeriesTTL:          defaultSeriesTTL,
-	}
-}
-
 func createMetrics(
 	_ context.Context, set processor.Settings, cfg component.Config, next consumer.Metrics,
 ) (processor.Metrics, error) {

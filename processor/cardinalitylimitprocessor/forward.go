@@ -11,7 +11,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.uber.org/zap"
 
-	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/fold"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/ledger"
 )
 
 // maxFlushes bounds how long a batch can be kept busy with what other batches deposit.
@@ -24,8 +24,8 @@ const maxFlushes = 4
 // until that one is through: two windows of a series must not overtake each other.
 // Nobody holds a lock meanwhile. An error means that nothing of this batch was kept, so
 // that the sender may send it again without anything being folded twice.
-func (l *limiter) forward(ctx context.Context, md pmetric.Metrics, excess *fold.Batch, now time.Time) error {
-	page := l.ledger.Take(excess, pcommon.NewTimestampFromTime(now))
+func (l *limiter) forward(ctx context.Context, md pmetric.Metrics, excess *ledger.Batch, now time.Time) error {
+	page := l.ledger.Take(excess, pcommon.NewTimestampFromTime(now), false)
 	if page != nil {
 		l.overflow.write(page, md)
 	}
@@ -35,15 +35,15 @@ func (l *limiter) forward(ctx context.Context, md pmetric.Metrics, excess *fold.
 	if page == nil && excess != nil {
 		l.ledger.Deposit(excess)
 	}
-	l.flush(ctx)
+	l.flush(ctx, false)
 	return nil
 }
 
-// flush hands on deposits until none is left. Those that the next component does not
+// flush hands on deposits until none is left, if it is time or forced. Those that the next component does not
 // take stay deposited: their senders already know them accepted.
-func (l *limiter) flush(ctx context.Context) {
+func (l *limiter) flush(ctx context.Context, force bool) {
 	for range maxFlushes {
-		page := l.ledger.Take(nil, pcommon.NewTimestampFromTime(l.now()))
+		page := l.ledger.Take(nil, pcommon.NewTimestampFromTime(l.now()), force)
 		if page == nil {
 			return
 		}
@@ -58,7 +58,7 @@ func (l *limiter) flush(ctx context.Context) {
 
 // handOn calls the next consumer, unless there is nothing to call it with, and settles
 // the page, which may be nil.
-func (l *limiter) handOn(ctx context.Context, md pmetric.Metrics, page *fold.Page) (err error) {
+func (l *limiter) handOn(ctx context.Context, md pmetric.Metrics, page *ledger.Page) (err error) {
 	delivered := false
 	if page != nil {
 		written := len(page.Lines)
@@ -67,6 +67,7 @@ func (l *limiter) handOn(ctx context.Context, md pmetric.Metrics, page *fold.Pag
 			if delivered {
 				l.tel.written(ctx, written)
 			}
+			l.tel.lost(ctx, l.ledger.Lost(), countOverflow)
 		}()
 	}
 	if md.ResourceMetrics().Len() == 0 {

@@ -35,7 +35,10 @@ func (c *clock) time() time.Time          { return c.now }
 func (c *clock) advance(by time.Duration) { c.now = c.now.Add(by) }
 func limits(perMetric int) *Config        { return limitsOf(perMetric, 1000, 100) }
 func limitsOf(perMetric, all, of int) *Config {
-	return &Config{MaxSeriesPerMetric: perMetric, MaxSeries: all, MaxMetrics: of, SeriesTTL: time.Minute}
+	cfg := createDefaultConfig().(*Config)
+	cfg.MaxSeriesPerMetric, cfg.MaxSeriesPerTenant, cfg.MaxSeries = perMetric, all, all
+	cfg.MaxMetrics, cfg.SeriesTTL = of, time.Minute
+	return cfg
 }
 
 func newTestLimiter(t testing.TB, cfg *Config, next consumer.Metrics, now func() time.Time) *limiter {

@@ -7,31 +7,37 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/processor"
 
-	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/fold"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/identity"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/ledger"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/metadata"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/tenant"
 )
 
-// overflow is where overflow series live: under one resource that is this processor.
+// overflow is where overflow series live: under one resource per tenant that is this
+// processor.
 //
 // Had they stayed under the resources that the points came from, there would be one more
 // series for each of these, without bound where the resource is what explodes, which is
-// the usual case (service.instance.id). One resource makes one series per metric.
+// the usual case (service.instance.id). One resource per tenant makes one series per
+// metric and tenant.
 //
 // The instance ID is new in every processor, so that each overflow series has exactly one
 // writer: neither another replica, nor another pipeline with the same processor, nor this
 // collector before its restart can write to it.
 type overflow struct {
-	serviceName string
-	instanceID  string
-	componentID string
-	version     string
+	serviceName    string
+	instanceID     string
+	componentID    string
+	version        string
+	attributeValue string
+	attributes     pcommon.Map // on every overflow series that lacks them
 }
 
-func newOverflow(set processor.Settings) (overflow, error) {
+func newOverflow(set processor.Settings, cfg OverflowConfig) (overflow, error) {
 	id, err := uuid.NewRandom()
 	if err != nil {
 		return overflow{}, fmt.Errorf("make an instance ID for overflow series: %w", err)
@@ -40,19 +46,50 @@ func newOverflow(set processor.Settings) (overflow, error) {
 	if v, ok := set.Resource.Attributes().Get("service.name"); ok && v.AsString() != "" {
 		name = v.AsString()
 	}
+	attributes := pcommon.NewMap()
+	if err := attributes.FromRaw(cfg.Attributes); err != nil {
+		return overflow{}, fmt.Errorf("overflow::attributes: %w", err)
+	}
 	return overflow{
-		serviceName: name,
-		instanceID:  id.String(),
-		componentID: set.ID.String(),
-		version:     set.BuildInfo.Version,
+		serviceName:    name,
+		instanceID:     id.String(),
+		componentID:    set.ID.String(),
+		version:        set.BuildInfo.Version,
+		attributeValue: cfg.AttributeValue,
+		attributes:     attributes,
 	}, nil
 }
 
-// write appends the overflow points of a page.
-func (o overflow) write(page *fold.Page, to pmetric.Metrics) {
-	rm := to.ResourceMetrics().AppendEmpty()
+// mark makes attributes those of an overflow series.
+func (o overflow) mark(attributes pcommon.Map) {
+	for key, value := range o.attributes.All() {
+		if _, ok := attributes.Get(key); !ok {
+			value.CopyTo(attributes.PutEmpty(key))
+		}
+	}
+	attributes.PutBool(identity.OverflowKey, true)
+}
+
+// write appends the overflow points of a page, one resource per tenant.
+func (o overflow) write(page *ledger.Page, to pmetric.Metrics) {
+	homes := map[*tenant.Tenant]pmetric.MetricSlice{}
+	for i := range page.Lines {
+		line := &page.Lines[i]
+		metrics, ok := homes[line.Tenant]
+		if !ok {
+			metrics = o.home(line.Tenant, to.ResourceMetrics().AppendEmpty())
+			homes[line.Tenant] = metrics
+		}
+		line.WriteTo(metrics.AppendEmpty())
+	}
+}
+
+func (o overflow) home(of *tenant.Tenant, rm pmetric.ResourceMetrics) pmetric.MetricSlice {
 	resource := rm.Resource().Attributes()
 	resource.PutStr("service.name", o.serviceName)
+	for _, a := range of.Attributes {
+		resource.PutStr(a.Key, a.Value)
+	}
 	resource.PutStr("service.instance.id", o.instanceID)
 	resource.PutStr("otelcol.component.id", o.componentID)
 	resource.PutStr("otelcol.component.kind", "processor")
@@ -60,24 +97,5 @@ func (o overflow) write(page *fold.Page, to pmetric.Metrics) {
 	sm := rm.ScopeMetrics().AppendEmpty()
 	sm.Scope().SetName(metadata.ScopeName)
 	sm.Scope().SetVersion(o.version)
-	sm.Metrics().EnsureCapacity(len(page.Lines))
-	for _, line := range page.Lines {
-		m := sm.Metrics().AppendEmpty()
-		m.SetName(line.Name)
-		m.SetDescription(line.Description)
-		m.SetUnit(line.Unit)
-		point := newPoint(m, line.Form)
-		point.Attributes().PutBool(identity.OverflowKey, true)
-		line.WriteTo(point)
-	}
-}
-
-func newPoint(m pmetric.Metric, form fold.Form) pmetric.NumberDataPoint {
-	if form.Gauge {
-		return m.SetEmptyGauge().DataPoints().AppendEmpty()
-	}
-	sum := m.SetEmptySum()
-	sum.SetIsMonotonic(form.Monotonic)
-	sum.SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
-	return sum.DataPoints().AppendEmpty()
+	return sm.Metrics()
 }

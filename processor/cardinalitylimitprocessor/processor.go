@@ -5,33 +5,63 @@ package cardinalitylimitprocessor
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/processor"
 	"go.uber.org/zap"
 
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/budget"
-	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/fold"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/identity"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/ledger"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/offenders"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/rank"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/tenant"
 )
 
 // limiter is the processor of one pipeline. Its methods may be called concurrently.
 type limiter struct {
+	id     component.ID
 	next   consumer.Metrics
-	ttl    time.Duration
 	now    func() time.Time
 	logger *zap.Logger
 
-	hasher   identity.Hasher
-	table    *budget.Table
-	ledger   *fold.Ledger
+	// what the configuration says and cannot change later
+	cfg          *Config
+	ttl          time.Duration
+	byClient     bool // tenants are told by client metadata
+	entities     bool // entities take places, not series
+	observesOnly bool // no point is taken out or changed
+	onMemoryCap  string
+	maxOverflow  int
+
+	policy   atomic.Pointer[policy]
+	hasher   *identity.Hasher
+	tenants  *tenant.Directory
+	table    *budget.Table // series
+	values   *budget.Table // values of attributes
+	board    *offenders.Board
+	ranks    *rank.Board
+	ledger   *ledger.Ledger
 	overflow overflow
+	released atomic.Uint64 // when a place was last given back by a point that said so
 	tel      *telemetry
 	warn     *warner
+
+	storage    storage.Client // nil without one
+	restored   chan struct{}  // closed when all that was stored is known again
+	seed       identity.Seed
+	unregister func() // from the extension that shows offenders
+
+	stop    chan struct{}
+	stopped sync.WaitGroup
+	once    sync.Once
 }
 
 var _ processor.Metrics = (*limiter)(nil)
@@ -41,40 +71,85 @@ func newLimiter(set processor.Settings, cfg *Config, next consumer.Metrics) (*li
 }
 
 func newLimiterAt(set processor.Settings, cfg *Config, next consumer.Metrics, now func() time.Time) (*limiter, error) {
-	overflow, err := newOverflow(set)
+	overflow, err := newOverflow(set, cfg.Overflow)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := newPolicy(cfg)
 	if err != nil {
 		return nil, err
 	}
 	start := now()
+	seed := identity.NewSeed()
+	hasher := identity.New(seed)
 	l := &limiter{
-		next:   next,
-		ttl:    cfg.SeriesTTL,
-		now:    now,
-		logger: set.Logger,
-		hasher: identity.New(),
-		table: budget.New(budget.Limits{
-			SeriesPerMetric: cfg.MaxSeriesPerMetric,
-			Series:          cfg.MaxSeries,
-			Metrics:         cfg.MaxMetrics,
-			TTL:             cfg.SeriesTTL,
+		id:           set.ID,
+		next:         next,
+		now:          now,
+		logger:       set.Logger,
+		cfg:          cfg,
+		ttl:          cfg.SeriesTTL,
+		byClient:     len(cfg.Tenant.ClientMetadata) > 0,
+		entities:     cfg.Count == countEntities,
+		observesOnly: policy.rules.ObservesOnly() && cfg.OverridesFile == "",
+		onMemoryCap:  cfg.OnMemoryCap,
+		maxOverflow:  cfg.Overflow.MaxSeriesPerMetric,
+		hasher:       hasher,
+		tenants:      tenant.NewDirectory(cfg.Tenant.keys(), cfg.MaxTenants, hasher),
+		table:        budget.New(policy.limits, start),
+		values:       budget.New(policy.valueLimits(), start),
+		board: offenders.New(offenders.Options{
+			Cases:     cfg.Offenders.MaxMetrics,
+			Redaction: redactions[cfg.Offenders.Samples],
 		}, start),
-		ledger:   fold.NewLedger(cfg.MaxMetrics, pcommon.NewTimestampFromTime(start)),
-		overflow: overflow,
-		warn:     newWarner(set.Logger, cfg),
+		ranks: rank.New(rankedMetrics, rankWindow),
+		ledger: ledger.New(ledger.Limits{
+			Streams:         cfg.Overflow.MaxSeries,
+			StreamsPerGroup: cfg.Overflow.MaxSeriesPerMetric,
+			Sources:         cfg.MaxFoldedSources,
+			FlushInterval:   cfg.Overflow.FlushInterval,
+		}, pcommon.NewTimestampFromTime(start)),
+		overflow:   overflow,
+		seed:       seed,
+		restored:   make(chan struct{}),
+		unregister: func() {},
+		warn:       newWarner(set.Logger, cfg),
+		stop:       make(chan struct{}),
 	}
-	if l.tel, err = newTelemetry(set, cfg, l.table.Usage, l.ledger.Held); err != nil {
+	l.policy.Store(policy)
+	if l.tel, err = newTelemetry(set, cfg, l); err != nil {
 		return nil, err
 	}
 	return l, nil
 }
 
-// Capabilities says that points over the limit are taken out of the batch.
+const (
+	// rankedMetrics is how many metrics may be ranked at once (keep: heaviest).
+	rankedMetrics = 100
+	// rankWindow is how long weights are collected before places change hands.
+	rankWindow = time.Minute
+)
+
+// Capabilities says that points over the limit are taken out of the batch, unless no rule
+// does more than observe.
 func (l *limiter) Capabilities() consumer.Capabilities {
-	return consumer.Capabilities{MutatesData: true}
+	return consumer.Capabilities{MutatesData: !l.observesOnly}
 }
 
-// Start has nothing to start: series expire when batches arrive.
-func (l *limiter) Start(context.Context, component.Host) error {
+// Start takes up what an earlier run stored, and begins what runs beside the batches.
+func (l *limiter) Start(ctx context.Context, host component.Host) error {
+	if err := l.restore(ctx, host); err != nil {
+		return err
+	}
+	if err := l.watchOverrides(); err != nil {
+		return err
+	}
+	if err := l.register(host); err != nil {
+		return err
+	}
+	if interval := l.ledger.FlushInterval(); interval > 0 {
+		l.stopped.Go(func() { l.flushEvery(interval) })
+	}
 	return nil
 }
 
@@ -84,28 +159,53 @@ func (l *limiter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error 
 	at := l.table.Tick(now)
 	l.expire(ctx, now, at)
 
-	s := sieve{limiter: l, at: at, now: now}
-	s.metrics(md)
+	s := l.newSieve(now, at)
+	defer s.done()
+	s.metrics(ctx, md)
 	l.tel.record(ctx, &s.tally)
 	return l.forward(ctx, md, s.excess, now)
 }
 
 // Shutdown hands on what still waits. It is safe before Start and safe to call twice.
 func (l *limiter) Shutdown(ctx context.Context) error {
-	l.flush(ctx)
+	l.once.Do(func() { close(l.stop) })
+	l.stopped.Wait()
+	l.unregister()
+	l.flush(ctx, true)
+	if l.storage != nil {
+		l.tel.shutdown()
+		return l.closeStorage(ctx) // with what could not be handed on
+	}
 	if lost := l.ledger.Discard(); lost > 0 {
 		l.logger.Error("Folded points could not be handed on before shutdown and are lost", zap.Int("points", lost))
-		l.tel.lost(ctx, lost)
+		l.tel.lost(ctx, lost, shutdown)
 	}
 	l.tel.shutdown()
 	return nil
 }
 
+func (l *limiter) flushEvery(interval time.Duration) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			l.flush(context.Background(), false)
+		case <-l.stop:
+			return
+		}
+	}
+}
+
 func (l *limiter) expire(ctx context.Context, now time.Time, at budget.Tick) {
-	forgotten, looked := l.table.Expire(at)
+	forgotten, looked := l.table.Sweep(at)
 	if !looked {
 		return
 	}
+	l.values.Sweep(at)
+	before := now.Add(-l.ttl)
+	l.tenants.Expire(before)
+	l.ranks.Expire(before)
+	l.ledger.Expire(pcommon.NewTimestampFromTime(before))
 	l.tel.expired(ctx, forgotten)
-	l.ledger.Expire(pcommon.NewTimestampFromTime(now.Add(-l.ttl)))
 }

@@ -204,7 +204,7 @@ func TestNobodyWaitsForASlowConsumerConcurrentSafe(t *testing.T) {
 			overflow, passed := windows(next.AllMetrics(), "c")
 			assert.Empty(t, overflow, "an overflow point overtook another")
 			assert.Equal(t, 1, passed)
-			assert.Equal(t, 2, l.ledger.Held())
+			assert.Equal(t, 2, l.ledger.Usage().Held)
 
 			next.released <- fate
 			require.ErrorIs(t, <-done, fate)
@@ -237,7 +237,7 @@ func TestAPanicFurtherOnDoesNotKeepThePen(t *testing.T) {
 	l := newTestLimiter(t, limits(1), next, newClock().time)
 	assert.Panics(t, func() { _ = l.ConsumeMetrics(t.Context(), counter("c", 1, 2)) })
 	require.NoError(t, l.ConsumeMetrics(t.Context(), counterOf("e2", "c", 2)), "nobody can write any more")
-	assert.Zero(t, l.ledger.Held())
+	assert.Zero(t, l.ledger.Usage().Held)
 }
 
 func TestLifecycle(t *testing.T) {

@@ -56,11 +56,12 @@ func TestNoOvershootConcurrentSafe(t *testing.T) {
 	for _, md := range sink.AllMetrics() {
 		for _, rm := range md.ResourceMetrics().All() {
 			for _, p := range rm.ScopeMetrics().At(0).Metrics().At(0).Sum().DataPoints().All() {
-				if id, ok := p.Attributes().Get("query.id"); ok {
+				if _, over := p.Attributes().Get("otel.metric.overflow"); over {
+					folded += p.IntValue()
+				} else {
+					id, _ := p.Attributes().Get("query.id")
 					series[id.Int()] = true
 					passed += p.IntValue()
-				} else {
-					folded += p.IntValue()
 				}
 			}
 		}

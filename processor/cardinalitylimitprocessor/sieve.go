@@ -4,41 +4,116 @@
 package cardinalitylimitprocessor
 
 import (
+	"context"
+	"sync"
 	"time"
 
+	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/budget"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/fold"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/identity"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/ledger"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/offenders"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/rank"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/rule"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/tenant"
 )
 
 // sieve goes through one batch, leaves in it what may pass, and keeps what folds.
 type sieve struct {
 	*limiter
-	at  budget.Tick
-	now time.Time
+	policy *policy
+	at     budget.Tick
+	now    time.Time
+	ts     pcommon.Timestamp // now, too
+
+	promotions int // series of which something was folded before they had a place
 
 	tally  tally
-	excess *fold.Batch // nil until something folds
+	excess *ledger.Batch // nil until something folds
 
 	// of the place where the sieve is
+	shared, tenant  *tenant.Tenant // shared: of the whole batch, nil if each resource has its own
 	resource, scope uint64
 	metric          pmetric.Metric
 	id              identity.Metric
-	warned          bool
+	rule            *rule.Rule
+	form            fold.Form
+	obstacle        fold.Reason
+	warned, judged  bool
+	blame           offenders.Blame
+	blamed          string // the key, if blame is offenders.Key
+
+	refused   refusal // of the point in hand
+	pairs     []offenders.Pair
+	describer describer
 }
 
-func (s *sieve) metrics(md pmetric.Metrics) {
-	md.ResourceMetrics().RemoveIf(func(rm pmetric.ResourceMetrics) bool {
-		s.resource = s.hasher.Resource(rm.Resource().Attributes())
-		had := rm.ScopeMetrics().Len()
-		rm.ScopeMetrics().RemoveIf(s.inScope)
-		return had > 0 && rm.ScopeMetrics().Len() == 0
-	})
+var sieves = sync.Pool{New: func() any { return new(sieve) }}
+
+// newSieve returns a sieve for one batch, which is to be let go with done.
+func (l *limiter) newSieve(now time.Time, at budget.Tick) *sieve {
+	s := sieves.Get().(*sieve)
+	*s = sieve{limiter: l, policy: l.policy.Load(), at: at, now: now, pairs: s.pairs[:0]}
+	s.ts, s.promotions = pcommon.NewTimestampFromTime(now), l.ledger.Promotions()
+	return s
 }
 
+// done forgets the batch and lets another one use the sieve.
+func (s *sieve) done() {
+	clear(s.pairs)
+	*s = sieve{pairs: s.pairs[:0]}
+	sieves.Put(s)
+}
+
+// metrics goes through a batch. One that only observes may be shared with others and is
+// not touched.
+func (s *sieve) metrics(ctx context.Context, md pmetric.Metrics) {
+	s.shared = s.tenantOfClient(ctx)
+	if !s.observesOnly {
+		md.ResourceMetrics().RemoveIf(s.inResource)
+		return
+	}
+	for _, rm := range md.ResourceMetrics().All() {
+		s.enterResource(rm.Resource().Attributes())
+		for _, sm := range rm.ScopeMetrics().All() {
+			s.scope = s.hasher.Scope(s.resource, sm.Scope())
+			for _, m := range sm.Metrics().All() {
+				s.observe(m)
+			}
+		}
+	}
+}
+
+// enterResource prepares for what is under a resource.
+func (s *sieve) enterResource(attributes pcommon.Map) {
+	s.tenant = s.shared
+	if s.tenant == nil {
+		s.tenant = s.tenants.OfResource(attributes, s.now)
+	}
+	s.resource = s.hasher.Resource(attributes)
+}
+
+// inResource returns true if nothing is left of what came.
+func (s *sieve) inResource(rm pmetric.ResourceMetrics) bool {
+	s.enterResource(rm.Resource().Attributes())
+	had := rm.ScopeMetrics().Len()
+	rm.ScopeMetrics().RemoveIf(s.inScope)
+	return had > 0 && rm.ScopeMetrics().Len() == 0
+}
+
+// tenantOfClient returns the tenant of a whole batch, or nil if each resource has its own.
+func (s *sieve) tenantOfClient(ctx context.Context) *tenant.Tenant {
+	if !s.byClient {
+		return nil
+	}
+	return s.tenants.OfClient(client.FromContext(ctx).Metadata.Get, s.now)
+}
+
+// inScope returns true if nothing is left of what came.
 func (s *sieve) inScope(sm pmetric.ScopeMetrics) bool {
 	s.scope = s.hasher.Scope(s.resource, sm.Scope())
 	had := sm.Metrics().Len()
@@ -46,123 +121,231 @@ func (s *sieve) inScope(sm pmetric.ScopeMetrics) bool {
 	return had > 0 && sm.Metrics().Len() == 0
 }
 
+// enter prepares for the points of a metric. It returns false if they are exempt.
+func (s *sieve) enter(m pmetric.Metric) bool {
+	s.metric, s.warned, s.judged = m, false, false
+	s.rule = s.policy.rules.Of(m.Name())
+	if s.rule.Exempt {
+		s.tally[exempt][noReason] += pointsOf(m)
+		return false
+	}
+	s.id = s.hasher.Metric(m)
+	s.form, s.obstacle = fold.FormOf(m, s.rule.Gauge)
+	return true
+}
+
 // inMetric returns true if no point is left. A metric that came without points stays.
 func (s *sieve) inMetric(m pmetric.Metric) bool {
-	s.metric, s.id, s.warned = m, s.hasher.Metric(m), false
+	if !s.enter(m) {
+		return false
+	}
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:
-		return removeNumbers(s, m.Gauge().DataPoints())
+		return s.inNumbers(m.Gauge().DataPoints())
 	case pmetric.MetricTypeSum:
-		return removeNumbers(s, m.Sum().DataPoints())
+		return s.inNumbers(m.Sum().DataPoints())
 	case pmetric.MetricTypeHistogram:
 		points := m.Histogram().DataPoints()
 		had := points.Len()
-		points.RemoveIf(func(p pmetric.HistogramDataPoint) bool { return s.drop(p.Attributes(), p.Flags()) })
+		points.RemoveIf(func(p pmetric.HistogramDataPoint) bool { return s.out(fold.HistogramPoint(p)) })
 		return had > 0 && points.Len() == 0
 	case pmetric.MetricTypeExponentialHistogram:
 		points := m.ExponentialHistogram().DataPoints()
 		had := points.Len()
-		points.RemoveIf(func(p pmetric.ExponentialHistogramDataPoint) bool { return s.drop(p.Attributes(), p.Flags()) })
+		points.RemoveIf(func(p pmetric.ExponentialHistogramDataPoint) bool { return s.out(fold.ExponentialPoint(p)) })
 		return had > 0 && points.Len() == 0
 	case pmetric.MetricTypeSummary:
 		points := m.Summary().DataPoints()
 		had := points.Len()
-		points.RemoveIf(func(p pmetric.SummaryDataPoint) bool { return s.drop(p.Attributes(), p.Flags()) })
+		points.RemoveIf(func(p pmetric.SummaryDataPoint) bool { return s.out(fold.SummaryPoint(p)) })
 		return had > 0 && points.Len() == 0
 	default:
 		return false
 	}
 }
 
-func removeNumbers(s *sieve, points pmetric.NumberDataPointSlice) bool {
+func (s *sieve) inNumbers(points pmetric.NumberDataPointSlice) bool {
 	had := points.Len()
-	points.RemoveIf(s.number)
+	points.RemoveIf(func(p pmetric.NumberDataPoint) bool { return s.out(fold.NumberPoint(p)) })
 	return had > 0 && points.Len() == 0
 }
 
-// number returns whether the point is to be taken out, and folds it if so.
-func (s *sieve) number(p pmetric.NumberDataPoint) bool {
-	verdict := s.judge(p.Attributes(), p.Flags())
-	if verdict.Admitted() {
-		s.tally.passed++
-		return false
+// observe is inMetric for a batch that must not be touched.
+func (s *sieve) observe(m pmetric.Metric) {
+	if !s.enter(m) {
+		return
 	}
-	reason := s.obstacle(verdict, p.Flags())
-	if reason == fold.Foldable {
-		reason = s.fold(p)
+	switch m.Type() {
+	case pmetric.MetricTypeGauge:
+		for _, p := range m.Gauge().DataPoints().All() {
+			s.out(fold.NumberPoint(p))
+		}
+	case pmetric.MetricTypeSum:
+		for _, p := range m.Sum().DataPoints().All() {
+			s.out(fold.NumberPoint(p))
+		}
+	case pmetric.MetricTypeHistogram:
+		for _, p := range m.Histogram().DataPoints().All() {
+			s.out(fold.HistogramPoint(p))
+		}
+	case pmetric.MetricTypeExponentialHistogram:
+		for _, p := range m.ExponentialHistogram().DataPoints().All() {
+			s.out(fold.ExponentialPoint(p))
+		}
+	case pmetric.MetricTypeSummary:
+		for _, p := range m.Summary().DataPoints().All() {
+			s.out(fold.SummaryPoint(p))
+		}
+	default:
 	}
-	if reason == fold.Foldable {
-		s.tally.folded[verdict]++
-	} else {
-		s.tally.dropped[reason]++
-	}
-	return true
 }
 
-// drop returns whether a point of a type that does not fold is to be taken out.
-func (s *sieve) drop(attributes pcommon.Map, flags pmetric.DataPointFlags) bool {
-	verdict := s.judge(attributes, flags)
-	if verdict.Admitted() {
-		s.tally.passed++
-		return false
-	}
-	s.tally.dropped[s.obstacle(verdict, flags)]++
-	return true
-}
-
-// judge asks whether the point's series may exist. The end of a series that nobody
-// knows must not begin one, so a point without a recorded value takes no place.
-func (s *sieve) judge(attributes pcommon.Map, flags pmetric.DataPointFlags) budget.Verdict {
-	series, marked := s.hasher.Series(s.scope, s.id.Stream, attributes)
-	metric := s.id.Name
+// out returns whether a point is to be taken out, and folds it if so.
+func (s *sieve) out(p fold.Point) bool {
+	sum, marked := s.hasher.Attributes(p.Attributes())
+	series := s.seriesOf(sum)
+	owner := budget.Owner{Tenant: s.tenant.Key, Metric: s.id.Name, Limit: s.rule.Series}
 	if marked {
-		metric = s.id.Marked
+		owner.Metric = s.id.Marked
 	}
-	if flags.NoRecordedValue() {
-		return s.table.Peek(metric, series)
+	if s.entities {
+		owner.Metric = entityOwner
 	}
-	verdict := s.table.Admit(metric, series, s.at)
-	if !verdict.Admitted() && !s.warned {
-		s.warned = true
-		s.announce(metric, verdict)
+	if p.Flags().NoRecordedValue() {
+		return s.ended(owner, series, identity.Series(s.scope, s.id.Stream, sum))
+	}
+	verdict := s.table.Admit(owner, series, s.at)
+	if s.rule.Heaviest {
+		verdict = s.weigh(verdict, owner, series, p)
+	}
+	if verdict == budget.Known && s.promotions == 0 {
+		s.tally[passed][noReason]++
+		return false
+	}
+	why := s.newcomer(verdict, owner, series, sum, p)
+	if why == noReason {
+		return s.pass(p)
+	}
+	o, r := s.refuse(why, p)
+	s.tally[o][r]++
+	return o >= foldedAttribute
+}
+
+// weigh lets the weight of a series count, and gives it the place of a lighter one if it
+// should have that.
+func (s *sieve) weigh(verdict budget.Verdict, owner budget.Owner, series uint64, p fold.Point) budget.Verdict {
+	of, weight := rank.Metric{Tenant: owner.Tenant, Metric: owner.Metric}, 1.0
+	if s.form.Type != pmetric.MetricTypeGauge {
+		weight = p.Weight()
+	}
+	switch {
+	case verdict.Admitted():
+		s.ranks.Known(of, series, weight, s.now)
+	case verdict == budget.MetricFull:
+		lighter, ok := s.ranks.Refused(of, owner.Limit, series, weight, s.now)
+		if ok && s.table.Release(lighter) {
+			s.released.Store(uint64(s.ts)) // what was written of it counts no second time
+			s.ledger.Demote(lighter)
+			return s.table.Admit(owner, series, s.at)
+		}
 	}
 	return verdict
 }
 
-// announce warns of the metric in hand the first time that it is over a limit.
-func (s *sieve) announce(metric uint64, verdict budget.Verdict) {
-	if verdict == budget.MetricLimit {
-		s.warn.metricLimit(s.metric.Name(), s.now)
-		return
+// pass lets a point through, unless it is one of a series that was folded before and comes
+// from that time.
+func (s *sieve) pass(p fold.Point) bool {
+	if s.form.Sourced() && s.promotions > 0 && !s.observesOnly {
+		if lost := ofLedger(s.ledger.Rebase(s.refused.series, p, s.ts)); lost != noReason {
+			s.tally[dropped][lost]++
+			return true
+		}
 	}
-	if s.table.Announce(metric) {
-		_, reason := fold.FormOf(s.metric)
-		s.warn.full(s.metric.Name(), verdict, reason, s.now)
-	}
+	s.tally[passed][noReason]++
+	return false
 }
 
-// obstacle returns what keeps a refused point from being folded, apart from its value.
-func (s *sieve) obstacle(verdict budget.Verdict, flags pmetric.DataPointFlags) fold.Reason {
-	if flags.NoRecordedValue() {
-		return fold.NoRecordedValue
+// entityOwner is what all entities of a tenant are counted under.
+const entityOwner = 0x7f4a7c159e3779b9
+
+// seriesOf returns the fingerprint of what takes a place.
+func (s *sieve) seriesOf(sum uint64) uint64 {
+	if s.entities {
+		return identity.Series(s.resource, entityOwner, sum)
 	}
-	if verdict == budget.MetricLimit {
-		return fold.MetricLimit
-	}
-	_, reason := fold.FormOf(s.metric)
-	return reason
+	return identity.Series(s.scope, s.id.Stream, sum)
 }
 
-func (s *sieve) fold(p pmetric.NumberDataPoint) fold.Reason {
-	if s.excess == nil {
-		s.excess = s.ledger.NewBatch(pcommon.NewTimestampFromTime(s.now))
+// newcomer looks closer at a series that was not simply known, and returns why it has no
+// place, if it has none. It remembers what refuse needs to know.
+func (s *sieve) newcomer(verdict budget.Verdict, owner budget.Owner, series, sum uint64, p fold.Point) reason {
+	s.refused = refusal{owner: owner, series: identity.Series(s.scope, s.id.Stream, sum), sum: sum}
+	if !verdict.Admitted() {
+		return ofVerdict(verdict)
 	}
-	form, _ := fold.FormOf(s.metric)
-	return s.excess.Add(fold.Stream{
-		Key:         s.id.Stream,
-		Name:        s.metric.Name(),
-		Description: s.metric.Description(),
-		Unit:        s.metric.Unit(),
-		Form:        form,
-	}, p)
+	if s.rule.Values > 0 && verdict != budget.Known && !s.admitValues(owner, p.Attributes()) && verdict != budget.Renewed {
+		s.table.Release(series)
+		return attributeFull
+	}
+	if verdict <= budget.Renewed {
+		return noReason
+	}
+	if s.form.Sourced() && s.ledger.Promote(s.refused.series, p.Start(), s.ts) {
+		s.promotions++
+	}
+	if verdict == budget.AddedHigh && !s.observesOnly {
+		s.board.Added(s.caseOf(), s.refused.series, sum, s.pairsOf(p.Attributes()), s.now)
+	}
+	return noReason
+}
+
+// admitValues reports whether every attribute's value has a place, and gives it one. The
+// value that has none is remembered as the one to blame.
+func (s *sieve) admitValues(owner budget.Owner, attributes pcommon.Map) bool {
+	all := true
+	for key, value := range attributes.All() {
+		of := budget.Owner{Tenant: owner.Tenant, Metric: identity.Mix(owner.Metric ^ s.hasher.Text(key)), Limit: s.rule.Values}
+		member := identity.Mix(s.hasher.Pair(key, value) ^ of.Metric ^ owner.Tenant)
+		if !s.values.Admit(of, member, s.at).Admitted() && all {
+			all = false
+			s.refused.blamed = key
+		}
+	}
+	return all
+}
+
+// ended handles a point that says that its series ends. The end of a series that nobody
+// knows must not begin one.
+func (s *sieve) ended(owner budget.Owner, series, source uint64) bool {
+	switch {
+	case s.ledger.End(source):
+		s.tally[dropped][noRecordedValue]++
+		return !s.observesOnly
+	case !s.entities && s.table.Release(series):
+		s.released.Store(uint64(s.ts))
+		s.ledger.Demote(source)
+	case !s.table.Peek(owner, series).Admitted() && !s.observesOnly && s.rule.Action != rule.Observe:
+		s.tally[dropped][noRecordedValue]++
+		return true
+	}
+	s.tally[passed][noReason]++
+	return false
+}
+
+// pointsOf returns how many points a metric has.
+func pointsOf(m pmetric.Metric) int {
+	switch m.Type() {
+	case pmetric.MetricTypeGauge:
+		return m.Gauge().DataPoints().Len()
+	case pmetric.MetricTypeSum:
+		return m.Sum().DataPoints().Len()
+	case pmetric.MetricTypeHistogram:
+		return m.Histogram().DataPoints().Len()
+	case pmetric.MetricTypeExponentialHistogram:
+		return m.ExponentialHistogram().DataPoints().Len()
+	case pmetric.MetricTypeSummary:
+		return m.Summary().DataPoints().Len()
+	default:
+		return 0
+	}
 }

@@ -12,42 +12,22 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/budget"
-	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/fold"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/metadata"
 )
 
-// tally counts what happened to the points of one batch.
-type tally struct {
-	passed  int
-	folded  [verdicts]int // by budget.Verdict
-	dropped [fold.Reasons]int
-}
-
-const verdicts = budget.MetricLimit + 1
-
-func (t *tally) points() int {
-	n := t.passed
-	for _, k := range t.folded {
-		n += k
-	}
-	for _, k := range t.dropped {
-		n += k
-	}
-	return n
-}
+// listed is how many tenants and metrics have gauges of their own: those with most series.
+const listed = 20
 
 // telemetry is the only place that touches instruments.
 type telemetry struct {
 	builder *metadata.TelemetryBuilder
 
-	plain    []metric.AddOption
-	passed   []metric.AddOption
-	folded   [verdicts][]metric.AddOption
-	dropped  [fold.Reasons][]metric.AddOption
-	shutDown []metric.AddOption
+	plain              []metric.AddOption
+	accepted, rejected []metric.AddOption
+	out                [outcomes][reasons][]metric.AddOption
 }
 
-func newTelemetry(set processor.Settings, cfg *Config, usage func() budget.Usage, held func() int) (*telemetry, error) {
+func newTelemetry(set processor.Settings, cfg *Config, l *limiter) (*telemetry, error) {
 	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
@@ -56,63 +36,90 @@ func newTelemetry(set processor.Settings, cfg *Config, usage func() budget.Usage
 	option := func(attributes ...attribute.KeyValue) []metric.AddOption {
 		return []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(append(attributes, id)...))}
 	}
-	outcome := func(outcome, reason string) []metric.AddOption {
-		return option(attribute.String("outcome", outcome), attribute.String("reason", reason))
-	}
 	t := &telemetry{
 		builder:  builder,
 		plain:    option(),
-		passed:   option(attribute.String("outcome", "passed")),
-		shutDown: outcome("dropped", "shutdown"),
+		accepted: option(attribute.String("result", "accepted")),
+		rejected: option(attribute.String("result", "rejected")),
 	}
-	t.folded[budget.MetricFull] = outcome("folded", "metric_full")
-	t.folded[budget.TableFull] = outcome("folded", "table_full")
-	for r := range fold.Reason(fold.Reasons) {
-		t.dropped[r] = outcome("dropped", r.String())
+	for o := range t.out {
+		t.out[o][noReason] = option(attribute.String("outcome", outcomeNames[o]))
+		for r := noReason + 1; r < reasons; r++ {
+			t.out[o][r] = option(attribute.String("outcome", outcomeNames[o]), attribute.String("reason", reasonNames[r]))
+		}
 	}
-	return t, t.observe(metric.WithAttributeSet(attribute.NewSet(id)), cfg, usage, held)
+	return t, errors.Join(t.observe(id, cfg, l), t.observeListed(id, l))
 }
 
 // observe registers what is read when somebody asks.
-func (t *telemetry) observe(id metric.ObserveOption, cfg *Config, usage func() budget.Usage, held func() int) error {
-	gauge := func(read func() int) metric.Int64Callback {
+func (t *telemetry) observe(id attribute.KeyValue, cfg *Config, l *limiter) error {
+	plain := metric.WithAttributeSet(attribute.NewSet(id))
+	read := func(read func() int) metric.Int64Callback {
 		return func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(int64(read()), id)
+			o.Observe(int64(read()), plain)
 			return nil
 		}
 	}
+	limits := func() budget.Limits { return l.policy.Load().limits }
 	b := t.builder
 	return errors.Join(
-		b.RegisterCardinalityLimitSeriesTrackedCallback(gauge(func() int { return usage().Series })),
-		b.RegisterCardinalityLimitMetricsTrackedCallback(gauge(func() int { return usage().Metrics })),
-		b.RegisterCardinalityLimitMetricsFullCallback(gauge(func() int { return usage().MetricsFull })),
-		b.RegisterCardinalityLimitSeriesLimitCallback(gauge(func() int { return cfg.MaxSeries })),
-		b.RegisterCardinalityLimitSeriesPerMetricLimitCallback(gauge(func() int { return cfg.MaxSeriesPerMetric })),
-		b.RegisterCardinalityLimitMetricsLimitCallback(gauge(func() int { return cfg.MaxMetrics })),
-		b.RegisterCardinalityLimitOverflowPointsHeldCallback(gauge(held)),
+		b.RegisterCardinalityLimitFoldedSourcesCallback(read(func() int { return l.ledger.Usage().Sources })),
+		b.RegisterCardinalityLimitFoldedSourcesLimitCallback(read(func() int { return cfg.MaxFoldedSources })),
+		b.RegisterCardinalityLimitMetricsFullCallback(read(func() int { return l.table.Usage().MetricsFull })),
+		b.RegisterCardinalityLimitMetricsLimitCallback(read(func() int { return limits().Metrics })),
+		b.RegisterCardinalityLimitMetricsTrackedCallback(read(func() int { return l.table.Usage().Metrics })),
+		b.RegisterCardinalityLimitOffendersEvictedCallback(read(func() int { return int(l.board.Evicted()) })),
+		b.RegisterCardinalityLimitOverflowPointsHeldCallback(read(func() int { return l.ledger.Usage().Held })),
+		b.RegisterCardinalityLimitOverflowSeriesCallback(read(func() int { return l.ledger.Usage().Streams })),
+		b.RegisterCardinalityLimitOverflowSeriesLimitCallback(read(func() int { return cfg.Overflow.MaxSeries })),
+		b.RegisterCardinalityLimitSeriesAddedCallback(read(func() int { return int(l.table.Churn().Added) })),
+		b.RegisterCardinalityLimitSeriesLimitCallback(read(func() int { return limits().Series })),
+		b.RegisterCardinalityLimitSeriesPerMetricLimitCallback(read(func() int { return limits().SeriesPerMetric })),
+		b.RegisterCardinalityLimitSeriesPerTenantLimitCallback(read(func() int { return limits().SeriesPerTenant })),
+		b.RegisterCardinalityLimitSeriesReleasedCallback(read(func() int { return int(l.table.Churn().Released) })),
+		b.RegisterCardinalityLimitSeriesTrackedCallback(read(func() int { return l.table.Usage().Series })),
+		b.RegisterCardinalityLimitTenantsFullCallback(read(func() int { return l.table.Usage().TenantsFull })),
+		b.RegisterCardinalityLimitTenantsLimitCallback(read(func() int { return limits().Tenants - 1 })),
+		b.RegisterCardinalityLimitTenantsTrackedCallback(read(func() int { return l.table.Usage().Tenants })),
+		b.RegisterCardinalityLimitValuesTrackedCallback(read(func() int { return l.values.Usage().Series })),
+	)
+}
+
+// observeListed registers gauges for the few tenants and metrics that have most.
+func (t *telemetry) observeListed(id attribute.KeyValue, l *limiter) error {
+	return errors.Join(
+		t.builder.RegisterCardinalityLimitTenantSeriesCallback(func(_ context.Context, o metric.Int64Observer) error {
+			for _, use := range l.table.Tenants(listed) {
+				o.Observe(int64(use.Series), metric.WithAttributes(id, attribute.String("tenant", l.tenants.Name(use.Tenant))))
+			}
+			return nil
+		}),
+		t.builder.RegisterCardinalityLimitSeriesDemandCallback(func(_ context.Context, o metric.Int64Observer) error {
+			for _, m := range l.offenders(listed, nil).Metrics {
+				o.Observe(int64(m.Demand), metric.WithAttributes(id,
+					attribute.String("tenant", m.Tenant), attribute.String("metric", m.Metric)))
+			}
+			return nil
+		}),
 	)
 }
 
 func (t *telemetry) record(ctx context.Context, batch *tally) {
 	t.builder.CardinalityLimitPointsIn.Add(ctx, int64(batch.points()), t.plain...)
-	t.out(ctx, batch.passed, t.passed)
-	for verdict, n := range batch.folded {
-		t.out(ctx, n, t.folded[verdict])
-	}
-	for reason, n := range batch.dropped {
-		t.out(ctx, n, t.dropped[reason])
-	}
-}
-
-func (t *telemetry) out(ctx context.Context, n int, as []metric.AddOption) {
-	if n > 0 {
-		t.builder.CardinalityLimitPointsOut.Add(ctx, int64(n), as...)
+	for o := range batch {
+		for r, n := range batch[o] {
+			if n > 0 {
+				t.builder.CardinalityLimitPointsOut.Add(ctx, int64(n), t.out[o][r]...)
+			}
+		}
 	}
 }
 
-// lost counts points that were folded and could not be handed on until the end.
-func (t *telemetry) lost(ctx context.Context, points int) {
-	t.out(ctx, points, t.shutDown)
+// lost counts points that were folded, and counted as such, and then lost after all.
+func (t *telemetry) lost(ctx context.Context, points int, why reason) {
+	if points > 0 {
+		t.builder.CardinalityLimitPointsOut.Add(ctx, int64(points), t.out[dropped][why]...)
+	}
 }
 
 func (t *telemetry) written(ctx context.Context, overflowPoints int) {
@@ -123,6 +130,15 @@ func (t *telemetry) expired(ctx context.Context, series int) {
 	if series > 0 {
 		t.builder.CardinalityLimitSeriesExpired.Add(ctx, int64(series), t.plain...)
 	}
+}
+
+// reloaded counts an overrides file that was read.
+func (t *telemetry) reloaded(err error) {
+	options := t.accepted
+	if err != nil {
+		options = t.rejected
+	}
+	t.builder.CardinalityLimitOverridesReloads.Add(context.Background(), 1, options...)
 }
 
 func (t *telemetry) shutdown() {

@@ -23,6 +23,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/metadatatest"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/rule"
 )
 
 // value is an expected data point. The pairs are attributes beside that of the processor.
@@ -48,7 +49,7 @@ func TestTelemetry(t *testing.T) {
 	m.SetName("b")
 	for i := range 3 {
 		if i == 0 {
-			m.SetEmptyHistogram()
+			m.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
 		}
 		m.Histogram().DataPoints().AppendEmpty().Attributes().PutInt("query.id", int64(i))
 	}
@@ -64,10 +65,10 @@ func TestTelemetry(t *testing.T) {
 	metadatatest.AssertEqualCardinalityLimitPointsOut(t, reading, []metricdata.DataPoint[int64]{
 		value(4, "outcome", "passed"),
 		value(2, "outcome", "folded", "reason", "metric_full"),
-		value(2, "outcome", "dropped", "reason", "histogram"),
+		value(2, "outcome", "folded", "reason", "table_full"),
 		value(2, "outcome", "dropped", "reason", "metric_limit"),
 	}, no)
-	metadatatest.AssertEqualCardinalityLimitOverflowPointsWritten(t, reading, one(1), no)
+	metadatatest.AssertEqualCardinalityLimitOverflowPointsWritten(t, reading, one(2), no)
 	metadatatest.AssertEqualCardinalityLimitOverflowPointsHeld(t, reading, one(0), no)
 	metadatatest.AssertEqualCardinalityLimitSeriesExpired(t, reading, one(3), no)
 	metadatatest.AssertEqualCardinalityLimitSeriesTracked(t, reading, one(1), no)
@@ -89,8 +90,9 @@ func TestWhatCannotBeHandedOnBeforeShutdownIsCounted(t *testing.T) {
 	l, err := newLimiterAt(set, limits(1), next, newClock().time)
 	require.NoError(t, err)
 
-	s := sieve{limiter: l, now: testStart} // what a batch does that finds another one writing
-	s.metrics(counter("a", 1, 2, 3))
+	// What a batch does that finds another one writing.
+	s := l.newSieve(testStart, 0)
+	s.metrics(t.Context(), counter("a", 1, 2, 3))
 	l.ledger.Deposit(s.excess)
 	metadatatest.AssertEqualCardinalityLimitOverflowPointsHeld(t, reading, one(2), metricdatatest.IgnoreTimestamp())
 
@@ -124,7 +126,7 @@ func TestWarnsOncePerMetric(t *testing.T) {
 		}
 	})
 	require.Len(t, got, 2)
-	assert.Equal(t, "Metric has as many series as it may have; points of further series are folded into its overflow series", got[0].Message)
+	assert.Equal(t, "Metric has as many series as it may have; points of further series are folded into overflow series", got[0].Message)
 	fields := got[0].ContextMap()
 	assert.Equal(t, "a", fields["metric"])
 	assert.Equal(t, int64(1), fields["max_series_per_metric"])
@@ -132,22 +134,38 @@ func TestWarnsOncePerMetric(t *testing.T) {
 	assert.Equal(t, "b", got[1].ContextMap()["metric"])
 }
 
-func TestWarningsSayWhatIsLost(t *testing.T) {
-	cumulative := counter("a", 1, 2)
-	cumulative.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).Sum().
-		SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
-	tests := map[string]struct {
+func TestWarningsSayWhatHappensToThePoints(t *testing.T) {
+	with := func(action rule.Action) *Config {
+		cfg := limits(1)
+		cfg.Action = action
+		return cfg
+	}
+	values := limits(9)
+	values.MaxValuesPerAttribute = 1
+	lent := limitsOf(2, 2, 9)
+	lent.LendUntil = 1
+	tenant := limitsOf(1, 9, 9)
+	tenant.MaxSeriesPerTenant = 1
+	for name, tt := range map[string]struct {
 		cfg   *Config
-		in    pmetric.Metrics
+		in    []pmetric.Metrics
 		says  string
 		limit string
 	}{
-		"a type that does not fold": {limits(1), cumulative, "Metric has as many series as it may have; points of further series are dropped, because their type does not fold", "max_series_per_metric"},
-		"a full table":              {limitsOf(2, 2, 9), counter("a", 1, 2), "", ""},
-	}
-	for name, tt := range tests {
+		"room":      {limitsOf(2, 2, 9), []pmetric.Metrics{counter("a", 1, 2)}, "", ""},
+		"metric":    {limits(1), []pmetric.Metrics{counter("a", 1, 2)}, "Metric has as many series as it may have; points of further series are folded into overflow series", "max_series_per_metric"},
+		"attribute": {values, []pmetric.Metrics{counter("a", 1, 2)}, "Attribute has as many values as it may have; points of further series are folded into overflow series", "max_values_per_attribute"},
+		"tenant":    {tenant, []pmetric.Metrics{counter("a", 1), counter("b", 1)}, "Tenant has as many series as it may have; points of further series are folded into overflow series", "max_series_per_tenant"},
+		"table":     {lent, []pmetric.Metrics{counter("a", 1, 2), counter("b", 1)}, "No more series may be tracked; points of further series are folded into overflow series", "max_series"},
+		"observe":   {with(rule.Observe), []pmetric.Metrics{counter("a", 1, 2)}, "Metric has as many series as it may have; points of further series pass, because the action is observe", "max_series_per_metric"},
+		"drop":      {with(rule.Drop), []pmetric.Metrics{counter("a", 1, 2)}, "Metric has as many series as it may have; points of further series are dropped", "max_series_per_metric"},
+	} {
 		t.Run(name, func(t *testing.T) {
-			got := logged(t, tt.cfg, func(consume func(pmetric.Metrics), _ *clock) { consume(tt.in) })
+			got := logged(t, tt.cfg, func(consume func(pmetric.Metrics), _ *clock) {
+				for _, md := range tt.in {
+					consume(md)
+				}
+			})
 			if tt.says == "" {
 				assert.Empty(t, got)
 				return
@@ -157,13 +175,6 @@ func TestWarningsSayWhatIsLost(t *testing.T) {
 			assert.Contains(t, got[0].ContextMap(), tt.limit)
 		})
 	}
-	got := logged(t, limitsOf(2, 2, 9), func(consume func(pmetric.Metrics), _ *clock) {
-		consume(counter("a", 1, 2))
-		consume(counter("b", 1))
-	})
-	require.Len(t, got, 1)
-	assert.Equal(t, "No more series may be tracked; points of further series are folded into its overflow series", got[0].Message)
-	assert.Contains(t, got[0].ContextMap(), "max_series")
 }
 
 func TestWarningsAreBounded(t *testing.T) {

@@ -10,8 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/budget"
-	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/fold"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/rule"
 )
 
 const (
@@ -40,24 +39,35 @@ func newWarner(logger *zap.Logger, limits *Config) *warner {
 	return &warner{logger: logger, limits: limits}
 }
 
-// full is called once per metric, when one of its series is refused for the first time.
-func (w *warner) full(metric string, verdict budget.Verdict, obstacle fold.Reason, now time.Time) {
+// full is called once per metric of a tenant, when one of its series is refused for the
+// first time.
+func (w *warner) full(tenant, metric string, why reason, r *rule.Rule, now time.Time) {
 	suppressed, ok := w.allow(&w.metricsFull, now)
 	if !ok {
 		return
 	}
 	message := "Metric has as many series as it may have; "
-	limit := zap.Int("max_series_per_metric", w.limits.MaxSeriesPerMetric)
-	if verdict == budget.TableFull {
+	limit := zap.Int("max_series_per_metric", r.Series)
+	switch why {
+	case tableFull:
 		message = "No more series may be tracked; "
 		limit = zap.Int("max_series", w.limits.MaxSeries)
+	case tenantFull:
+		message = "Tenant has as many series as it may have; "
+		limit = zap.Int("max_series_per_tenant", w.limits.perTenant())
+	case attributeFull:
+		message = "Attribute has as many values as it may have; "
+		limit = zap.Int("max_values_per_attribute", r.Values)
 	}
-	if obstacle == fold.Foldable {
-		message += "points of further series are folded into its overflow series"
-	} else {
-		message += "points of further series are dropped, because their type does not fold"
+	switch r.Action {
+	case rule.Observe:
+		message += "points of further series pass, because the action is observe"
+	case rule.Drop:
+		message += "points of further series are dropped"
+	default:
+		message += "points of further series are folded into overflow series"
 	}
-	w.logger.Warn(message, zap.String("metric", clip(metric)), limit,
+	w.logger.Warn(message, zap.String("tenant", clip(tenant)), zap.String("metric", clip(metric)), limit,
 		zap.String("fix", "find the attribute with ever new values and remove it at its source, or raise the limit"),
 		zap.Int("suppressed", suppressed))
 }

@@ -2,10 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package budget decides which series may exist. It remembers every admitted series by
-// its fingerprint, so membership is exact: a series that was admitted stays admitted
-// until it has been silent for the time to live, however many others knock.
+// its 64-bit fingerprint, so membership is exact: a series that was admitted stays
+// admitted until it has been silent for the time to live or is released, however many
+// others knock.
 //
-// It knows nothing of metrics data: callers pass fingerprints and the current time.
+// Room is given out on three levels: to a metric of a tenant, to a tenant, and to the
+// whole table. It is reserved before a series is inserted, so that no number of
+// goroutines can bring in more series than there is room for.
+//
+// A series costs about 10 to 13 bytes, a metric of a tenant about 22 more. Fingerprints
+// must be evenly spread: use a hash with a secret seed.
+//
+// The package knows nothing of metrics data: callers pass fingerprints and the time.
 package budget
 
 import (
@@ -18,188 +26,147 @@ import (
 type Verdict uint8
 
 const (
-	// Known means that the series was admitted before.
+	// Known means that the series was admitted before and seen in this Tick already.
 	Known Verdict = iota
+	// Renewed means that the series was admitted before and is seen for the first time in
+	// this Tick.
+	Renewed
 	// Added means that the series is new and had room.
 	Added
-	// MetricFull means that the series is new and its metric's limit is used up.
+	// AddedHigh is Added, and of the room of its metric or its tenant more than half is
+	// used now.
+	AddedHigh
+	// MetricFull means that the series is new and the limit of its tenant's metric is
+	// used up.
 	MetricFull
-	// TableFull means that the series is new and the limit over all metrics is used up.
+	// TenantFull means that the series is new, the limit of its tenant is used up and
+	// nothing is left to lend.
+	TenantFull
+	// TableFull means that the series is new and the limit over all tenants is used up.
 	TableFull
 	// MetricLimit means that the series is the first of a metric and no more metrics fit.
 	MetricLimit
+	// TenantLimit means that the series is the first of a tenant and no more tenants fit.
+	TenantLimit
 )
 
 // Admitted reports whether the series may exist.
-func (v Verdict) Admitted() bool { return v <= Added }
+func (v Verdict) Admitted() bool { return v <= AddedHigh }
 
-// Limits bound a Table. All of them must be positive.
-type Limits struct {
-	SeriesPerMetric int
-	Series          int
-	Metrics         int
-	TTL             time.Duration
+// Owner is who pays for a series: a metric of a tenant.
+type Owner struct {
+	Tenant, Metric uint64 // fingerprints
+	Limit          int    // of this metric of this tenant; zero is Limits.SeriesPerMetric
 }
-
-// sweepsPerTTL is how often expired series are looked for. It bounds how much longer
-// than the time to live a silent series can hold its slot: by a twentieth.
-const sweepsPerTTL = 20
-
-// Tick is a moment on a Table's own clock.
-type Tick int32
 
 // Table tracks series. It may be used by many goroutines at once.
+//
+// Looking up a known series takes the lock of one of 256 shards and reads one cache
+// line. No method but Largest, Tenants, Append and Load allocates, except to grow.
 type Table struct {
-	limits Limits
-	base   time.Time
-	resol  time.Duration
+	shards [shardCount]shard // first, so that each is one cache line
+
+	clock  atomic.Pointer[clock]
+	tick   atomic.Int64 // length of a Tick that the limits ask for, in nanoseconds
 	swept  atomic.Int32 // the Tick of the last sweep
-	total  atomic.Int64
+	total  atomic.Uint32
+	told   atomic.Bool // owners without an entry were announced
+	vacant atomic.Bool // some cell may have lost its last series since cells were cleared
 
-	// mu is held for reading while a series is added, for writing while metrics come
-	// and go. Looking up a known series does not take it.
+	expired, released, restored, crowded atomic.Uint64
+	late                                 atomic.Int64 // expired outside of Sweep and not reported by it yet
+
+	// sweeping is held while positions of cells must not come free: by those who free
+	// them, and by those who remember them for longer than they hold mu.
+	sweeping sync.Mutex
+	dead     []uint32 // scratch of who sweeps
+
+	// mu is held for reading while a series is added, for writing while cells come and
+	// go. It is taken before the lock of a shard, never after. Looking up a known series
+	// does not take it.
 	mu      sync.RWMutex
-	index   map[uint64]uint32 // fingerprint of the metric -> position in metrics
-	metrics []*metric
-	free    []uint32 // positions in metrics that nobody uses
-
-	shards [shardCount]shard
-}
-
-// metric counts the series of one metric.
-type metric struct {
-	fingerprint uint64
-	series      atomic.Int64
-	announced   atomic.Bool
+	bounds  bounds
+	tenants directory // by fingerprint; extra is the number of cells
+	metrics directory // by fingerprint; extra is the number of cells
+	cells   directory // by positions of tenant and metric; extra is the owner's limit
 }
 
 // New returns an empty Table whose clock starts at now.
 func New(limits Limits, now time.Time) *Table {
-	return &Table{
-		limits: limits,
-		base:   now,
-		resol:  max(limits.TTL/sweepsPerTTL, time.Millisecond),
-		index:  map[uint64]uint32{},
-	}
+	t := &Table{bounds: boundsOf(limits)}
+	t.tick.Store(int64(tickOf(limits.TTL)))
+	t.clock.Store(&clock{base: now, tick: tickOf(limits.TTL)})
+	return t
 }
 
-// Tick translates a time to the Table's clock, which runs on the monotonic reading of
-// now if it has one, so that setting the wall clock neither revives nor kills series.
-func (t *Table) Tick(now time.Time) Tick {
-	return Tick(max(now.Sub(t.base)/t.resol, 0))
-}
-
-// Admit reports whether a series of a metric may exist at the given moment, and
-// remembers it if so.
-func (t *Table) Admit(metric, series uint64, at Tick) Verdict {
-	series = occupied(series)
-	if t.shard(series).touch(series, at) {
-		return Known
-	}
-	return t.add(metric, series, at)
-}
-
-// Peek reports whether a series is known or would have room. It remembers nothing.
-func (t *Table) Peek(metric, series uint64) Verdict {
-	series = occupied(series)
-	if t.shard(series).has(series) {
-		return Known
-	}
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	m, ok := t.lookup(metric)
-	switch {
-	case !ok && len(t.index) >= t.limits.Metrics:
-		return MetricLimit
-	case ok && m.series.Load() >= int64(t.limits.SeriesPerMetric):
-		return MetricFull
-	case t.total.Load() >= int64(t.limits.Series):
-		return TableFull
-	default:
-		return Added
-	}
-}
-
-// Announce returns true for the first call with a metric, false for all others.
-// It returns false for a metric that is not tracked. A metric whose series all expired
-// is as good as new.
-func (t *Table) Announce(metric uint64) bool {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	m, ok := t.lookup(metric)
-	return ok && m.announced.CompareAndSwap(false, true)
-}
-
-// lookup needs mu. It returns false if the metric has no entry.
-func (t *Table) lookup(fingerprint uint64) (*metric, bool) {
-	i, ok := t.index[fingerprint]
-	if !ok {
-		return nil, false
-	}
-	return t.metrics[i], true
-}
-
-// add makes room first and inserts second, so that no number of goroutines can bring in
-// more series than there is room for.
-func (t *Table) add(metric, series uint64, at Tick) Verdict {
-	t.mu.RLock()
-	position, ok := t.index[metric]
-	for ; !ok; position, ok = t.index[metric] { // again only if a sweep took the fresh entry away
-		t.mu.RUnlock()
-		if !t.open(metric) {
-			return MetricLimit
-		}
-		t.mu.RLock()
-	}
-	defer t.mu.RUnlock()
-
-	m := t.metrics[position]
-	if !reserve(&m.series, int64(t.limits.SeriesPerMetric)) {
-		return MetricFull
-	}
-	if !reserve(&t.total, int64(t.limits.Series)) {
-		m.series.Add(-1)
-		return TableFull
-	}
-	if !t.shard(series).insert(series, position, at) { // another goroutine was faster
-		m.series.Add(-1)
-		t.total.Add(-1)
-		return Known
-	}
-	return Added
-}
-
-// open gives a metric an entry. It returns false if there is no room for one.
-func (t *Table) open(fingerprint uint64) bool {
+// SetLimits changes the limits while the table is in use. Nothing admitted is evicted:
+// what is over a lower limit stays, and new series are refused until enough expired.
+//
+// A new time to live counts from the next call of Tick on. What a series used of the old
+// one it has used, in proportion, of the new one.
+func (t *Table) SetLimits(limits Limits) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, ok := t.index[fingerprint]; ok {
-		return true
+	t.bounds = boundsOf(limits)
+	t.tick.Store(int64(tickOf(limits.TTL)))
+}
+
+// Admit reports whether a series of an owner may exist at the given moment, and
+// remembers it if so. A series belongs to the owner that it was first admitted for.
+//
+// Of goroutines that bring the same new series at the same moment, one adds it; another
+// may still be refused the last place, which it takes.
+func (t *Table) Admit(o Owner, series uint64, at Tick) Verdict {
+	s := t.shard(series)
+	v := s.touch(series&remainder, at)
+	if v == tooLate {
+		t.late.Add(int64(t.expire(s, at)))
+		v = s.touch(series&remainder, at)
 	}
-	if len(t.index) >= t.limits.Metrics {
+	if v == unknown {
+		return t.add(o, series, at)
+	}
+	return v
+}
+
+// Peek reports whether a series is known or would have room. It remembers nothing, and
+// never returns Renewed or AddedHigh.
+func (t *Table) Peek(o Owner, series uint64) Verdict {
+	if t.shard(series).has(series & remainder) {
+		return Known
+	}
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.judge(t.find(o), o)
+}
+
+// Release forgets a series and gives its place back at once. It returns false if the
+// series was not known.
+func (t *Table) Release(series uint64) bool {
+	cell, ok := t.shard(series).release(series & remainder)
+	if !ok {
 		return false
 	}
-	m := &metric{fingerprint: fingerprint}
-	if n := len(t.free); n > 0 {
-		t.index[fingerprint] = t.free[n-1]
-		t.metrics[t.free[n-1]] = m
-		t.free = t.free[:n-1]
-		return true
-	}
-	t.index[fingerprint] = uint32(len(t.metrics))
-	t.metrics = append(t.metrics, m)
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	t.giveBack(t.cells.at(cell))
+	t.released.Add(1)
 	return true
 }
 
-// reserve adds one to n unless that would exceed limit. It returns whether it did.
-func reserve(n *atomic.Int64, limit int64) bool {
-	for {
-		have := n.Load()
-		if have >= limit {
-			return false
-		}
-		if n.CompareAndSwap(have, have+1) {
-			return true
-		}
+// Announce returns true once for every owner that is refused something: for the first
+// call, until the last series of the owner is gone. Owners without any series share one
+// announcement per tenant, or one per table if their tenant has none either.
+func (t *Table) Announce(o Owner) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	p := t.find(o)
+	switch {
+	case p.cell != nil:
+		return p.cell.announce()
+	case p.tenant != nil:
+		return p.tenant.announce()
+	default:
+		return t.told.CompareAndSwap(false, true)
 	}
 }

@@ -4,9 +4,8 @@
 package budget
 
 import (
-	"math/rand/v2"
-	"sync"
-	"sync/atomic"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -15,295 +14,283 @@ var start = time.Unix(1_700_000_000, 0)
 
 func at(t *Table, after time.Duration) Tick { return t.Tick(start.Add(after)) }
 
-func TestVerdicts(t *testing.T) {
-	table := New(Limits{SeriesPerMetric: 2, Series: 4, Metrics: 3, TTL: time.Hour}, start)
-	steps := []struct {
-		does           string
-		metric, series uint64
-		want           Verdict
-	}{
-		{"the first series is added", 1, 11, Added},
-		{"and known from then on", 1, 11, Known},
-		{"the second has room", 1, 12, Added},
-		{"the third has not", 1, 13, MetricFull},
-		{"also not when it comes again", 1, 13, MetricFull},
-		{"known ones are not touched by that", 1, 12, Known},
-		{"another metric has its own room", 2, 21, Added},
-		{"until the table is full", 2, 22, Added},
-		{"then a metric with room has none either", 3, 31, TableFull},
-		{"and a metric without an entry gets none", 4, 41, MetricLimit},
-		{"the fingerprint zero is like any other", 1, 0, MetricFull},
-	}
-	for _, s := range steps {
-		if got := table.Admit(s.metric, s.series, 0); got != s.want {
-			t.Errorf("%s: Admit(%d, %d) = %d, want %d", s.does, s.metric, s.series, got, s.want)
-		}
-	}
-	if got, want := table.Usage(), (Usage{Series: 4, Metrics: 3, MetricsFull: 2}); got != want {
-		t.Errorf("Usage() = %+v, want %+v", got, want)
+func own(tenant, metric uint64) Owner { return Owner{Tenant: tenant, Metric: metric} }
+
+func expect(t *testing.T, does string, got, want Verdict) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: verdict %d, want %d", does, got, want)
 	}
 }
 
-func TestZeroFingerprint(t *testing.T) {
-	table := New(Limits{SeriesPerMetric: 2, Series: 4, Metrics: 3, TTL: time.Hour}, start)
-	if got := table.Admit(0, 0, 0); got != Added {
-		t.Errorf("first: %d, want Added", got)
+func TestVerdicts(t *testing.T) {
+	limits := Limits{Series: 9, SeriesPerTenant: 5, SeriesPerMetric: 3, Tenants: 3, Metrics: 3, TTL: time.Hour}
+	table := New(limits, start)
+	steps := []struct {
+		does   string
+		owner  Owner
+		series uint64
+		want   Verdict
+	}{
+		{"the first series is added", own(1, 1), 1, Added},
+		{"and known from then on", own(1, 1), 1, Known},
+		{"the second is more than half of three", own(1, 1), 2, AddedHigh},
+		{"the third fills the metric", own(1, 1), 3, AddedHigh},
+		{"the fourth has no room", own(1, 1), 4, MetricFull},
+		{"also not when it comes again", own(1, 1), 4, MetricFull},
+		{"known ones are not touched by that", own(1, 1), 2, Known},
+		{"the tenant's next metric has room, the tenant not much", own(1, 2), 5, AddedHigh},
+		{"until the tenant is full", own(1, 2), 6, AddedHigh},
+		{"then it has no room in any metric", own(1, 2), 7, TenantFull},
+		{"nor in a new one", own(1, 3), 7, TenantFull},
+		{"another tenant has its own room, in the same metric too", own(2, 1), 8, Added},
+		{"a metric may have a limit of its own, smaller", Owner{Tenant: 2, Metric: 1, Limit: 1}, 9, MetricFull},
+		{"or larger", Owner{Tenant: 2, Metric: 1, Limit: 4}, 9, Added},
+		{"the third metric is the last", own(2, 3), 10, AddedHigh},
+		{"a fourth has no place, whoever asks", own(3, 4), 11, MetricLimit},
+		{"the third tenant has one, and fills the table", own(3, 1), 11, Added},
+		{"then there is no room within any limit", own(3, 1), 12, TableFull},
+		{"nor for a new metric of the tenant", own(3, 2), 12, TableFull},
+		{"and a fourth tenant is one too many", own(4, 1), 12, TenantLimit},
 	}
-	if got := table.Admit(0, 0, 0); got != Known {
-		t.Errorf("second: %d, want Known", got)
+	for _, s := range steps {
+		if s.want != Known {
+			peeked := s.want
+			if peeked == AddedHigh {
+				peeked = Added
+			}
+			expect(t, "before "+s.does, table.Peek(s.owner, s.series), peeked)
+		}
+		expect(t, s.does, table.Admit(s.owner, s.series, 0), s.want)
+	}
+	want := Usage{Series: 9, Tenants: 3, Metrics: 3, MetricsFull: 1, TenantsFull: 1}
+	if got := table.Usage(); got != want {
+		t.Errorf("Usage() = %+v, want %+v", got, want)
+	}
+	for v, admitted := range []bool{true, true, true, true, false, false, false, false, false} {
+		if got := Verdict(v).Admitted(); got != admitted {
+			t.Errorf("verdict %d: Admitted() = %v", v, got)
+		}
+	}
+}
+
+func TestTheFirstSightInATickIsTold(t *testing.T) {
+	table := New(Limits{Series: 2, SeriesPerMetric: 2, Metrics: 1, TTL: time.Hour}, start)
+	expect(t, "new", table.Admit(own(1, 1), 1, 5), Added)
+	expect(t, "the same tick", table.Admit(own(1, 1), 1, 5), Known)
+	expect(t, "the next tick", table.Admit(own(1, 1), 1, 6), Renewed)
+	expect(t, "a batch that was held up", table.Admit(own(1, 1), 1, 5), Known)
+	expect(t, "the next tick goes on", table.Admit(own(1, 1), 1, 6), Known)
+}
+
+func TestWithoutTenantLimitsOnlyTheOthersCount(t *testing.T) {
+	table := New(Limits{Series: 3, SeriesPerMetric: 9, Metrics: 9, TTL: time.Hour}, start)
+	for n := range uint64(3) {
+		if v := table.Admit(own(n, 1), n, 0); !v.Admitted() {
+			t.Errorf("tenant %d: verdict %d", n, v)
+		}
+	}
+	expect(t, "the table is full", table.Admit(own(9, 1), 9, 0), TableFull)
+}
+
+func TestUnusedRoomIsLent(t *testing.T) {
+	limits := Limits{Series: 10, SeriesPerTenant: 2, SeriesPerMetric: 10, Metrics: 1, Lend: 0.6, TTL: time.Hour}
+	table := New(limits, start)
+	for series := range uint64(6) {
+		if v := table.Admit(own(1, 1), series, 0); !v.Admitted() {
+			t.Errorf("series %d: verdict %d, 6 of 10 are to be lent", series, v)
+		}
+	}
+	expect(t, "the reserve is not lent", table.Admit(own(1, 1), 6, 0), TenantFull)
+	expect(t, "it is for a tenant in its limit", table.Admit(own(2, 1), 10, 0), Added)
+	expect(t, "and its second", table.Admit(own(2, 1), 11, 0), AddedHigh)
+	expect(t, "it gets no loan now", table.Admit(own(2, 1), 12, 0), TenantFull)
+	expect(t, "what was lent stays", table.Admit(own(1, 1), 5, 0), Known)
+	table.Release(0)
+	table.Release(1)
+	table.Release(2)
+	expect(t, "with room again there are loans again", table.Admit(own(1, 1), 6, 0), AddedHigh)
+	expect(t, "up to the reserve", table.Admit(own(1, 1), 7, 0), TenantFull)
+}
+
+func TestEveryFingerprintIsLikeAnyOther(t *testing.T) {
+	table := New(Limits{Series: 600, SeriesPerMetric: 600, Metrics: 1, TTL: time.Hour}, start)
+	odd := []uint64{0, 1, 255, 256, 1 << 55, 1<<56 - 1, 1 << 56, 1<<64 - 1, 0x0101010101010101, 0x8080808080808080}
+	for bit := range 64 {
+		odd = append(odd, ^uint64(1<<bit))
+	}
+	for _, series := range odd {
+		if v := table.Admit(own(0, 0), series, 0); !v.Admitted() || v == Known {
+			t.Errorf("%x: verdict %d, want added", series, v)
+		}
+	}
+	for _, series := range odd {
+		expect(t, fmt.Sprintf("%x again", series), table.Admit(own(0, 0), series, 0), Known)
 	}
 }
 
 func TestPeekRemembersNothing(t *testing.T) {
-	table := New(Limits{SeriesPerMetric: 1, Series: 2, Metrics: 2, TTL: time.Hour}, start)
-	expect := func(metric, series uint64, want Verdict) {
-		t.Helper()
-		if got := table.Peek(metric, series); got != want {
-			t.Errorf("Peek(%d, %d) = %d, want %d", metric, series, got, want)
-		}
+	table := New(Limits{Series: 2, SeriesPerMetric: 1, Metrics: 2, Tenants: 2, TTL: time.Hour}, start)
+	expect(t, "new", table.Peek(own(1, 1), 1), Added)
+	expect(t, "still new", table.Peek(own(1, 1), 1), Added)
+	if got := table.Usage(); got != (Usage{}) {
+		t.Errorf("Usage() = %+v after Peek", got)
 	}
-	expect(1, 11, Added)
-	expect(1, 11, Added)
-	table.Admit(1, 11, 0)
-	expect(1, 11, Known)
-	expect(1, 12, MetricFull)
-	expect(2, 21, Added)
-	table.Admit(2, 21, 0)
-	expect(3, 31, MetricLimit)
-	if got := table.Usage().Series; got != 2 {
-		t.Errorf("%d series tracked, want 2", got)
+	table.Admit(own(1, 1), 1, 0)
+	expect(t, "known", table.Peek(own(1, 1), 1), Known)
+	table.Sweep(ticksPerTTL)
+	table.Peek(own(1, 1), 1)
+	if n, _ := table.Sweep(ticksPerTTL + 1); n != 1 {
+		t.Errorf("Peek kept a series alive")
 	}
 }
 
-func TestSilentSeriesExpire(t *testing.T) {
-	table := New(Limits{SeriesPerMetric: 2, Series: 2, Metrics: 1, TTL: 20 * time.Minute}, start)
-	table.Admit(1, 11, at(table, 0))
-	table.Admit(1, 12, at(table, 0))
-	table.Admit(1, 12, at(table, 15*time.Minute))
-
-	if n, looked := table.Expire(at(table, 20*time.Minute)); n != 0 || !looked {
-		t.Errorf("Expire at the very end = %d, %v, want 0, true", n, looked)
+func TestReleaseFreesThePlaceAtOnce(t *testing.T) {
+	table := New(Limits{Series: 1, SeriesPerMetric: 1, SeriesPerTenant: 1, Tenants: 1, Metrics: 1, TTL: time.Hour}, start)
+	table.Admit(own(1, 1), 1, 0)
+	if table.Release(2) {
+		t.Error("Release of an unknown series = true")
 	}
-	if n, looked := table.Expire(at(table, 20*time.Minute+time.Second)); n != 0 || looked {
-		t.Errorf("Expire a second later = %d, %v, want 0, false", n, looked)
+	if !table.Release(1) {
+		t.Error("Release of a known series = false")
 	}
-	if n, _ := table.Expire(at(table, 21*time.Minute)); n != 1 {
-		t.Errorf("Expire after the time to live = %d, want 1", n)
+	if table.Release(1) {
+		t.Error("Release of a released series = true")
 	}
-	if got := table.Admit(1, 12, at(table, 21*time.Minute)); got != Known {
-		t.Errorf("a series with points = %d, want Known", got)
-	}
-	if got := table.Admit(1, 13, at(table, 21*time.Minute)); got != Added {
-		t.Errorf("a new series in the free place = %d, want Added", got)
-	}
-	if got := table.Admit(1, 11, at(table, 21*time.Minute)); got != MetricFull {
-		t.Errorf("the expired series = %d, want MetricFull", got)
+	expect(t, "the place is free", table.Admit(own(1, 1), 2, 0), AddedHigh)
+	if got, want := table.Churn(), (Churn{Added: 2, Released: 1}); got != want {
+		t.Errorf("Churn() = %+v, want %+v", got, want)
 	}
 }
 
-func TestMetricsExpireWithTheirLastSeries(t *testing.T) {
-	table := New(Limits{SeriesPerMetric: 1, Series: 9, Metrics: 1, TTL: time.Minute}, start)
-	for generation := range uint64(3) {
-		now := at(table, time.Duration(generation)*time.Hour)
-		table.Expire(now)
-		if got := table.Admit(generation, generation, now); got != Added {
-			t.Errorf("generation %d: %d, want Added", generation, got)
-		}
-		if !table.Announce(generation) || table.Announce(generation) {
-			t.Errorf("generation %d is not announced exactly once", generation)
+func TestLowerLimitsDrain(t *testing.T) {
+	limits := Limits{Series: 10, SeriesPerMetric: 10, Metrics: 2, TTL: time.Hour}
+	table := New(limits, start)
+	for series := range uint64(8) {
+		table.Admit(own(1, 1), series, Tick(series))
+	}
+	limits.SeriesPerMetric = 3
+	table.SetLimits(limits)
+	for series := range uint64(8) {
+		if v := table.Peek(own(1, 1), series); v != Known {
+			t.Errorf("series %d was evicted", series)
 		}
 	}
-	if got := len(table.metrics); got != 1 {
-		t.Errorf("%d entries for metrics, want 1: places are not used again", got)
+	expect(t, "full", table.Admit(own(1, 1), 9, 8), MetricFull)
+	table.Sweep(ticksPerTTL + 5) // 0 to 4 go, three are left
+	expect(t, "still full", table.Admit(own(1, 1), 9, ticksPerTTL+5), MetricFull)
+	table.Sweep(ticksPerTTL + 6)
+	expect(t, "drained", table.Admit(own(1, 1), 9, ticksPerTTL+6), AddedHigh)
+	limits.SeriesPerMetric = 4
+	table.SetLimits(limits)
+	expect(t, "higher limits count at once", table.Admit(own(1, 1), 10, ticksPerTTL+6), AddedHigh)
+}
+
+func TestANewTimeToLiveKeepsTheShareThatWasUsed(t *testing.T) {
+	limits := Limits{Series: 10, SeriesPerMetric: 10, Metrics: 1, TTL: 20 * time.Hour}
+	table := New(limits, start)
+	table.Admit(own(1, 1), 1, at(table, 0))
+	if got := at(table, 10*time.Hour); got != 10 {
+		t.Errorf("Tick after half of the time = %d, want 10", got)
 	}
-	if table.Announce(99) {
-		t.Error("a metric that nobody knows is announced")
+	limits.TTL = 20 * time.Minute
+	table.SetLimits(limits)
+	for _, step := range []struct {
+		after time.Duration
+		want  Tick
+	}{{10 * time.Hour, 10}, {10*time.Hour + 59*time.Second, 10}, {10*time.Hour + 10*time.Minute, 20}, {0, 10}} {
+		if got := at(table, step.after); got != step.want {
+			t.Errorf("Tick(%s) = %d, want %d", step.after, got, step.want)
+		}
+	}
+	if n, _ := table.Sweep(at(table, 10*time.Hour+11*time.Minute)); n != 1 {
+		t.Errorf("%d expired, want 1: the other half is ten minutes now", n)
 	}
 }
 
-func TestMemoryOfExpiredSeriesIsFreed(t *testing.T) {
-	table := New(Limits{SeriesPerMetric: 1e5, Series: 1e5, Metrics: 1, TTL: time.Minute}, start)
-	for range 100_000 {
-		table.Admit(1, rand.Uint64(), 0)
+func TestAMuchLongerTimeToLiveAfterManyTicks(t *testing.T) {
+	limits := Limits{Series: 1, SeriesPerMetric: 1, Metrics: 1, TTL: time.Second}
+	table := New(limits, start)
+	before := at(table, 10*time.Hour)
+	limits.TTL = 30 * 24 * time.Hour
+	table.SetLimits(limits)
+	if got := at(table, 10*time.Hour); got != before {
+		t.Errorf("Tick = %d, want %d as before", got, before)
 	}
-	table.Expire(at(table, time.Hour))
-	for i := range table.shards {
-		if n := len(table.shards[i].slots); n != 0 {
-			t.Fatalf("shard %d keeps %d slots", i, n)
-		}
+	if got := at(table, 47*time.Hour); got != before+1 {
+		t.Errorf("Tick a day and a half later = %d, want %d", got, before+1)
 	}
 }
 
-func TestClockBeforeStartIsZero(t *testing.T) {
-	table := New(Limits{TTL: time.Minute}, start)
+func TestTheClockStopsAtItsEnd(t *testing.T) {
+	table := New(Limits{TTL: time.Nanosecond}, start)
+	if got := at(table, 100*365*24*time.Hour); got != 1<<31-1 {
+		t.Errorf("Tick in a hundred years = %d", got)
+	}
 	if got := at(table, -time.Hour); got != 0 {
-		t.Errorf("Tick = %d, want 0", got)
+		t.Errorf("Tick before the start = %d", got)
 	}
 }
 
-// model is the obvious implementation.
-type model struct {
-	Limits
-	seen map[uint64]map[uint64]Tick
-}
-
-func (m *model) admit(metric, series uint64, at Tick) Verdict {
-	total := 0
-	for _, s := range m.seen {
-		total += len(s)
-	}
-	of := m.seen[metric]
-	if _, ok := of[series]; ok {
-		of[series] = max(of[series], at)
-		return Known
-	}
-	if of == nil {
-		if len(m.seen) >= m.Metrics {
-			return MetricLimit
-		}
-		of = map[uint64]Tick{}
-		m.seen[metric] = of
-	}
-	switch {
-	case len(of) >= m.SeriesPerMetric:
-		return MetricFull
-	case total >= m.Series:
-		return TableFull
-	}
-	of[series] = at
-	return Added
-}
-
-func (m *model) expire(at Tick) int {
-	n := 0
-	for metric, of := range m.seen {
-		for series, seen := range of {
-			if seen < at-sweepsPerTTL {
-				delete(of, series)
-				n++
-			}
-		}
-		if len(of) == 0 {
-			delete(m.seen, metric)
+func TestEachFullOwnerIsAnnouncedOnce(t *testing.T) {
+	limits := Limits{Series: 2, SeriesPerMetric: 1, Tenants: 2, Metrics: 2, TTL: time.Hour}
+	table := New(limits, start)
+	table.Admit(own(1, 1), 1, 0)
+	table.Admit(own(1, 2), 2, 0)
+	once := func(does string, o Owner) {
+		t.Helper()
+		if !table.Announce(o) || table.Announce(o) {
+			t.Errorf("%s is not announced exactly once", does)
 		}
 	}
-	return n
+	once("a metric", own(1, 1))
+	once("another metric", own(1, 2))
+	once("the tenant's metrics without series", own(1, 3))
+	once("tenants without series", own(2, 1))
+	if table.Announce(own(3, 1)) {
+		t.Error("a second tenant without series is announced")
+	}
+	table.Sweep(ticksPerTTL + 1)
+	table.Admit(own(1, 1), 1, ticksPerTTL+1)
+	once("a metric that came back", own(1, 1))
+	once("the next tenant without series, after there was room", own(2, 1))
 }
 
-func TestBehavesLikeTheModel(t *testing.T) {
-	for seed := range uint64(50) {
-		rng := rand.New(rand.NewPCG(seed, 0))
-		limits := Limits{SeriesPerMetric: 1 + rng.IntN(20), Series: 20 + rng.IntN(60), Metrics: 1 + rng.IntN(6), TTL: time.Minute}
-		table, want := New(limits, start), &model{limits, map[uint64]map[uint64]Tick{}}
-		var now Tick
-		for step := range 4000 {
-			if rng.IntN(10) == 0 {
-				now += Tick(rng.IntN(8))
-				if n, looked := table.Expire(now); looked {
-					if m := want.expire(now); n != m {
-						t.Fatalf("seed %d step %d: Expire = %d, want %d", seed, step, n, m)
-					}
-				}
-			}
-			metric := rng.Uint64N(8)
-			series := (metric<<40 | rng.Uint64N(40)) * 0x9e3779b97f4a7c15
-			if got, verdict := table.Admit(metric, series, now), want.admit(metric, occupied(series), now); got != verdict {
-				t.Fatalf("seed %d step %d: Admit(%d, %x) = %d, want %d", seed, step, metric, series, got, verdict)
-			}
+func TestTheLargestComeFirst(t *testing.T) {
+	table := New(Limits{Series: 100, SeriesPerTenant: 50, SeriesPerMetric: 20, Metrics: 10, TTL: time.Hour}, start)
+	series := uint64(0)
+	for cell, n := range []int{3, 9, 1, 7, 7} {
+		for range n {
+			series++
+			table.Admit(Owner{Tenant: uint64(cell / 2), Metric: uint64(cell), Limit: cell * 10}, series, 0)
 		}
 	}
-}
-
-// 64 goroutines race with more series than there is room for, while others expire
-// nothing: exactly as many get in as there is room, and all of them stay.
-func TestNoOvershootConcurrentSafe(t *testing.T) {
-	const goroutines, each, limit = 64, 500, 1000
-	table := New(Limits{SeriesPerMetric: limit, Series: 10 * limit, Metrics: 2, TTL: time.Hour}, start)
-	var added atomic.Int64
-	var race sync.WaitGroup
-	admitted := make([][]uint64, goroutines)
-	for g := range goroutines {
-		race.Go(func() {
-			rng := rand.New(rand.NewPCG(1, uint64(g/2))) // every series comes from two goroutines
-			for i := range each {
-				series := rng.Uint64()
-				switch table.Admit(1, series, Tick(i)) {
-				case Added:
-					added.Add(1)
-					admitted[g] = append(admitted[g], series)
-				case Known:
-					admitted[g] = append(admitted[g], series)
-				default:
-				}
-				if i%100 == 0 {
-					table.Expire(Tick(i % 15))
-					table.Usage()
-				}
-			}
-		})
+	want := []Use{{0, 1, 9, 10}, {1, 3, 7, 30}, {2, 4, 7, 40}, {0, 0, 3, 20}}
+	if got := table.Largest(4); !slices.Equal(got, want) {
+		t.Errorf("Largest(4) = %v, want %v", got, want)
 	}
-	race.Wait()
-	if n := added.Load(); n != limit {
-		t.Errorf("%d series were added, limit %d", n, limit)
+	want = []Use{{0, 0, 12, 50}, {1, 0, 8, 50}, {2, 0, 7, 50}}
+	if got := table.Tenants(9); !slices.Equal(got, want) {
+		t.Errorf("Tenants(9) = %v, want %v", got, want)
 	}
-	if u := table.Usage(); u.Series != limit {
-		t.Errorf("%d series are tracked, limit %d", u.Series, limit)
-	}
-	for _, all := range admitted {
-		for _, series := range all {
-			if got := table.Admit(1, series, 0); got != Known {
-				t.Fatalf("admitted series %x = %d, want Known", series, got)
-			}
-		}
+	if got := table.Largest(0); len(got) != 0 {
+		t.Errorf("Largest(0) = %v", got)
 	}
 }
 
-func TestExpiryConcurrentSafe(t *testing.T) {
-	table := New(Limits{SeriesPerMetric: 100, Series: 250, Metrics: 3, TTL: time.Minute}, start)
-	var clock atomic.Int32
-	var race sync.WaitGroup
-	for g := range 16 {
-		race.Go(func() {
-			rng := rand.New(rand.NewPCG(2, uint64(g)))
-			for range 3000 {
-				now := Tick(clock.Add(1) / 50)
-				table.Expire(now)
-				metric := rng.Uint64N(5)
-				table.Admit(metric, metric<<60|rng.Uint64N(300), now)
-				if u := table.Usage(); u.Series > 250 || u.Metrics > 3 {
-					t.Errorf("over the limit: %+v", u)
-				}
-			}
-		})
+// Reports follow the rules of now, not those from when the series came.
+func TestALimitThatChangesIsReported(t *testing.T) {
+	table := New(Limits{Series: 100, SeriesPerMetric: 20, Metrics: 10, TTL: time.Hour}, start)
+	table.Admit(Owner{Tenant: 1, Metric: 1, Limit: 5}, 1, 0)
+	table.Admit(own(1, 1), 2, 0)
+	if got := table.Largest(1)[0].Limit; got != 20 {
+		t.Errorf("Limit = %d, want 20", got)
 	}
-	race.Wait()
-	inSlots := 0
-	for i := range table.shards {
-		inSlots += table.shards[i].used
+	table.Admit(Owner{Tenant: 1, Metric: 1, Limit: 1}, 3, 0)
+	if got := table.Largest(1)[0].Limit; got != 1 {
+		t.Errorf("Limit = %d, want 1", got)
 	}
-	if u := table.Usage(); u.Series != inSlots {
-		t.Errorf("Usage says %d series, the shards have %d", u.Series, inSlots)
+	if got := table.Usage().MetricsFull; got != 1 {
+		t.Errorf("MetricsFull = %d, want 1", got)
 	}
-}
-
-func FuzzNeverOverTheLimits(f *testing.F) {
-	f.Add([]byte("some metrics, some series"), uint8(3), uint8(5), uint8(2))
-	f.Fuzz(func(t *testing.T, in []byte, perMetric, series, metrics uint8) {
-		limits := Limits{SeriesPerMetric: 1 + int(perMetric), Series: 1 + int(series), Metrics: 1 + int(metrics), TTL: time.Second}
-		table := New(limits, start)
-		perMetricSeen := map[uint64]int{}
-		for i, b := range in {
-			now := Tick(i / 8)
-			if n, _ := table.Expire(now); n > 0 {
-				clear(perMetricSeen)
-			}
-			if table.Admit(uint64(b%7), uint64(b), now) == Added {
-				perMetricSeen[uint64(b%7)]++
-			}
-			u := table.Usage()
-			if u.Series > limits.Series || u.Metrics > limits.Metrics || perMetricSeen[uint64(b%7)] > limits.SeriesPerMetric {
-				t.Fatalf("step %d: %+v with %+v", i, u, limits)
-			}
-		}
-	})
 }

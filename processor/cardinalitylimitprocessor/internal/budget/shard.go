@@ -3,134 +3,198 @@
 
 package budget
 
-import "sync"
-
-const (
-	shardBits  = 6
-	shardCount = 1 << shardBits
-	minSlots   = 8
+import (
+	"encoding/binary"
+	"math/bits"
+	"sync"
 )
 
-// slot remembers one series in 16 bytes. A zero fingerprint is an empty slot.
-type slot struct {
-	fingerprint uint64
-	metric      uint32
-	seen        Tick
-}
+const (
+	shardCount = 256
+	// remainder is what a shard stores of a fingerprint; the other bits choose the shard.
+	remainder = 1<<56 - 1
+)
 
-// shard is an open-addressing table with linear probing, at most three quarters full.
-// The upper bits of a fingerprint choose the shard, the lower ones the slot: the series
-// of one hot metric spread over all shards.
+// shard is an open-addressing table of groups of eight series. A group is one cache line,
+// and so is the shard itself:
+//
+//	8 bytes  meta: one per slot, the upper bit tells that it is occupied, the others are
+//	         the Tick when the series was last seen, modulo 128
+//	8 bytes  tags: the lowest byte of each remainder
+//	48 bytes the other six bytes of each remainder
+//
+// Behind all groups, read only when series come or go, there is a byte per group that
+// counts the series whose search passes over it, because they found it full (255 means
+// that many or more, for ever); then, per slot, the position of the series' cell, in as
+// many bytes as the highest of them takes.
+//
+// A search starts at the home group and ends where no series passed: neither deleted
+// series nor full groups make it longer than it must be.
 type shard struct {
-	mu    sync.Mutex
-	slots []slot // length is zero or a power of two
-	used  int
-
-	_ [24]byte // one shard per cache line
+	mu     sync.Mutex
+	mem    []byte
+	groups uint32
+	used   uint32
+	width  uint32 // bytes of a position
+	swept  Tick
+	newest Tick // when any series was last seen
+	added  uint64
 }
 
-// occupied maps the fingerprint that means "empty" to another one.
-func occupied(fingerprint uint64) uint64 {
-	if fingerprint == 0 {
-		return 1
+const (
+	lineSize  = 64
+	groupSize = 8
+	occupied  = 0x80
+	clockSpan = 128
+	// clockAhead is how many Ticks after a sweep series may be seen before the next one
+	// must come. The clocks of a shard are then within ticksPerTTL+clockAhead Ticks of
+	// each other, and show them apart.
+	clockAhead = 64
+
+	allBytes = 0x0101010101010101
+	highBits = allBytes * occupied
+)
+
+func (t *Table) shard(series uint64) *shard { return &t.shards[series>>56] }
+
+// seen is the Tick that a clock shows.
+func (s *shard) seen(meta byte) Tick {
+	return s.newest - (s.newest-Tick(meta))&(clockSpan-1)
+}
+
+func clockAt(at Tick) byte { return occupied | byte(at&(clockSpan-1)) }
+
+// outdated reports whether the shard must be swept before it can note that a series was
+// seen at the given moment.
+func (s *shard) outdated(at Tick) bool { return at-s.swept > clockAhead }
+
+// What touch says besides Known and Renewed.
+const (
+	unknown Verdict = 0xfe
+	tooLate Verdict = 0xff // nothing is known of a shard that is outdated
+)
+
+// touch notes that a series was seen.
+func (s *shard) touch(series uint64, at Tick) Verdict {
+	s.mu.Lock()
+	v := s.see(series, at)
+	s.mu.Unlock()
+	return v
+}
+
+// see is touch for callers that have the lock.
+func (s *shard) see(series uint64, at Tick) Verdict {
+	if s.outdated(at) {
+		return tooLate
 	}
-	return fingerprint
-}
-
-func (t *Table) shard(fingerprint uint64) *shard {
-	return &t.shards[fingerprint>>(64-shardBits)]
-}
-
-// find returns the position of a series, or that of the empty slot where it belongs.
-// There must be at least one empty slot.
-func find(slots []slot, fingerprint uint64) (position uint64, ok bool) {
-	mask := uint64(len(slots) - 1)
-	for i := fingerprint & mask; ; i = (i + 1) & mask {
-		switch slots[i].fingerprint {
-		case fingerprint:
-			return i, true
-		case 0:
-			return i, false
-		}
+	group, slot, ok := s.find(series)
+	if !ok {
+		return unknown
 	}
+	meta := &s.mem[group*lineSize+slot]
+	if *meta == clockAt(at) || at <= s.seen(*meta) {
+		return Known
+	}
+	*meta = clockAt(at)
+	s.newest = max(s.newest, at)
+	return Renewed
 }
 
-// touch notes that a series was seen. It returns false if the series is not known.
-func (s *shard) touch(fingerprint uint64, at Tick) bool {
+func (s *shard) has(series uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.slots) == 0 {
-		return false
-	}
-	i, ok := find(s.slots, fingerprint)
-	if ok && s.slots[i].seen < at {
-		s.slots[i].seen = at
-	}
+	_, _, ok := s.find(series)
 	return ok
 }
 
-func (s *shard) has(fingerprint uint64) bool {
+// insert adds a series. It returns false if the series is there already. The shard must
+// not be outdated.
+func (s *shard) insert(series uint64, position uint32, at Tick) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.slots) == 0 {
+	if !s.put(series, position, at) {
 		return false
 	}
-	_, ok := find(s.slots, fingerprint)
-	return ok
-}
-
-// insert adds a series. It returns false if the series is there already.
-func (s *shard) insert(fingerprint uint64, metric uint32, at Tick) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if (s.used+1)*4 > len(s.slots)*3 {
-		s.resize(s.used + 1)
-	}
-	i, ok := find(s.slots, fingerprint)
-	if ok {
-		return false
-	}
-	s.slots[i] = slot{fingerprint: fingerprint, metric: metric, seen: at}
-	s.used++
+	s.added++
 	return true
 }
 
-// resize moves all series to slots for at least n of them.
-func (s *shard) resize(n int) {
-	size := minSlots
-	for size*3 < n*4 {
-		size *= 2
-	}
-	old := s.slots
-	s.slots = make([]slot, size)
-	for _, x := range old {
-		if x.fingerprint != 0 {
-			i, _ := find(s.slots, x.fingerprint)
-			s.slots[i] = x
-		}
-	}
-}
-
-// sweep forgets every series last seen before a moment and passes the metric of each
-// to forgotten.
-func (s *shard) sweep(before Tick, forgotten func(metric uint32)) {
+func (s *shard) everAdded() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	dead := 0
-	for i := range s.slots {
-		if x := &s.slots[i]; x.fingerprint != 0 && x.seen < before {
-			forgotten(x.metric)
-			x.fingerprint = 0
-			dead++
+	return s.added
+}
+
+// put is insert for callers that have the lock.
+func (s *shard) put(series uint64, position uint32, at Tick) bool {
+	if _, _, ok := s.find(series); ok {
+		return false
+	}
+	s.grow(1, position)
+	at = max(at, s.swept-ticksPerTTL) // what is older cannot be told from the future
+	if s.used == 0 {
+		s.newest = at
+	}
+	s.newest = max(s.newest, at)
+	s.place(series, position, clockAt(at))
+	return true
+}
+
+// release forgets a series and returns the position of its cell, and false if the series
+// was not known.
+func (s *shard) release(series uint64) (uint32, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	group, slot, ok := s.find(series)
+	if !ok {
+		return 0, false
+	}
+	position := s.position(group, slot)
+	s.remove(group, slot)
+	return position, true
+}
+
+// expire forgets every series that was silent for the time to live, and appends the
+// positions of their cells to dead.
+func (s *shard) expire(at Tick, dead []uint32) []uint32 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at <= s.swept {
+		return dead
+	}
+	s.swept = at
+	// Some series may have been seen later than at, so ages count from the newest on. If
+	// that itself is too old, so is everything, and clocks may have gone round.
+	from := max(at, s.newest)
+	oldest := uint64(ticksPerTTL + from - at)
+	forgetAll := s.newest < at-ticksPerTTL
+	for group := range s.groups {
+		meta := binary.LittleEndian.Uint64(s.line(group)[:])
+		gone := meta & highBits
+		if !forgetAll {
+			ages := (uint64(clockAt(from))*allBytes - meta&^highBits) &^ highBits
+			gone &= ages + (clockSpan-1-oldest)*allBytes
+		}
+		for ; gone != 0; gone &= gone - 1 {
+			slot := uint32(bits.TrailingZeros64(gone)) / 8
+			dead = append(dead, s.position(group, slot))
+			s.remove(group, slot)
 		}
 	}
-	if dead == 0 {
-		return
+	if s.groups > 1 && s.used*10 < s.groups*groupSize*4 {
+		s.rebuild(s.sizeFor(s.used), s.width)
 	}
-	s.used -= dead
-	if s.used == 0 {
-		s.slots = nil
-		return
+	return dead
+}
+
+// grow makes room for n more series and for positions up to the highest. It needs the
+// lock.
+func (s *shard) grow(n int, highest uint32) {
+	width, groups := max(widthOf(highest), s.width), s.groups
+	if want := s.used + uint32(n); s.full(want) {
+		groups = s.sizeFor(want)
 	}
-	s.resize(s.used) // closes the gaps, which would cut probe sequences short
+	if width > s.width || groups > s.groups {
+		s.rebuild(groups, width)
+	}
 }

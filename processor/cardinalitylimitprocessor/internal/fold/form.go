@@ -1,81 +1,133 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package fold adds up points that have no series of their own: delta sums by addition,
-// gauges by keeping the latest. What it cannot add up it names a reason for.
+// Package fold is the algebra of points that have no series of their own: how points of
+// every type add up, what a cumulative point has beyond the one before it, and how the
+// result is written as one point. What cannot be added up it names a reason for.
 //
-// It reads metrics data and knows no clock and no consumer: values and the current time
-// in, overflow points out.
+// It reads and writes metrics data and remembers nothing by itself: whoever keeps Values
+// decides which points belong together, when a window ends, and when a source has ended.
 package fold
 
 import "go.opentelemetry.io/collector/pdata/pmetric"
 
-// Reason says why a point cannot be folded.
+// Reason says why a point is not in an overflow series.
 type Reason uint8
 
 const (
 	// Foldable is no obstacle at all.
 	Foldable Reason = iota
-	// CumulativeSum needs the last value of every folded series, which nobody keeps yet.
-	CumulativeSum
 	// UnspecifiedTemporality leaves open what adding up would mean.
 	UnspecifiedTemporality
-	// Histogram needs an addition of buckets.
-	Histogram
-	// ExponentialHistogram needs an addition of buckets at a common scale.
-	ExponentialHistogram
-	// Summary has quantiles, which cannot be merged.
-	Summary
-	// MixedValueTypes is an integer for an overflow sum of doubles, or the other way round.
-	MixedValueTypes
-	// InvalidValue would spoil the sum: no value, not finite, or negative in a monotonic sum.
+	// InvalidValue would spoil the result: no value, not finite, negative in a monotonic
+	// sum, or buckets that contradict their bounds or their count.
 	InvalidValue
+	// TooManyBuckets is an explicit histogram of more than MaxBuckets buckets.
+	TooManyBuckets
+	// CountOverflow is a count that no longer fits into 64 bits.
+	CountOverflow
 	// NoRecordedValue marks the end of a series and has no value to fold.
 	NoRecordedValue
-	// MetricLimit means that there is no room for one more overflow stream.
+	// MetricLimit means that there is no room for one more overflow series.
 	MetricLimit
+	// Untracked is a cumulative point whose source there is no room to remember: what it
+	// has beyond the point before cannot be known.
+	Untracked
 
 	// Reasons is the number of reasons.
 	Reasons = iota
 )
 
 var reasonNames = [Reasons]string{
-	"", "cumulative_sum", "unspecified_temporality", "histogram", "exponential_histogram", "summary",
-	"mixed_value_types", "invalid_value", "no_recorded_value", "metric_limit",
+	"", "unspecified_temporality", "invalid_value", "too_many_buckets", "count_overflow",
+	"no_recorded_value", "metric_limit", "untracked",
 }
 
 // String returns the reason as it is spelled in telemetry; Foldable is empty.
 func (r Reason) String() string { return reasonNames[r] }
 
-// Form is what a metric's points have in common when they fold.
+// GaugeFold is what the points of a gauge fold to.
+type GaugeFold uint8
+
+const (
+	// Last is the value of the latest point, by timestamp. Of several with one timestamp
+	// it is the one that came last.
+	Last GaugeFold = iota
+	// Min is the lowest value.
+	Min
+	// Max is the highest value.
+	Max
+	// Sum is the sum of the last values of all sources.
+	Sum
+)
+
+// Form is what the points of a metric have in common when they fold. Forms can be
+// compared: points of different Forms do not add up.
 type Form struct {
-	// Gauge points fold to the latest, all others by addition.
-	Gauge bool
-	// Monotonic sums take no negative values.
+	// Type is the type of the metric.
+	Type pmetric.MetricType
+	// Cumulative points repeat what the points before them said. Summaries are always
+	// cumulative, gauges never.
+	Cumulative bool
+	// Monotonic sums take no negative values, and fall only when they start anew.
 	Monotonic bool
+	// Gauge is used for gauges alone.
+	Gauge GaugeFold
 }
 
-// FormOf returns how the points of a metric fold, or why they do not.
-func FormOf(m pmetric.Metric) (Form, Reason) {
+// FormOf returns how the points of a metric fold, or why they do not. Gauges fold by g.
+func FormOf(m pmetric.Metric, g GaugeFold) (Form, Reason) {
+	form := Form{Type: m.Type()}
+	var temporality pmetric.AggregationTemporality
 	switch m.Type() {
 	case pmetric.MetricTypeGauge:
-		return Form{Gauge: true}, Foldable
-	case pmetric.MetricTypeSum:
-		switch m.Sum().AggregationTemporality() {
-		case pmetric.AggregationTemporalityDelta:
-			return Form{Monotonic: m.Sum().IsMonotonic()}, Foldable
-		case pmetric.AggregationTemporalityCumulative:
-			return Form{}, CumulativeSum
-		default:
-			return Form{}, UnspecifiedTemporality
-		}
-	case pmetric.MetricTypeHistogram:
-		return Form{}, Histogram
-	case pmetric.MetricTypeExponentialHistogram:
-		return Form{}, ExponentialHistogram
+		form.Gauge = g
+		return form, Foldable
 	case pmetric.MetricTypeSummary:
-		return Form{}, Summary
+		form.Cumulative = true
+		return form, Foldable
+	case pmetric.MetricTypeSum:
+		form.Monotonic = m.Sum().IsMonotonic()
+		temporality = m.Sum().AggregationTemporality()
+	case pmetric.MetricTypeHistogram:
+		temporality = m.Histogram().AggregationTemporality()
+	case pmetric.MetricTypeExponentialHistogram:
+		temporality = m.ExponentialHistogram().AggregationTemporality()
 	default:
 		return Form{}, InvalidValue
 	}
+	switch temporality {
+	case pmetric.AggregationTemporalityDelta:
+		return form, Foldable
+	case pmetric.AggregationTemporalityCumulative:
+		form.Cumulative = true
+		return form, Foldable
+	default:
+		return Form{}, UnspecifiedTemporality
+	}
+}
+
+// Level returns whether the overflow value is the sum of the last values of all sources
+// that are alive: non-monotonic cumulative sums, and gauges that fold by Sum. When a
+// source of a level ends, Subtract takes out what it left.
+func (f Form) Level() bool {
+	switch f.Type {
+	case pmetric.MetricTypeGauge:
+		return f.Gauge == Sum
+	case pmetric.MetricTypeSum:
+		return f.Cumulative && !f.Monotonic
+	default:
+		return false
+	}
+}
+
+// Sourced returns whether points fold by AddSince, which needs the last value of every
+// source, and not by Add.
+func (f Form) Sourced() bool { return f.Cumulative || f.Level() }
+
+func (f Form) temporality() pmetric.AggregationTemporality {
+	if f.Cumulative {
+		return pmetric.AggregationTemporalityCumulative
+	}
+	return pmetric.AggregationTemporalityDelta
 }

@@ -4,7 +4,6 @@
 package identity
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -47,25 +46,25 @@ func values() map[string]func(pcommon.Value) {
 }
 
 func TestDifferentValuesAreDifferentSeries(t *testing.T) {
-	h := New()
+	h := New(NewSeed())
 	seen := map[uint64]string{}
 	for name, set := range values() {
 		m := pcommon.NewMap()
 		set(m.PutEmpty("k"))
-		f, _ := h.Series(1, 2, m)
+		f := series(h, m)
 		if other, ok := seen[f]; ok {
 			t.Errorf("%s and %s are one series", name, other)
 		}
 		seen[f] = name
 	}
-	f, _ := h.Series(1, 2, pcommon.NewMap())
+	f := series(h, pcommon.NewMap())
 	if other, ok := seen[f]; ok {
 		t.Errorf("no attribute and %s are one series", other)
 	}
 }
 
 func TestEveryNaNIsTheSame(t *testing.T) {
-	h := New()
+	h := New(NewSeed())
 	a, b := pcommon.NewMap(), pcommon.NewMap()
 	a.PutDouble("k", math.NaN())
 	b.PutDouble("k", math.Float64frombits(math.Float64bits(math.NaN())^1))
@@ -75,7 +74,7 @@ func TestEveryNaNIsTheSame(t *testing.T) {
 }
 
 func TestTextIsNotRunTogether(t *testing.T) {
-	h := New()
+	h := New(NewSeed())
 	cases := [][]string{{"a", "bc", "d", ""}, {"ab", "c", "d", ""}, {"a", "bcd", "", ""}, {"a", "b", "c", "d"}, {"c", "d", "a", "x"}, {"a", "", "bc", "d"}}
 	seen := map[uint64][]string{}
 	for _, c := range cases {
@@ -91,7 +90,7 @@ func TestTextIsNotRunTogether(t *testing.T) {
 
 // A pair that occurs twice, which the wire format allows, must not cancel itself out.
 func TestDuplicateKeysDoNotVanish(t *testing.T) {
-	h := New()
+	h := New(NewSeed())
 	twice, err := (&pmetric.JSONUnmarshaler{}).UnmarshalMetrics([]byte(`{"resourceMetrics":[{"resource":{"attributes":[
 		{"key":"k","value":{"stringValue":"v"}},{"key":"k","value":{"stringValue":"v"}}]}}]}`))
 	if err != nil {
@@ -109,7 +108,7 @@ func TestDuplicateKeysDoNotVanish(t *testing.T) {
 }
 
 func TestNestedMapsHaveNoOrder(t *testing.T) {
-	h := New()
+	h := New(NewSeed())
 	a, b := pcommon.NewMap(), pcommon.NewMap()
 	_ = a.FromRaw(map[string]any{"outer": map[string]any{}})
 	for _, k := range []string{"x", "y", "z"} {
@@ -131,17 +130,17 @@ func TestNestingBeyondReasonEndsInTime(t *testing.T) {
 	for range 5000 {
 		v = v.SetEmptySlice().AppendEmpty()
 	}
-	series(New(), m)
+	series(New(NewSeed()), m)
 }
 
 func TestOneDifferenceMakesAnotherSeries(t *testing.T) {
-	h := New()
+	h := New(NewSeed())
 	seen := map[uint64]string{}
 	for name, change := range changes() {
 		rm := reference()
 		change(rm)
 		sm := rm.ScopeMetrics().At(0)
-		f, _ := h.Series(h.Scope(h.Resource(rm.Resource().Attributes()), sm.Scope()), h.Metric(sm.Metrics().At(0)).Stream, pcommon.NewMap())
+		f := Series(h.Scope(h.Resource(rm.Resource().Attributes()), sm.Scope()), h.Metric(sm.Metrics().At(0)).Stream, 0)
 		if other, ok := seen[f]; ok {
 			t.Errorf("%s and %s are one series", name, other)
 		}
@@ -189,7 +188,7 @@ func changes() map[string]func(pmetric.ResourceMetrics) {
 }
 
 func TestDescriptionIsNoPartOfTheIdentity(t *testing.T) {
-	h := New()
+	h := New(NewSeed())
 	a, b := pmetric.NewMetric(), pmetric.NewMetric()
 	b.SetDescription("other words")
 	if h.Metric(a) != h.Metric(b) {
@@ -212,14 +211,14 @@ func TestMarkedSeriesAreToldByTheBooleanTrue(t *testing.T) {
 	for name, c := range cases {
 		m := pcommon.NewMap()
 		c.set(m)
-		if _, got := New().Series(1, 2, m); got != c.want {
+		if _, got := New(NewSeed()).Attributes(m); got != c.want {
 			t.Errorf("%s: marked = %v, want %v", name, got, c.want)
 		}
 	}
 }
 
 func TestAMillionSeriesDoNotCollide(t *testing.T) {
-	h := New()
+	h := New(NewSeed())
 	const n = 1_000_000
 	m := pcommon.NewMap()
 	m.PutStr("stream.name", "orders")
@@ -238,14 +237,14 @@ func TestAMillionSeriesDoNotCollide(t *testing.T) {
 func TestHashersAreSeeded(t *testing.T) {
 	m := pcommon.NewMap()
 	m.PutStr("a", "b")
-	one, other := series(New(), m), series(New(), m)
+	one, other := series(New(NewSeed()), m), series(New(NewSeed()), m)
 	if one == other {
 		t.Error("two hashers agree: fingerprints can be prepared")
 	}
 }
 
 func TestFingerprintsDoNotAllocate(t *testing.T) {
-	h := New()
+	h := New(NewSeed())
 	m := pcommon.NewMap()
 	for name, set := range values() {
 		set(m.PutEmpty(name))
@@ -255,67 +254,7 @@ func TestFingerprintsDoNotAllocate(t *testing.T) {
 	}
 }
 
-// FuzzOrderDoesNotMatter takes pairs from the input and adds them in two orders.
-func FuzzOrderDoesNotMatter(f *testing.F) {
-	f.Add([]byte("abcdef"), uint8(2))
-	f.Fuzz(func(t *testing.T, data []byte, turn uint8) {
-		h, n := New(), len(data)/2
-		a, b := pcommon.NewMap(), pcommon.NewMap()
-		for i := range n {
-			put(a, i, data)
-			put(b, (i+int(turn))%n, data)
-		}
-		if series(h, a) != series(h, b) {
-			t.Fatalf("%v and %v are two series", a.AsRaw(), b.AsRaw())
-		}
-	})
-}
-
-func put(m pcommon.Map, i int, data []byte) {
-	k, x := fmt.Sprint(i), data[2*i+1]
-	switch data[2*i] % 5 {
-	case 0:
-		m.PutStr(k, string(x))
-	case 1:
-		m.PutInt(k, int64(x))
-	case 2:
-		m.PutDouble(k, float64(x))
-	case 3:
-		m.PutBool(k, x > 100)
-	default:
-		m.PutEmptyMap(k).PutInt("n", int64(x))
-	}
-}
-
-// FuzzTypesAreDistinct writes one input as every type that can hold it.
-func FuzzTypesAreDistinct(f *testing.F) {
-	f.Add("1", int64(1))
-	f.Add("", int64(0))
-	f.Fuzz(func(t *testing.T, s string, n int64) {
-		h := New()
-		seen := map[uint64]string{}
-		for name, set := range map[string]func(pcommon.Value){
-			"string":          func(v pcommon.Value) { v.SetStr(s) },
-			"bytes":           func(v pcommon.Value) { v.SetEmptyBytes().FromRaw([]byte(s)) },
-			"slice of string": func(v pcommon.Value) { v.SetEmptySlice().AppendEmpty().SetStr(s) },
-			"map to string":   func(v pcommon.Value) { v.SetEmptyMap().PutStr("", s) },
-			"map of string":   func(v pcommon.Value) { v.SetEmptyMap().PutEmpty(s) },
-			"int":             func(v pcommon.Value) { v.SetInt(n) },
-			"double":          func(v pcommon.Value) { v.SetDouble(math.Float64frombits(uint64(n))) },
-			"bool":            func(v pcommon.Value) { v.SetBool(n > 0) },
-			"nothing":         func(pcommon.Value) {},
-		} {
-			m := pcommon.NewMap()
-			set(m.PutEmpty("k"))
-			if other, ok := seen[series(h, m)]; ok {
-				t.Fatalf("%q, %d: %s and %s are one series", s, n, name, other)
-			}
-			seen[series(h, m)] = name
-		}
-	})
-}
-
-func series(h Hasher, m pcommon.Map) uint64 {
-	f, _ := h.Series(1, 2, m)
-	return f
+func series(h *Hasher, m pcommon.Map) uint64 {
+	sum, _ := h.Attributes(m)
+	return Series(1, 2, sum)
 }

@@ -28,17 +28,32 @@ type TelemetryBuilder struct {
 	meter                                 metric.Meter
 	mu                                    sync.Mutex
 	registrations                         []metric.Registration
+	CardinalityLimitFoldedSources         metric.Int64ObservableGauge
+	CardinalityLimitFoldedSourcesLimit    metric.Int64ObservableGauge
 	CardinalityLimitMetricsFull           metric.Int64ObservableGauge
 	CardinalityLimitMetricsLimit          metric.Int64ObservableGauge
 	CardinalityLimitMetricsTracked        metric.Int64ObservableGauge
+	CardinalityLimitOffendersEvicted      metric.Int64ObservableCounter
 	CardinalityLimitOverflowPointsHeld    metric.Int64ObservableGauge
 	CardinalityLimitOverflowPointsWritten metric.Int64Counter
+	CardinalityLimitOverflowSeries        metric.Int64ObservableGauge
+	CardinalityLimitOverflowSeriesLimit   metric.Int64ObservableGauge
+	CardinalityLimitOverridesReloads      metric.Int64Counter
 	CardinalityLimitPointsIn              metric.Int64Counter
 	CardinalityLimitPointsOut             metric.Int64Counter
+	CardinalityLimitSeriesAdded           metric.Int64ObservableCounter
+	CardinalityLimitSeriesDemand          metric.Int64ObservableGauge
 	CardinalityLimitSeriesExpired         metric.Int64Counter
 	CardinalityLimitSeriesLimit           metric.Int64ObservableGauge
 	CardinalityLimitSeriesPerMetricLimit  metric.Int64ObservableGauge
+	CardinalityLimitSeriesPerTenantLimit  metric.Int64ObservableGauge
+	CardinalityLimitSeriesReleased        metric.Int64ObservableCounter
 	CardinalityLimitSeriesTracked         metric.Int64ObservableGauge
+	CardinalityLimitTenantSeries          metric.Int64ObservableGauge
+	CardinalityLimitTenantsFull           metric.Int64ObservableGauge
+	CardinalityLimitTenantsLimit          metric.Int64ObservableGauge
+	CardinalityLimitTenantsTracked        metric.Int64ObservableGauge
+	CardinalityLimitValuesTracked         metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -50,6 +65,36 @@ type telemetryBuilderOptionFunc func(mb *TelemetryBuilder)
 
 func (tbof telemetryBuilderOptionFunc) apply(mb *TelemetryBuilder) {
 	tbof(mb)
+}
+
+// RegisterCardinalityLimitFoldedSourcesCallback sets callback for observable CardinalityLimitFoldedSources metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitFoldedSourcesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitFoldedSources, obs: o})
+		return nil
+	}, builder.CardinalityLimitFoldedSources)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitFoldedSourcesLimitCallback sets callback for observable CardinalityLimitFoldedSourcesLimit metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitFoldedSourcesLimitCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitFoldedSourcesLimit, obs: o})
+		return nil
+	}, builder.CardinalityLimitFoldedSourcesLimit)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
 }
 
 // RegisterCardinalityLimitMetricsFullCallback sets callback for observable CardinalityLimitMetricsFull metric.
@@ -97,12 +142,87 @@ func (builder *TelemetryBuilder) RegisterCardinalityLimitMetricsTrackedCallback(
 	return nil
 }
 
+// RegisterCardinalityLimitOffendersEvictedCallback sets callback for observable CardinalityLimitOffendersEvicted metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitOffendersEvictedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitOffendersEvicted, obs: o})
+		return nil
+	}, builder.CardinalityLimitOffendersEvicted)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterCardinalityLimitOverflowPointsHeldCallback sets callback for observable CardinalityLimitOverflowPointsHeld metric.
 func (builder *TelemetryBuilder) RegisterCardinalityLimitOverflowPointsHeldCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		cb(ctx, &observerInt64{inst: builder.CardinalityLimitOverflowPointsHeld, obs: o})
 		return nil
 	}, builder.CardinalityLimitOverflowPointsHeld)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitOverflowSeriesCallback sets callback for observable CardinalityLimitOverflowSeries metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitOverflowSeriesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitOverflowSeries, obs: o})
+		return nil
+	}, builder.CardinalityLimitOverflowSeries)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitOverflowSeriesLimitCallback sets callback for observable CardinalityLimitOverflowSeriesLimit metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitOverflowSeriesLimitCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitOverflowSeriesLimit, obs: o})
+		return nil
+	}, builder.CardinalityLimitOverflowSeriesLimit)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitSeriesAddedCallback sets callback for observable CardinalityLimitSeriesAdded metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitSeriesAddedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitSeriesAdded, obs: o})
+		return nil
+	}, builder.CardinalityLimitSeriesAdded)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitSeriesDemandCallback sets callback for observable CardinalityLimitSeriesDemand metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitSeriesDemandCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitSeriesDemand, obs: o})
+		return nil
+	}, builder.CardinalityLimitSeriesDemand)
 	if err != nil {
 		return err
 	}
@@ -142,12 +262,117 @@ func (builder *TelemetryBuilder) RegisterCardinalityLimitSeriesPerMetricLimitCal
 	return nil
 }
 
+// RegisterCardinalityLimitSeriesPerTenantLimitCallback sets callback for observable CardinalityLimitSeriesPerTenantLimit metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitSeriesPerTenantLimitCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitSeriesPerTenantLimit, obs: o})
+		return nil
+	}, builder.CardinalityLimitSeriesPerTenantLimit)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitSeriesReleasedCallback sets callback for observable CardinalityLimitSeriesReleased metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitSeriesReleasedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitSeriesReleased, obs: o})
+		return nil
+	}, builder.CardinalityLimitSeriesReleased)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
 // RegisterCardinalityLimitSeriesTrackedCallback sets callback for observable CardinalityLimitSeriesTracked metric.
 func (builder *TelemetryBuilder) RegisterCardinalityLimitSeriesTrackedCallback(cb metric.Int64Callback) error {
 	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		cb(ctx, &observerInt64{inst: builder.CardinalityLimitSeriesTracked, obs: o})
 		return nil
 	}, builder.CardinalityLimitSeriesTracked)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitTenantSeriesCallback sets callback for observable CardinalityLimitTenantSeries metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitTenantSeriesCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitTenantSeries, obs: o})
+		return nil
+	}, builder.CardinalityLimitTenantSeries)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitTenantsFullCallback sets callback for observable CardinalityLimitTenantsFull metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitTenantsFullCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitTenantsFull, obs: o})
+		return nil
+	}, builder.CardinalityLimitTenantsFull)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitTenantsLimitCallback sets callback for observable CardinalityLimitTenantsLimit metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitTenantsLimitCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitTenantsLimit, obs: o})
+		return nil
+	}, builder.CardinalityLimitTenantsLimit)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitTenantsTrackedCallback sets callback for observable CardinalityLimitTenantsTracked metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitTenantsTrackedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitTenantsTracked, obs: o})
+		return nil
+	}, builder.CardinalityLimitTenantsTracked)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitValuesTrackedCallback sets callback for observable CardinalityLimitValuesTracked metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitValuesTrackedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitValuesTracked, obs: o})
+		return nil
+	}, builder.CardinalityLimitValuesTracked)
 	if err != nil {
 		return err
 	}
@@ -185,9 +410,21 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.CardinalityLimitFoldedSources, err = builder.meter.Int64ObservableGauge(
+		"otelcol_cardinality_limit_folded_sources",
+		metric.WithDescription("Number of cumulative series that are folded and whose last value is remembered. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitFoldedSourcesLimit, err = builder.meter.Int64ObservableGauge(
+		"otelcol_cardinality_limit_folded_sources_limit",
+		metric.WithDescription("Largest number of cumulative series that may be folded at once (max_folded_sources). [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.CardinalityLimitMetricsFull, err = builder.meter.Int64ObservableGauge(
 		"otelcol_cardinality_limit_metrics_full",
-		metric.WithDescription("Number of metrics whose series limit is used up. [Alpha]"),
+		metric.WithDescription("Number of metrics of tenants whose series limit is used up. [Alpha]"),
 		metric.WithUnit("{metric}"),
 	)
 	errs = errors.Join(errs, err)
@@ -203,9 +440,15 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{metric}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.CardinalityLimitOffendersEvicted, err = builder.meter.Int64ObservableCounter(
+		"otelcol_cardinality_limit_offenders_evicted",
+		metric.WithDescription("Number of metrics over a limit whose demand was forgotten because more of them were over a limit than are watched. [Alpha]"),
+		metric.WithUnit("{metric}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.CardinalityLimitOverflowPointsHeld, err = builder.meter.Int64ObservableGauge(
 		"otelcol_cardinality_limit_overflow_points_held",
-		metric.WithDescription("Number of folded points that wait to be handed on with the next batch. [Alpha]"),
+		metric.WithDescription("Number of folded points that wait to be handed on. [Alpha]"),
 		metric.WithUnit("{datapoint}"),
 	)
 	errs = errors.Join(errs, err)
@@ -213,6 +456,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_cardinality_limit_overflow_points_written",
 		metric.WithDescription("Number of overflow points handed on and accepted by the next component. [Alpha]"),
 		metric.WithUnit("{datapoint}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitOverflowSeries, err = builder.meter.Int64ObservableGauge(
+		"otelcol_cardinality_limit_overflow_series",
+		metric.WithDescription("Number of overflow series. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitOverflowSeriesLimit, err = builder.meter.Int64ObservableGauge(
+		"otelcol_cardinality_limit_overflow_series_limit",
+		metric.WithDescription("Largest number of overflow series (overflow::max_series). [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitOverridesReloads, err = builder.meter.Int64Counter(
+		"otelcol_cardinality_limit_overrides_reloads",
+		metric.WithDescription("Number of times that overrides_file was read and had changed. Rejected ones leave the limits that are in force. [Alpha]"),
+		metric.WithUnit("{reload}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.CardinalityLimitPointsIn, err = builder.meter.Int64Counter(
@@ -223,8 +484,20 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.CardinalityLimitPointsOut, err = builder.meter.Int64Counter(
 		"otelcol_cardinality_limit_points_out",
-		metric.WithDescription("Number of metric points received, by what happened to them. Outcomes add up to cardinality_limit_points_in; the reason shutdown alone counts folded points a second time. [Alpha]"),
+		metric.WithDescription("Number of metric points received, by what happened to them. Outcomes add up to cardinality_limit_points_in; the reason shutdown, and count_overflow at times, counts folded points a second time. [Alpha]"),
 		metric.WithUnit("{datapoint}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitSeriesAdded, err = builder.meter.Int64ObservableCounter(
+		"otelcol_cardinality_limit_series_added",
+		metric.WithDescription("Number of series that were given a place. Next to cardinality_limit_series_tracked it says how fast series come and go. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitSeriesDemand, err = builder.meter.Int64ObservableGauge(
+		"otelcol_cardinality_limit_series_demand",
+		metric.WithDescription("Estimated number of series that a metric of a tenant wants, for the 20 that want most beyond their limit. [Alpha]"),
+		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.CardinalityLimitSeriesExpired, err = builder.meter.Int64Counter(
@@ -235,20 +508,62 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.CardinalityLimitSeriesLimit, err = builder.meter.Int64ObservableGauge(
 		"otelcol_cardinality_limit_series_limit",
-		metric.WithDescription("Largest number of series that may be tracked at once over all metrics (max_series). [Alpha]"),
+		metric.WithDescription("Largest number of series that may be tracked at once over all tenants and metrics (max_series). [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.CardinalityLimitSeriesPerMetricLimit, err = builder.meter.Int64ObservableGauge(
 		"otelcol_cardinality_limit_series_per_metric_limit",
-		metric.WithDescription("Largest number of series that one metric may have (max_series_per_metric). [Alpha]"),
+		metric.WithDescription("Largest number of series that one metric of one tenant may have (max_series_per_metric). [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitSeriesPerTenantLimit, err = builder.meter.Int64ObservableGauge(
+		"otelcol_cardinality_limit_series_per_tenant_limit",
+		metric.WithDescription("Largest number of series that one tenant may have (max_series_per_tenant). [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitSeriesReleased, err = builder.meter.Int64ObservableCounter(
+		"otelcol_cardinality_limit_series_released",
+		metric.WithDescription("Number of series forgotten because they said that they end. [Alpha]"),
 		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.CardinalityLimitSeriesTracked, err = builder.meter.Int64ObservableGauge(
 		"otelcol_cardinality_limit_series_tracked",
-		metric.WithDescription("Number of series tracked over all metrics. [Alpha]"),
+		metric.WithDescription("Number of series tracked over all tenants and metrics. [Alpha]"),
 		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitTenantSeries, err = builder.meter.Int64ObservableGauge(
+		"otelcol_cardinality_limit_tenant_series",
+		metric.WithDescription("Number of series tracked of a tenant, for the 20 that have most. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitTenantsFull, err = builder.meter.Int64ObservableGauge(
+		"otelcol_cardinality_limit_tenants_full",
+		metric.WithDescription("Number of tenants whose share of series is used up. [Alpha]"),
+		metric.WithUnit("{tenant}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitTenantsLimit, err = builder.meter.Int64ObservableGauge(
+		"otelcol_cardinality_limit_tenants_limit",
+		metric.WithDescription("Largest number of tenants with a share of their own (max_tenants). [Alpha]"),
+		metric.WithUnit("{tenant}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitTenantsTracked, err = builder.meter.Int64ObservableGauge(
+		"otelcol_cardinality_limit_tenants_tracked",
+		metric.WithDescription("Number of tenants that have at least one tracked series. [Alpha]"),
+		metric.WithUnit("{tenant}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitValuesTracked, err = builder.meter.Int64ObservableGauge(
+		"otelcol_cardinality_limit_values_tracked",
+		metric.WithDescription("Number of attribute values tracked, where max_values_per_attribute is set. [Alpha]"),
+		metric.WithUnit("{value}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

@@ -1,0 +1,137 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package cardinalitylimitprocessor
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/metadatatest"
+)
+
+// patience is how long a test waits for something that should happen at once.
+const patience = 10 * time.Second
+
+func TestOver(t *testing.T) {
+	base := limits(100)
+	base.Overrides = []OverrideConfig{{Name: "a", MaxSeriesPerMetric: new(1)}}
+	cfg, err := base.over([]byte(`
+max_series: 2000
+max_series_per_tenant: 1500
+max_series_per_metric: 700
+max_values_per_attribute: 5
+max_tenants: 6
+max_metrics: 7
+lend_until: 0.5
+overrides:
+  - {glob: "a*", max_series_per_metric: 9}
+`))
+	require.NoError(t, err)
+	assert.Equal(t, [6]int{2000, 1500, 700, 5, 6, 7}, [6]int{
+		cfg.MaxSeries, cfg.MaxSeriesPerTenant, cfg.MaxSeriesPerMetric, cfg.MaxValuesPerAttribute, cfg.MaxTenants, cfg.MaxMetrics,
+	})
+	assert.InDelta(t, 0.5, cfg.LendUntil, 0)
+	policy, err := newPolicy(cfg)
+	require.NoError(t, err)
+	assert.Equal(t, 9, policy.rules.Of("a").Series, "the file comes first")
+	assert.Len(t, base.Overrides, 1)
+
+	same, err := base.over(nil)
+	require.NoError(t, err)
+	assert.Equal(t, base, same)
+
+	for file, want := range map[string]string{
+		"max_serie: 1":                 "max_serie",
+		"max_series: many":             "max_series",
+		"max_series_per_metric: 5000":  "max_series_per_metric (5000) is more than max_series_per_tenant (1000) leaves",
+		"overrides: [{regexp: \"(\"}]": "overrides[0]",
+		"a: [":                         "yaml",
+		"- a":                          "yaml",
+		"series_ttl: 5m":               "series_ttl",
+	} {
+		_, err := base.over([]byte(file))
+		require.ErrorContains(t, err, want, file)
+	}
+}
+
+// configMap is a folder as kubelet mounts a ConfigMap: the file is a link through a link
+// that is swapped.
+type configMap struct{ folder string }
+
+func (c configMap) path() string { return filepath.Join(c.folder, "limits.yaml") }
+
+func (c configMap) set(t *testing.T, version, text string) {
+	t.Helper()
+	require.NoError(t, os.Mkdir(filepath.Join(c.folder, version), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(c.folder, version, "limits.yaml"), []byte(text), 0o600))
+	require.NoError(t, os.Symlink(version, filepath.Join(c.folder, "..tmp")))
+	require.NoError(t, os.Rename(filepath.Join(c.folder, "..tmp"), filepath.Join(c.folder, "..data")))
+	if _, err := os.Lstat(c.path()); err != nil {
+		require.NoError(t, os.Symlink("..data/limits.yaml", c.path()))
+	}
+}
+
+// G16: limits change while the limiter runs, and nothing is forgotten for it. A file that
+// is wrong changes nothing and says why.
+func TestLimitsChangeWhileRunning(t *testing.T) {
+	reading := componenttest.NewTelemetry()
+	defer func() { require.NoError(t, reading.Shutdown(t.Context())) }()
+	core, logs := observer.New(zap.InfoLevel)
+	set := metadatatest.NewSettings(reading)
+	set.Logger = zap.New(core)
+
+	volume := configMap{t.TempDir()}
+	volume.set(t, "..1", "max_series_per_metric: 2")
+	cfg, sink := limits(1), new(consumertest.MetricsSink)
+	cfg.OverridesFile = volume.path()
+	l, err := newLimiterAt(set, cfg, sink, newClock().time)
+	require.NoError(t, err)
+	require.NoError(t, l.Start(t.Context(), componenttest.NewNopHost()))
+	defer func() { require.NoError(t, l.Shutdown(t.Context())) }()
+	passes := func(want int) {
+		t.Helper()
+		sink.Reset()
+		require.NoError(t, l.ConsumeMetrics(t.Context(), counter("c", 1, 2, 3, 4, 5)))
+		_, passed := windows(sink.AllMetrics(), "c")
+		assert.Equal(t, want, passed)
+	}
+	wait := func(message string, times int) {
+		t.Helper()
+		require.Eventually(t, func() bool { return logs.FilterMessage(message).Len() == times }, patience, time.Millisecond, message)
+	}
+	const accepted, rejected = "The overrides file is in force", "The overrides file is wrong; the limits in force stay"
+
+	wait(accepted, 1)
+	passes(2)
+	volume.set(t, "..2", "max_series_per_metric: 4")
+	wait(accepted, 2)
+	passes(4)
+	volume.set(t, "..3", "max_series_per_metric: none")
+	wait(rejected, 1)
+	assert.Contains(t, logs.FilterMessage(rejected).All()[0].ContextMap()["error"], "max_series_per_metric")
+	passes(4)
+	volume.set(t, "..4", "max_series_per_metric: 3")
+	wait(accepted, 3)
+	passes(4) // those that have a place keep it
+	require.NoError(t, os.Remove(volume.path()))
+	wait("The overrides file cannot be read; the limits in force stay", 1)
+	passes(4)
+	assert.Equal(t, int64(4), counted(t, reading, "otelcol_cardinality_limit_overrides_reloads"))
+}
+
+func TestAFolderThatCannotBeWatched(t *testing.T) {
+	cfg := limits(1)
+	cfg.OverridesFile = filepath.Join(t.TempDir(), "missing", "limits.yaml")
+	l := newTestLimiter(t, cfg, consumertest.NewNop(), newClock().time)
+	require.ErrorContains(t, l.Start(t.Context(), componenttest.NewNopHost()), "overrides_file: watch")
+}

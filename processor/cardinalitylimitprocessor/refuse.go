@@ -1,0 +1,221 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package cardinalitylimitprocessor
+
+import (
+	"slices"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/budget"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/fold"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/identity"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/ledger"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/offenders"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/rule"
+)
+
+// refusal is what is known of a point whose series has no place.
+type refusal struct {
+	owner       budget.Owner
+	series, sum uint64
+	blamed      string // the attribute that is over a limit of its own
+}
+
+// refuse goes down the ladder of actions with a point whose series has no place, and
+// returns what became of it.
+func (s *sieve) refuse(why reason, p fold.Point) (outcome, reason) {
+	action := s.rule.Action
+	if why == tableFull || why == metricLimit {
+		switch s.onMemoryCap {
+		case capPass:
+			return passed, why
+		case capDrop:
+			action = rule.Drop
+		}
+	}
+	if of := s.caseOf(); !s.board.Again(of, s.refused.series, s.now) {
+		s.board.Refused(of, s.refused.series, s.refused.sum, s.pairsOf(p.Attributes()), s.now)
+	}
+	s.announce(why)
+	switch {
+	case action == rule.Observe:
+		return observed, why
+	case action == rule.Drop, why == metricLimit:
+		return dropped, why
+	case s.obstacle != fold.Foldable:
+		return dropped, ofForm(s.obstacle)
+	}
+	if action == rule.FoldAttribute {
+		if key, ok := s.culprit(p.Attributes()); ok {
+			if lost := s.fold(p, shape{without: key, all: true}); lost != overflowLimit {
+				return settled(foldedAttribute, why, lost)
+			}
+		}
+	}
+	lost := s.fold(p, shape{})
+	if lost == overflowLimit && len(s.rule.Protected) > 0 {
+		lost = s.fold(p, shape{bare: true})
+	}
+	return settled(folded, why, lost)
+}
+
+func settled(o outcome, why, lost reason) (outcome, reason) {
+	if lost == noReason {
+		return o, why
+	}
+	if lost == untracked {
+		return dropped, untracked
+	}
+	return dropped, lost
+}
+
+// culprit returns the attribute whose removal leaves few enough series, empty if leaving out
+// the resource is enough, and false if no single attribute is to blame.
+func (s *sieve) culprit(attributes pcommon.Map) (key string, ok bool) {
+	if s.refused.blamed != "" {
+		return s.refused.blamed, !slices.Contains(s.rule.Protected, s.refused.blamed)
+	}
+	if !s.judged {
+		s.judged = true
+		s.blamed, s.blame = s.board.Blame(s.caseOf(), s.maxOverflow, s.rule.Protected)
+	}
+	switch s.blame {
+	case offenders.Resource:
+		return "", true
+	case offenders.Key:
+		_, has := attributes.Get(s.blamed)
+		return s.blamed, has
+	default:
+		return "", false
+	}
+}
+
+// shape is what an overflow series keeps of a point's attributes.
+type shape struct {
+	all     bool   // all of them, but for without, whose value is replaced
+	without string // none if empty
+	bare    bool   // none, not even the protected ones
+}
+
+// describer says what the overflow series of a point looks like.
+type describer struct {
+	*sieve
+	shape      shape
+	attributes pcommon.Map
+}
+
+// fold adds a point to the overflow series of a shape.
+func (s *sieve) fold(p fold.Point, as shape) reason {
+	if s.excess == nil {
+		s.excess = s.ledger.NewBatch(s.ts)
+	}
+	d := &s.describer
+	*d = describer{sieve: s, shape: as, attributes: p.Attributes()}
+	group := identity.Mix(s.refused.owner.Tenant ^ s.id.Stream)
+	t := ledger.Target{
+		Key:      identity.Series(group, uint64(s.rule.Gauge), d.sum()),
+		Group:    group,
+		Source:   s.refused.series,
+		Form:     s.form,
+		NewSince: s.newSince(),
+	}
+	return ofLedger(s.excess.Add(&t, p, d))
+}
+
+// newSince returns when a series must have started for it to be certain that it never had
+// a place: those that had one and lost it were silent for series_ttl, or said that they end.
+func (s *sieve) newSince() pcommon.Timestamp {
+	return max(pcommon.NewTimestampFromTime(s.now.Add(-s.ttl)), pcommon.Timestamp(s.released.Load()))
+}
+
+// sum returns the fingerprint of the attributes that the overflow series keeps.
+func (d *describer) sum() uint64 {
+	switch {
+	case d.shape.bare:
+		return 0
+	case d.shape.all:
+		if v, ok := d.attributes.Get(d.shape.without); ok && d.shape.without != "" {
+			return d.refused.sum - d.hasher.Pair(d.shape.without, v) + d.hasher.Text(d.shape.without)
+		}
+		return d.refused.sum
+	default:
+		sum := uint64(0)
+		for _, key := range d.rule.Protected {
+			if v, ok := d.attributes.Get(key); ok {
+				sum += d.hasher.Pair(key, v)
+			}
+		}
+		return sum
+	}
+}
+
+// Describe implements [ledger.Describer].
+func (d *describer) Describe() ledger.Series {
+	kept := pcommon.NewMap()
+	switch {
+	case d.shape.bare:
+	case d.shape.all:
+		d.attributes.CopyTo(kept)
+		if d.shape.without != "" {
+			kept.PutStr(d.shape.without, d.overflow.attributeValue)
+		}
+	default:
+		for _, key := range d.rule.Protected {
+			if v, ok := d.attributes.Get(key); ok {
+				v.CopyTo(kept.PutEmpty(key))
+			}
+		}
+	}
+	d.overflow.mark(kept)
+	return ledger.Series{
+		Tenant:      d.tenant,
+		Name:        d.metric.Name(),
+		Description: d.metric.Description(),
+		Unit:        d.metric.Unit(),
+		Attributes:  kept,
+		Folded:      d.shape.without,
+	}
+}
+
+// pairsOf returns the attributes as the board wants them, good until the next call.
+func (s *sieve) pairsOf(attributes pcommon.Map) []offenders.Pair {
+	s.pairs = s.pairs[:0]
+	for key, value := range attributes.All() {
+		pair := offenders.Pair{Key: key, Hash: s.hasher.Pair(key, value)}
+		switch value.Type() {
+		case pcommon.ValueTypeStr:
+			pair.Value = value.Str()
+		case pcommon.ValueTypeMap, pcommon.ValueTypeSlice, pcommon.ValueTypeBytes:
+			pair.Value = "(" + value.Type().String() + ")" // its text could be of any size
+		default:
+			pair.Value = value.AsString()
+		}
+		s.pairs = append(s.pairs, pair)
+	}
+	return s.pairs
+}
+
+// caseOf names the metric in hand to the board.
+func (s *sieve) caseOf() offenders.Case {
+	return offenders.Case{
+		Tenant: s.tenant.Key, TenantName: s.tenant.Name,
+		Metric: s.id.Name, MetricName: s.metric.Name(),
+	}
+}
+
+// announce warns of the metric in hand the first time that it is over a limit.
+func (s *sieve) announce(why reason) {
+	if s.warned {
+		return
+	}
+	s.warned = true
+	if why == metricLimit {
+		s.warn.metricLimit(s.metric.Name(), s.now)
+		return
+	}
+	if s.table.Announce(s.refused.owner) {
+		s.warn.full(s.tenant.Name, s.metric.Name(), why, s.rule, s.now)
+	}
+}
