@@ -39,6 +39,7 @@ func (s *sieve) refuse(why reason, p fold.Point) (outcome, reason) {
 		s.board.Refused(of, s.refused.series, s.refused.sum, s.pairsOf(p.Attributes()), s.now)
 	}
 	s.announce(why)
+	s.judge()
 	switch {
 	case action == rule.Observe:
 		return observed, why
@@ -71,15 +72,31 @@ func settled(o outcome, why, lost reason) (outcome, reason) {
 	return dropped, lost
 }
 
+// judgeEvery is after how many refused points of a batch it is asked again what is to
+// blame, as long as nobody knows.
+const judgeEvery = 32
+
+// judge finds out what makes the metric in hand explode, and tells a human once.
+func (s *sieve) judge() {
+	s.refusals++
+	if s.blame != offenders.Unknown || s.refusals%judgeEvery != 1 {
+		return
+	}
+	of := s.caseOf()
+	s.blamed, s.blame = s.board.Blame(of, s.maxOverflow, s.rule.Protected)
+	if s.blame == offenders.Unknown {
+		return
+	}
+	if m, ok := s.board.Explain(of, s.now); ok {
+		s.warn.explain(&m, s.now)
+	}
+}
+
 // culprit returns the attribute whose removal leaves few enough series, empty if leaving out
 // the resource is enough, and false if no single attribute is to blame.
 func (s *sieve) culprit(attributes pcommon.Map) (key string, ok bool) {
 	if s.refused.blamed != "" {
 		return s.refused.blamed, !slices.Contains(s.rule.Protected, s.refused.blamed)
-	}
-	if !s.judged {
-		s.judged = true
-		s.blamed, s.blame = s.board.Blame(s.caseOf(), s.maxOverflow, s.rule.Protected)
 	}
 	switch s.blame {
 	case offenders.Resource:

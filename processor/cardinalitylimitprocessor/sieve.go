@@ -43,7 +43,8 @@ type sieve struct {
 	rule            *rule.Rule
 	form            fold.Form
 	obstacle        fold.Reason
-	warned, judged  bool
+	warned          bool
+	refusals        int // of the metric in hand
 	blame           offenders.Blame
 	blamed          string // the key, if blame is offenders.Key
 
@@ -123,7 +124,7 @@ func (s *sieve) inScope(sm pmetric.ScopeMetrics) bool {
 
 // enter prepares for the points of a metric. It returns false if they are exempt.
 func (s *sieve) enter(m pmetric.Metric) bool {
-	s.metric, s.warned, s.judged = m, false, false
+	s.metric, s.warned, s.refusals, s.blame = m, false, 0, offenders.Unknown
 	s.rule = s.policy.rules.Of(m.Name())
 	if s.rule.Exempt {
 		s.tally[exempt][noReason] += pointsOf(m)

@@ -177,6 +177,25 @@ func TestWarningsSayWhatHappensToThePoints(t *testing.T) {
 	}
 }
 
+// A metric over its limit is explained once: what explodes, how much, and what it looks like.
+func TestOffendersAreLogged(t *testing.T) {
+	cfg := limits(10)
+	cfg.Offenders.Samples = "masked"
+	got := logged(t, cfg, func(consume func(pmetric.Metrics), _ *clock) {
+		for from := 0; from < 300; from += 100 {
+			consume(batchOf(requests("shop", from, from+100)...))
+		}
+	})
+	require.Len(t, got, 2)
+	assert.Equal(t, "Metric wants more series than it may have; this attribute has most to do with it", got[1].Message)
+	fields := got[1].ContextMap()
+	assert.Equal(t, "shop", fields["tenant"])
+	assert.Equal(t, "http.requests", fields["metric"])
+	assert.Equal(t, "user.id", fields["attribute"])
+	assert.Contains(t, []int64{31, 32, 33}, fields["values"])
+	assert.Contains(t, fields["samples"], "a99")
+}
+
 func TestWarningsAreBounded(t *testing.T) {
 	got := logged(t, limitsOf(1, 1000, 50), func(consume func(pmetric.Metrics), clock *clock) {
 		for i := range 50 {

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/offenders"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/rule"
 )
 
@@ -19,13 +20,13 @@ const (
 	maxLoggedName  = 200
 )
 
-// warner logs what a human should look at, at most ten lines a minute of either kind.
+// warner logs what a human should look at, at most ten lines a minute of each kind.
 type warner struct {
 	logger *zap.Logger
 	limits *Config
 
-	mu                  sync.Mutex
-	metricsFull, noRoom allowance
+	mu                             sync.Mutex
+	metricsFull, explained, noRoom allowance
 }
 
 // allowance lets a number of lines through per interval and counts the others.
@@ -70,6 +71,28 @@ func (w *warner) full(tenant, metric string, why reason, r *rule.Rule, now time.
 	w.logger.Warn(message, zap.String("tenant", clip(tenant)), zap.String("metric", clip(metric)), limit,
 		zap.String("fix", "find the attribute with ever new values and remove it at its source, or raise the limit"),
 		zap.Int("suppressed", suppressed))
+}
+
+// explain is called once per metric of a tenant, when it is known what makes it explode.
+func (w *warner) explain(m *offenders.Metric, now time.Time) {
+	suppressed, ok := w.allow(&w.explained, now)
+	if !ok {
+		return
+	}
+	fields := []zap.Field{
+		zap.String("tenant", clip(m.Tenant)), zap.String("metric", clip(m.Metric)),
+		zap.Int("refused_series", m.RefusedSeries), zap.Int("suppressed", suppressed),
+	}
+	if len(m.Keys) > 0 {
+		worst := m.Keys[0]
+		samples := make([]string, 0, len(worst.Samples))
+		for _, sample := range worst.Samples {
+			samples = append(samples, sample.Value)
+		}
+		fields = append(fields, zap.String("attribute", clip(worst.Key)), zap.Int("values", worst.Values),
+			zap.Int("series_without", worst.Remaining), zap.Strings("samples", samples))
+	}
+	w.logger.Warn("Metric wants more series than it may have; this attribute has most to do with it", fields...)
 }
 
 // metricLimit is called for every batch with a metric for which there is no room.

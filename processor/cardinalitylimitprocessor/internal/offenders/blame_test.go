@@ -199,3 +199,29 @@ func TestResourceTakesOverWhenItClearlyFits(t *testing.T) {
 		}
 	}
 }
+
+// Somebody is told once, as soon as there is something to tell.
+func TestExplainOnce(t *testing.T) {
+	b := New(Options{}, start)
+	c := caseOf("shop", "http.requests")
+	if _, ok := b.Explain(c, start); ok {
+		t.Error("a case that does not exist is explained")
+	}
+	for i := range 200 {
+		b.refuse(c, request(i, 200, 1), start)
+		if i == 10 {
+			b.Blame(c, 100, nil)
+			if _, ok := b.Explain(c, start); ok {
+				t.Error("explained before anything is known")
+			}
+		}
+	}
+	b.Blame(c, 100, nil)
+	m, ok := b.Explain(c, start)
+	if !ok || m.Metric != "http.requests" || len(m.Keys) == 0 || m.Keys[0].Values < 150 {
+		t.Errorf("Explain() = %+v, %t", m, ok)
+	}
+	if _, ok := b.Explain(c, start); ok {
+		t.Error("explained twice")
+	}
+}

@@ -26,10 +26,11 @@ type record struct {
 	window                 int64
 	write                  Writer
 
-	points atomic.Uint64 // refused points since the case was opened
-	seenAt atomic.Int64
-	turnAt atomic.Int64 // when the window ends
-	recent atomic.Pointer[recent]
+	explained atomic.Bool   // somebody was told of it
+	points    atomic.Uint64 // refused points since the case was opened
+	seenAt    atomic.Int64
+	turnAt    atomic.Int64 // when the window ends
+	recent    atomic.Pointer[recent]
 
 	mu     sync.Mutex
 	seen   tally     // series refused or admitted late

@@ -85,6 +85,22 @@ type WhatIf struct {
 	Metrics       int `json:"metrics"`
 }
 
+// Explain returns what is known of a case, to the first one who asks after it is known what
+// to blame. It returns false to all others.
+func (b *Board) Explain(c Case, at time.Time) (Metric, bool) {
+	r := b.table.Load().find(c.Tenant, c.Metric)
+	if r == nil || !r.understood() || !r.explained.CompareAndSwap(false, true) {
+		return Metric{}, false
+	}
+	return r.view(b.since(at), nil).detailed(), true
+}
+
+func (r *record) understood() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.sight.blame != Unknown
+}
+
 // Evicted returns how many cases made room for others.
 func (b *Board) Evicted() uint64 {
 	b.mu.Lock()
