@@ -394,6 +394,24 @@ func TestT32MemoryCap(t *testing.T) {
 	}
 }
 
+// So is what happens to cumulative series when there is no memory to fold more of them.
+func TestT32SourcesCap(t *testing.T) {
+	for policy, want := range map[string]int{"fold": 1, "drop": 1, "pass": 3} {
+		cfg, clock := limits(1), newClock()
+		cfg.MaxFoldedSources, cfg.OnMemoryCap = 2, policy
+		sink := new(consumertest.MetricsSink)
+		l := newTestLimiter(t, cfg, sink, clock.time)
+		clock.advance(10 * time.Second)
+		for query := range int64(5) {
+			require.NoError(t, l.ConsumeMetrics(t.Context(), cumulativeOf(query, 1, clock.now)))
+		}
+		_, passed := windows(sink.AllMetrics(), "c")
+		assert.Equal(t, want, passed, policy)
+		last, _ := cumulativeOverflow(t, sink.AllMetrics(), "c")
+		assert.Equal(t, int64(2), last, policy)
+	}
+}
+
 // Backends that ignore points without an attribute get one, of the type they want.
 func TestOverflowSeriesLookAsConfigured(t *testing.T) {
 	cfg := limits(1)

@@ -341,7 +341,10 @@ func (s *schedule) end(name string, l *life) {
 	case l.folded:
 		s.leaveFold(name, l)
 	case l.own:
-		l.own, l.promoted, s.released = false, false, s.now()
+		l.own, l.promoted = false, false
+		if name != deltas { // which have no past
+			s.released = s.now()
+		}
 	}
 }
 

@@ -51,7 +51,7 @@ func (s *sieve) refuse(why reason, p fold.Point) (outcome, reason) {
 	if action == rule.FoldAttribute {
 		if key, ok := s.culprit(p.Attributes()); ok {
 			if lost := s.fold(p, shape{without: key, all: true}); lost != overflowLimit {
-				return settled(foldedAttribute, why, lost)
+				return s.settled(foldedAttribute, why, lost)
 			}
 		}
 	}
@@ -59,17 +59,19 @@ func (s *sieve) refuse(why reason, p fold.Point) (outcome, reason) {
 	if lost == overflowLimit && len(s.rule.Protected) > 0 {
 		lost = s.fold(p, shape{bare: true})
 	}
-	return settled(folded, why, lost)
+	return s.settled(folded, why, lost)
 }
 
-func settled(o outcome, why, lost reason) (outcome, reason) {
-	if lost == noReason {
+// settled returns what became of a point that was folded as o unless it was lost.
+func (s *sieve) settled(o outcome, why, lost reason) (outcome, reason) {
+	switch {
+	case lost == noReason:
 		return o, why
+	case lost == untracked && s.onMemoryCap == capPass:
+		return passed, lost
+	default:
+		return dropped, lost
 	}
-	if lost == untracked {
-		return dropped, untracked
-	}
-	return dropped, lost
 }
 
 // judgeEvery is after how many refused points of a batch it is asked again what is to

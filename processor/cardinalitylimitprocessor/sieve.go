@@ -244,9 +244,7 @@ func (s *sieve) weigh(verdict budget.Verdict, owner budget.Owner, series uint64,
 		s.ranks.Known(of, series, weight, s.now)
 	case verdict == budget.MetricFull:
 		lighter, ok := s.ranks.Refused(of, owner.Limit, series, weight, s.now)
-		if ok && s.table.Release(lighter) {
-			s.released.Store(uint64(s.ts)) // what was written of it counts no second time
-			s.ledger.Demote(lighter)
+		if ok && s.release(lighter, lighter) {
 			return s.table.Admit(owner, series, s.at)
 		}
 	}
@@ -321,16 +319,27 @@ func (s *sieve) ended(owner budget.Owner, series, source uint64) bool {
 	switch {
 	case s.ledger.End(source):
 		s.tally[dropped][noRecordedValue]++
-		return !s.observesOnly
-	case !s.entities && s.table.Release(series):
-		s.released.Store(uint64(s.ts))
-		s.ledger.Demote(source)
-	case !s.table.Peek(owner, series).Admitted() && !s.observesOnly && s.rule.Action != rule.Observe:
+		return true
+	case !s.entities && s.release(series, source):
+	case !s.table.Peek(owner, series).Admitted() && s.rule.Action != rule.Observe:
 		s.tally[dropped][noRecordedValue]++
 		return true
 	}
 	s.tally[passed][noReason]++
 	return false
+}
+
+// release takes the place of a series away. Should it come back and be folded, what it says
+// of its past was written under its own name.
+func (s *sieve) release(series, source uint64) bool {
+	if !s.table.Release(series) {
+		return false
+	}
+	if s.form.Cumulative {
+		s.released.Store(uint64(s.ts))
+		s.ledger.Demote(source)
+	}
+	return true
 }
 
 // pointsOf returns how many points a metric has.
