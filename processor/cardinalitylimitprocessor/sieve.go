@@ -289,8 +289,14 @@ func (s *sieve) newcomer(verdict budget.Verdict, owner budget.Owner, series, sum
 	if verdict <= budget.Renewed {
 		return noReason
 	}
-	if s.form.Sourced() && s.ledger.Promote(s.refused.series, p.Start(), s.ts) {
-		s.promotions++
+	if s.form.Sourced() {
+		switch s.ledger.Promote(s.refused.series, p, s.ts) {
+		case ledger.Rebased:
+			s.promotions++
+		case ledger.TooEarly:
+			s.table.Release(series)
+			return metricFull // as it was when the point was made
+		}
 	}
 	if verdict == budget.AddedHigh && !s.observesOnly {
 		s.board.Added(s.caseOf(), s.refused.series, sum, s.pairsOf(p.Attributes()), s.now)

@@ -194,6 +194,15 @@ func (f Form) Merge(v, o *Value) Reason {
 	return Foldable
 }
 
+// Copy returns the last point of a cumulative source a second time: what it said, and when.
+// Merge into an empty Value copies the value alone.
+func (f Form) Copy(last *Value) Value {
+	var c Value
+	f.Merge(&c, last) // into nothing: it fits
+	c.start, c.at, c.double = last.start, last.at, last.double
+	return c
+}
+
 // Split takes v and returns the part of it that fits into one point, and the rest, which
 // is no points unless integers left the range of 64 bits. The rest of a delta is for the
 // next window; the rest of a cumulative sum needs a series that starts anew.

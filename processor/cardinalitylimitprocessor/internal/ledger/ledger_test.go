@@ -278,9 +278,12 @@ func TestT04APromotedSourceIsRebased(t *testing.T) {
 	l := limited(9)
 	add(l, 1500, served, 1, cumulative(1100, 1500, 10))
 	add(l, 1500, sessions, 2, cumulative(1100, 1500, 10))
-	for source, want := range map[uint64]bool{1: true, 2: false, 3: false} {
-		if got := l.Promote(source, 1100, 1600); got != want {
-			t.Errorf("Promote(%d) = %t, want %t", source, got, want)
+	if got := l.Promote(1, cumulative(1100, 1499, 9), 1600); got != TooEarly {
+		t.Errorf("an early point: %d, want %d", got, TooEarly)
+	}
+	for source, want := range map[uint64]Promotion{1: Rebased, 2: Plain, 3: Plain} {
+		if got := l.Promote(source, cumulative(1100, 1600, 12), 1600); got != want {
+			t.Errorf("Promote(%d) = %d, want %d", source, got, want)
 		}
 	}
 	if got := l.Usage().Sources; got != 0 {
@@ -298,8 +301,8 @@ func TestT04APromotedSourceIsRebased(t *testing.T) {
 		{1100, 1700, 15, Folded, 1500, 5},
 		{1100, 1650, 13, Folded, 1500, 3},    // late, but not before it was promoted
 		{1100, 1400, 9, OutOfOrder, 1100, 9}, // before: it is in the overflow series
-		{1750, 1800, 4, Folded, 1750, 4},     // began anew
-		{1750, 1900, 14, Folded, 1750, 14},   // nothing to subtract any more
+		{1750, 1800, 40, Folded, 1750, 40},   // began anew, and has more already
+		{1750, 1900, 54, Folded, 1750, 54},   // nothing to subtract any more
 		{1100, 1400, 1, Folded, 1100, 1},     // and nothing to compare with
 	}
 	for i, s := range steps {
@@ -339,7 +342,7 @@ func TestT04HistogramsAreRebased(t *testing.T) {
 		return p
 	}
 	add(l, 1500, latency, 1, fold.HistogramPoint(point(1500, 1, 2, 3)))
-	l.Promote(1, 1100, 1600)
+	l.Promote(1, fold.HistogramPoint(point(1600, 2, 2, 7)), 1600)
 	p := point(1600, 2, 2, 7)
 	if r := l.Rebase(1, fold.HistogramPoint(p), 1600); r != Folded {
 		t.Fatalf("Rebase: %s", r)
@@ -357,7 +360,7 @@ func TestPromotionsAreForgotten(t *testing.T) {
 	l := limited(9)
 	for source := range uint64(3) {
 		add(l, 1500, served, source, cumulative(1100, 1500, 10))
-		l.Promote(source, 1100, pcommon.Timestamp(1600+source))
+		l.Promote(source, cumulative(1100, 1600, 10), pcommon.Timestamp(1600+source))
 	}
 	l.Demote(0)
 	l.Expire(1602)

@@ -21,28 +21,43 @@ type promoted struct {
 	used pcommon.Timestamp
 }
 
-// Promote lets a source go that is folded and has a place of its own now. It returns true
-// if from now on its points have to go through Rebase. A source that started anew since,
-// one that is a level, and one that was not folded need not.
-func (l *Ledger) Promote(fingerprint uint64, start, now pcommon.Timestamp) bool {
+// Promotion is what becomes of a source that may have a place of its own.
+type Promotion uint8
+
+const (
+	// Plain sources are written as they are: nothing of them was folded, or they started
+	// anew since, or are levels.
+	Plain Promotion = iota
+	// Rebased sources were folded: from now on their points have to go through Rebase.
+	Rebased
+	// TooEarly is a point from before what was folded last. It belongs to the overflow
+	// series, and is no reason to leave it.
+	TooEarly
+)
+
+// Promote lets the source of a point go that is folded and may have a place of its own now.
+func (l *Ledger) Promote(fingerprint uint64, point fold.Point, now pcommon.Timestamp) Promotion {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	src := l.sources.find(fingerprint)
+	src, start := l.sources.find(fingerprint), point.Start()
 	if src == nil {
-		return false
+		return Plain
+	}
+	if point.Timestamp() < src.at {
+		return TooEarly
 	}
 	anew := start != 0 && start >= src.at
 	if src.stream.form.Level() || anew {
 		l.end(src)
-		return false
+		return Plain
 	}
 	p := &promoted{form: src.stream.form, base: src.last, from: src.at, used: now}
-	p.form.Merge(&p.last, &p.base) // into nothing: it fits
-	src.last = fold.Value{}        // moved
+	p.last = p.form.Copy(&p.base)
+	src.last = fold.Value{} // moved
 	l.end(src)
 	l.promoted[fingerprint] = p
 	l.promotions.Store(int64(len(l.promoted)))
-	return true
+	return Rebased
 }
 
 // Promotions returns how many sources go through Rebase. It takes no lock.
@@ -81,8 +96,8 @@ func (l *Ledger) Rebase(fingerprint uint64, p fold.Point, now pcommon.Timestamp)
 		l.demote(fingerprint)
 		return Folded
 	}
-	var base, rest fold.Value
-	of.form.Merge(&base, &of.base) // into nothing: it fits
+	var rest fold.Value
+	base := of.form.Copy(&of.base)
 	if of.form.AddSince(&rest, &base, p, false) != fold.Continued {
 		return OutOfOrder // less than was folded, and not newer
 	}
