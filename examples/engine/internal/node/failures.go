@@ -93,7 +93,7 @@ func (n *Node) errorStore(stream string) (*failure.Store, error) {
 		}
 		f.db, n.closers = db, append(n.closers, db)
 	}
-	store, err := failure.OpenStore(f.db, stream, 0)
+	store, err := failure.OpenStore(f.db, stream, 0, n.handle)
 	f.stores[stream] = store
 	return store, err
 }
