@@ -86,6 +86,7 @@ type Aggregation struct {
 	By     string     `toml:"by"`
 	Per    []Duration `toml:"per"`
 	Keep   []Duration `toml:"keep"`
+	Lead   Duration   `toml:"lead"` // how far an event may be ahead of the clock; 0: ten minutes
 }
 
 // Trigger publishes an event into the stream of its name at certain times.

@@ -46,6 +46,7 @@ func (a *App) Validate() error {
 	}
 	for _, g := range a.Aggregations {
 		p.check(len(g.Per) > 0 && len(g.Keep) == len(g.Per), "aggregation %s needs per, and one keep for each", g.Name)
+		p.check(g.Lead >= 0, "lead of aggregation %s must not be negative", g.Name)
 	}
 	for _, q := range a.Queries {
 		q.validate(p)

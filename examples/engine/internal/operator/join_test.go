@@ -264,11 +264,25 @@ func TestRollupPassesOnWhatItAddedUp(t *testing.T) {
 	if out.Len() != 2 || out.Row(1).Time() != 301e9 || len(failures) != 1 || !strings.HasPrefix(failures[0], "StockStream 10000000000 aggregation: ") {
 		t.Errorf("%d rows, %q", out.Len(), failures)
 	}
+	ahead := event.NewBatch(market.Stock, 2)
+	for _, lead := range []time.Duration{9 * time.Minute, 11 * time.Minute} {
+		ahead.AppendRow(batchOf(market.Stock, []trade{{at: time.Now().Add(lead).UnixNano()}}).Row(0))
+	}
+	other, err := rollup.New(rollup.Config{Name: "Other", In: market.Stock, Levels: []rollup.Level{{Every: time.Second, Keep: time.Minute}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	future := NewRollup(other, market.Filtered)
+	future.Bind(refused(r.handles(future), &failures))
+	if out := r.process(future, ahead); out.Len() != 1 || len(failures) != 2 || !strings.Contains(failures[1], " future_event: could not add to aggregation Other") {
+		t.Errorf("%d rows passed, %q", out.Len(), failures)
+	}
 	if found, err := agg.Find(time.Second, math.MinInt64, math.MaxInt64); err != nil || found.Len() != 2 {
 		t.Errorf("%d rows are found, %v", found.Len(), err)
 	}
 	totals := r.flush(t)
 	for name, want := range map[string]int64{
+		"query.execution.errors future_event":        1,
 		"eventflux.aggregation.events.processed Agg": 7, "eventflux.aggregation.update.duration": 2, "eventflux.aggregation.query.duration": 1,
 		"eventflux.aggregation.groups.active seconds Agg": 1, "eventflux.aggregation.groups.active minutes Agg": 1,
 		"eventflux.aggregation.rollups seconds Agg": 4, "eventflux.aggregation.rollups minutes Agg": 0, "eventflux.aggregation.rows.purged Agg": 7,

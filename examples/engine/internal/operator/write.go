@@ -18,6 +18,7 @@ import (
 const (
 	ErrorTable       = "table"
 	ErrorAggregation = "aggregation"
+	ErrorFutureEvent = "future_event" // an incremental aggregation would close its buckets for it
 )
 
 // WriteTable upserts each row into a table and passes it on. A checkpoint has all rows of the table if it is in memory.
@@ -120,9 +121,13 @@ func (h *Handles) without(b telemetry.Batch, in *event.Batch, errs map[int]error
 	for i := range in.Len() {
 		if errs[i] == nil {
 			rest.AppendRow(in.Row(i))
-		} else {
-			h.refuse(b, in.Row(i), in.Schema, errorType, errs[i])
+			continue
 		}
+		why := errorType
+		if errors.Is(errs[i], rollup.ErrFuture) {
+			why = ErrorFutureEvent
+		}
+		h.refuse(b, in.Row(i), in.Schema, why, errs[i])
 	}
 	return rest
 }

@@ -87,7 +87,7 @@ func (c *chain) aggregation() error {
 		if decl.From != c.query.Into {
 			continue
 		}
-		cfg := rollup.Config{Name: decl.Name, In: c.at, Values: decl.Values, Group: decl.By}
+		cfg := rollup.Config{Name: decl.Name, In: c.at, Values: decl.Values, Group: decl.By, Lead: time.Duration(decl.Lead)}
 		for i, per := range decl.Per {
 			cfg.Levels = append(cfg.Levels, rollup.Level{Every: time.Duration(per), Keep: time.Duration(decl.Keep[i])})
 		}
@@ -101,7 +101,7 @@ func (c *chain) aggregation() error {
 		if c.here {
 			c.plan.Aggregations[decl.Name] = r
 		}
-		c.add(operator.NewRollup(r, c.at), operator.ErrorAggregation)
+		c.add(operator.NewRollup(r, c.at), operator.ErrorAggregation, operator.ErrorFutureEvent)
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ type Config struct {
 	Group   string         // a column of texts; "": all events are one group
 	Levels  []Level        // shortest first
 	MaxRows int64          // one per bucket and group; 0: a million
+	Lead    time.Duration  // an event that is further ahead of the clock is refused; 0: ten minutes
 	App     *telemetry.App // may be nil
 }
 
@@ -79,7 +80,7 @@ func New(cfg Config) (*Rollup, error) {
 	h := cfg.App.Aggregation(cfg.Name)
 	r := &Rollup{Config: cfg, group: -1, one: make(sums, 1+3*len(cfg.Values)), processed: h.EventsProcessed(), purged: h.RowsPurged()}
 	r.updates, r.finds = h.UpdateDuration(), h.QueryDuration(semconv.ResultSuccess)
-	r.MaxRows = cmp.Or(r.MaxRows, 1_000_000)
+	r.MaxRows, r.Lead = cmp.Or(r.MaxRows, 1_000_000), cmp.Or(r.Lead, 10*time.Minute)
 	if err := errors.Join(r.pick(), r.measure(h)); err != nil {
 		h.Close()
 		return nil, fmt.Errorf("could not build aggregation %s: %w", r.Name, err)
@@ -131,7 +132,11 @@ func (r *Rollup) Update(in *event.Batch) map[int]error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range in.Len() {
-		if err := r.add(in.Row(i)); err != nil {
+		err := ErrFuture // it would close every bucket, and have those purged that are kept for less than its lead
+		if in.Row(i).Time() <= start.Add(r.Lead).UnixNano() {
+			err = r.add(in.Row(i))
+		}
+		if err != nil {
 			errs[i] = fmt.Errorf("could not add to aggregation %s: %w", r.Name, err)
 		}
 	}
@@ -139,6 +144,9 @@ func (r *Rollup) Update(in *event.Batch) map[int]error {
 	r.updates.Observe(time.Since(start))
 	return errs
 }
+
+// ErrFuture is why an event is not taken that is ahead of the clock by more than Config.Lead.
+var ErrFuture = errors.New("the event is too far in the future; correct the clock it comes from or raise lead")
 
 var errOld = errors.New("the event is older than everything that is kept; keep more")
 
