@@ -8,6 +8,7 @@ package operator
 
 import (
 	"encoding"
+	"math"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -76,11 +77,25 @@ type Windowed interface {
 	WindowType() string
 	// Duration is how long a window is; 0 if something else bounds it.
 	Duration() time.Duration
+	// Oldest is the event time of the oldest event held; math.MaxInt64 if there is none. Any goroutine may call it.
+	Oldest() int64
 	// Holds reports whether Close would return rows.
 	Holds() bool
 	// Close ends every open window and returns its rows. It is called by a
 	// timer or at the end of the input.
 	Close(b telemetry.Batch, now time.Time) *event.Batch
+}
+
+// Watch has h report how long the windows of w are, and what they hold.
+func Watch(w Windowed, h *telemetry.Window) {
+	h.SetDuration(w.Duration()).SizeFunc(w.Bytes)
+	h.OldestEventAge().Func(func() float64 {
+		oldest := w.Oldest()
+		if oldest == math.MaxInt64 {
+			return 0
+		}
+		return max(time.Since(time.Unix(0, oldest)).Seconds(), 0)
+	})
 }
 
 func count(n int) attribute.KeyValue { return attribute.Int("event.count", n) }

@@ -9,7 +9,9 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,7 +36,8 @@ type PartitionOptions struct {
 type partition struct {
 	PartitionOptions
 	byKey       map[uint64]*part
-	parts       []*part // as they were made
+	parts       []*part // as they were made; changed under changing
+	changing    sync.Mutex
 	touched     []*part // by the batch at hand
 	out         *event.Batch
 	clock       int64 // the greatest event time
@@ -148,7 +151,9 @@ func (p *partition) add(x *part) (err error) {
 	if x.State != nil {
 		each(x.operators, func(i int, d Durable) { err = errors.Join(err, d.UnmarshalBinary(x.State[i])) })
 	}
+	p.changing.Lock()
 	p.byKey[x.Key], p.parts, x.State = x, append(p.parts, x), nil
+	p.changing.Unlock()
 	p.rows, p.most = p.rows+x.Rows, max(p.most, x.Rows)
 	p.instances.InstancesCreated().Inc()
 	p.instances.InstancesActive().Add(1)
@@ -158,6 +163,8 @@ func (p *partition) add(x *part) (err error) {
 // purge ends the partitions that are idle. What their windows hold comes out.
 func (p *partition) purge(b telemetry.Batch) {
 	p.most = 0
+	p.changing.Lock()
+	defer p.changing.Unlock()
 	p.parts = slices.DeleteFunc(p.parts, func(x *part) bool {
 		if x.Last >= p.clock-int64(p.Idle) || x.in != nil {
 			p.most = max(p.most, x.Rows)
@@ -209,6 +216,17 @@ func (p *partition) settle(x *part) {
 	x.bytes, x.late = bytes, late
 }
 
+// Oldest is asked seldom, so it looks at every part.
+func (p *partition) Oldest() int64 {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	oldest := int64(math.MaxInt64)
+	for _, x := range p.parts {
+		each(x.operators, func(_ int, w Windowed) { oldest = min(oldest, w.Oldest()) })
+	}
+	return oldest
+}
+
 func (p *partition) Holds() bool {
 	return slices.ContainsFunc(p.parts, func(x *part) (holds bool) {
 		each(x.operators, func(_ int, w Windowed) { holds = holds || w.Holds() })
@@ -241,12 +259,16 @@ func (p *partition) MarshalBinary() (_ []byte, err error) {
 
 func (p *partition) UnmarshalBinary(data []byte) error {
 	var saved []*part
-	err := fromGob(data, &saved)
+	if err := fromGob(data, &saved); err != nil {
+		return err
+	}
 	for _, x := range saved {
 		p.clock = max(p.clock, x.Last)
-		err = errors.Join(err, p.add(x))
+		if err := p.add(x); err != nil {
+			return err // the others would say the same
+		}
 	}
-	return err
+	return nil
 }
 
 func toGob(v any) ([]byte, error) {

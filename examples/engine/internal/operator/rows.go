@@ -25,7 +25,7 @@ type Rows struct {
 // NewRows aggregates over rows of in as far back as e says. kind is the value of window.type.
 func NewRows(e window.Extent, kind string, in *event.Schema, sel Selection) (*Rows, error) {
 	o := &Rows{lanes: window.NewLanes(e)}
-	return o, o.init(kind, e.Span, in, sel, false)
+	return o, o.init(kind, e.String(), e.Span, in, sel, false)
 }
 
 // Process implements Operator.

@@ -60,7 +60,7 @@ func OutSchema(stream string, in *event.Schema, groupBy []int, aggs []aggregate.
 type selector struct {
 	Selection
 	meter
-	kind        string
+	kind, shape string // the type of window; the same with its size
 	size        time.Duration
 	in          *event.Schema
 	keys        *aggregate.Keys
@@ -70,7 +70,7 @@ type selector struct {
 	bytes, late atomic.Int64
 }
 
-func (s *selector) init(kind string, size time.Duration, in *event.Schema, sel Selection, panes bool) error {
+func (s *selector) init(kind, shape string, size time.Duration, in *event.Schema, sel Selection, panes bool) error {
 	want, err := OutSchema(sel.Out.Stream, in, sel.GroupBy, sel.Aggregates, make([]string, len(sel.Aggregates)), panes)
 	if err == nil && !slices.EqualFunc(want.Columns, sel.Out.Columns, func(a, b event.Column) bool { return a.Type == b.Type }) {
 		err = fmt.Errorf("%s has other columns than the results", sel.Out.Stream)
@@ -79,7 +79,7 @@ func (s *selector) init(kind string, size time.Duration, in *event.Schema, sel S
 		return fmt.Errorf("could not make a %s window: %w", kind, err)
 	}
 	s.oldest.Store(math.MaxInt64)
-	s.Selection, s.kind, s.size, s.in = sel, kind, size, in
+	s.Selection, s.kind, s.shape, s.size, s.in = sel, kind, kind+" of "+shape, size, in
 	s.keys, s.groups = aggregate.NewKeys(in, sel.GroupBy, maxGroups), aggregate.NewGroups(sel.Aggregates)
 	s.full = fmt.Errorf("could not take an event of %s: its %s window has %d groups or %d distinct values, which is all it "+
 		"may have: group by columns of fewer values", in.Stream, kind, maxGroups, aggregate.MaxDistinct)
@@ -131,6 +131,7 @@ func (s *selector) show(sessions int, oldest, bytes int64) {
 
 // snapshot is the state of a window: Panes or Lanes.
 type snapshot struct {
+	Shape      string
 	GroupBy    []int
 	Aggregates []aggregate.Spec
 	Retained   int
@@ -142,13 +143,16 @@ type snapshot struct {
 
 func (s *selector) save(panes window.State, lanes window.LaneState) ([]byte, error) {
 	var b bytes.Buffer
-	err := gob.NewEncoder(&b).Encode(snapshot{s.GroupBy, s.Aggregates, s.retained.is, s.keys, s.groups, panes, lanes})
+	err := gob.NewEncoder(&b).Encode(snapshot{s.shape, s.GroupBy, s.Aggregates, s.retained.is, s.keys, s.groups, panes, lanes})
 	return b.Bytes(), err
 }
 
 func (s *selector) load(data []byte) (snapshot, error) {
 	state := snapshot{Keys: s.keys, Groups: s.groups}
 	err := gob.NewDecoder(bytes.NewReader(data)).Decode(&state)
+	if err == nil && state.Shape != s.shape && state.Shape != "" { // older versions did not save it
+		err = fmt.Errorf("it was %s and is %s: set it back, or start with an empty state directory", state.Shape, s.shape)
+	}
 	if err == nil && (!slices.Equal(state.GroupBy, s.GroupBy) || !slices.Equal(state.Aggregates, s.Aggregates)) {
 		err = fmt.Errorf("the snapshot is of groups by %v and aggregates %v", state.GroupBy, state.Aggregates)
 	}

@@ -25,7 +25,11 @@ type Window struct {
 // 0 if something else bounds it.
 func NewWindow(w *window.Panes, kind string, size time.Duration, in *event.Schema, sel Selection) (*Window, error) {
 	o := &Window{panes: w, closed: math.MinInt64}
-	return o, o.init(kind, size, in, sel, true)
+	shape := w.String()
+	if w.Manual() {
+		shape = size.String()
+	}
+	return o, o.init(kind, shape, size, in, sel, true)
 }
 
 // Process implements Operator. Windows that the batch completes are returned by the same call, so their results belong

@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -415,6 +416,43 @@ func TestASnapshotOfAnotherQueryIsRefused(t *testing.T) {
 	}
 	if err := newRows(t, window.Extent{Count: 3}, []int{0}).UnmarshalBinary(data[:10]); err == nil {
 		t.Error("half a snapshot must be refused")
+	}
+}
+
+func TestASnapshotOfAnotherSizeIsRefused(t *testing.T) {
+	parts := func(c window.Config) Durable {
+		p, err := NewPartition(PartitionOptions{Key: "symbol", Make: func() ([]Operator, error) {
+			return []Operator{newWindow(t, c, "tumbling", nil)}, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	panes := func(c window.Config, kind string) Durable { return newWindow(t, c, kind, []int{0}) }
+	rows := func(e window.Extent) Durable { return newRows(t, e, []int{0}) }
+	for want, c := range map[string][2]Durable{
+		"it was tumbling of 5s and is tumbling of 10s":                  {panes(window.Config{Size: 5e9}, "tumbling"), panes(window.Config{Size: 10e9}, "tumbling")},
+		"it was sliding of 5s every 1s and is sliding of 5s every 2.5s": {panes(window.Config{Size: 5e9, Slide: 1e9}, "sliding"), panes(window.Config{Size: 5e9, Slide: 25e8}, "sliding")},
+		"it was session of 5s and is session of 6s":                     {panes(window.Config{Gap: 5e9}, "session"), panes(window.Config{Gap: 6e9}, "session")},
+		"it was lengthBatch of 5 events and is lengthBatch of 6 events": {panes(window.Config{Length: 5}, "lengthBatch"), panes(window.Config{Length: 6}, "lengthBatch")},
+		"it was sliding of 5 events and is sliding of 3 events":         {rows(window.Extent{Count: 5}), rows(window.Extent{Count: 3})},
+		"set it back, or start with an empty state directory":           {rows(window.Extent{Span: 5e9}), rows(window.Extent{Span: 3e9})},
+		"it was tumbling of 1s and is tumbling of 2s":                   {parts(window.Config{Size: 1e9}), parts(window.Config{Size: 2e9})},
+	} {
+		c[0].Process(none, batchOfRows(tick, ticks(26, 50, 1)))
+		data, err := c[0].MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c[1].UnmarshalBinary(data); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("err = %v, want it to say %q, once", err, want)
+		}
+		if strings.Contains(want, "5s every") { // what is no part of the size may change
+			if err := panes(window.Config{Size: 5e9, Slide: 1e9, Delay: 1e9, Accept: true}, "sliding").UnmarshalBinary(data); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }
 
