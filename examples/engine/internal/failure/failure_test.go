@@ -24,7 +24,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/telemetrytest"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 )
 
 var schema = &event.Schema{Stream: "S", Columns: []event.Column{{Name: "s", Type: event.Symbol}, {Name: "p", Type: event.Float}}}
@@ -84,7 +84,7 @@ func TestEveryFailedEventEndsWhereTheStrategySays(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			app, recorder := telemetrytest.Start(t)
+			app, recorder := enginetest.Start(t)
 			db := open(t, filepath.Join(t.TempDir(), "errors.db"))
 			store, err := OpenStore(db, schema.Stream, 0, nil)
 			if err != nil {
@@ -243,7 +243,7 @@ func TestAStrategyThatCannotBeIsRefused(t *testing.T) {
 func TestTheStoreKeepsTheNewestOverARestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "errors.db")
 	db := open(t, path)
-	app, recorder := telemetrytest.Start(t)
+	app, recorder := enginetest.Start(t)
 	s, err := OpenStore(db, "S", 3, app)
 	if err != nil {
 		t.Fatal(err)

@@ -63,9 +63,6 @@ func New(app *telemetry.App, s *event.Schema, p Policy) *Junction {
 	return j
 }
 
-// Handle is what the stream reports through.
-func (j *Junction) Handle() *telemetry.Stream { return j.handle }
-
 // Producers says how many will publish and Close, if not one. An end, or a
 // barrier, passes when all of them have sent it. Call it before the first Publish.
 func (j *Junction) Producers(n int) { j.producers = int32(n) }

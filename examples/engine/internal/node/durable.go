@@ -112,7 +112,7 @@ func (n *Node) inlet(stream, kind string) (*inlet, error) {
 	}
 	n.closers, n.durable.logs = append(n.closers, log), append(n.durable.logs, log)
 	n.durable.part(name, log.UnmarshalBinary)
-	return &inlet{into: into, put: log.Take, known: log.Senders, replay: func(run, stop context.Context) error {
+	return &inlet{into: into, put: log.Take, log: log, replay: func(run, stop context.Context) error {
 		return log.Run(run, stop, publish, n.durable.keep)
 	}}, nil
 }

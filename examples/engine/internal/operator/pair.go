@@ -37,12 +37,12 @@ type Input struct {
 // pairs is what join and pattern have in common: an Operator that is Durable, Stateful and Dropping.
 type pairs struct {
 	PatternOptions // of which a join uses the PairOptions
-	kind           string
-	sides          [2]*waiting // of A and B
-	late, bytes    atomic.Int64
-	matches        *telemetry.Cell
-	rejected       *telemetry.Cell // of a pattern, as store
-	store          *telemetry.UpDownCounter
+	base
+	sides       [2]*waiting // of A and B
+	late, bytes atomic.Int64
+	matches     *telemetry.Cell
+	rejected    *telemetry.Cell // of a pattern, as store
+	store       *telemetry.UpDownCounter
 }
 
 func newPairs(kind string, o PatternOptions, limit int) (*pairs, error) {
@@ -62,10 +62,9 @@ func newPairs(kind string, o PatternOptions, limit int) (*pairs, error) {
 		return nil, fmt.Errorf("could not make a %s of %q and %q: %s", kind, o.A.Schema.Stream, o.B.Schema.Stream, wrong)
 	}
 	o.Max = cmp.Or(o.Max, limit)
-	return &pairs{PatternOptions: o, kind: kind, sides: [2]*waiting{newWaiting(o.A.Schema, a), newWaiting(o.B.Schema, b)}}, nil
+	return &pairs{PatternOptions: o, base: base{kind: kind}, sides: [2]*waiting{newWaiting(o.A.Schema, a), newWaiting(o.B.Schema, b)}}, nil
 }
 
-func (p *pairs) Kind() string                      { return p.kind }
 func (p *pairs) Late() int64                       { return p.late.Load() }
 func (p *pairs) Bytes() int64                      { return p.bytes.Load() }
 func (p *pairs) MarshalBinary() ([]byte, error)    { return toGob(p.sides) }

@@ -35,6 +35,7 @@ type PartitionOptions struct {
 // of each in the batch. It is Durable, Stateful and Dropping.
 type partition struct {
 	PartitionOptions
+	base
 	byKey       map[uint64]*part
 	parts       []*part // as they were made; changed under changing
 	changing    sync.Mutex
@@ -42,7 +43,6 @@ type partition struct {
 	out         *event.Batch
 	clock       int64 // the greatest event time
 	rows, most  int64 // of all parts, of the busiest
-	handles     Handles
 	instances   *telemetry.Partition
 	skew        *telemetry.Gauge
 	late, bytes atomic.Int64
@@ -72,7 +72,7 @@ func (p *windowedPartition) Duration() time.Duration { return p.window.Duration(
 // are, and is Windowed if one of them is. UnmarshalBinary comes after Bind.
 func NewPartition(o PartitionOptions) (Durable, error) {
 	o.Max = cmp.Or(o.Max, 1000)
-	p := &partition{PartitionOptions: o, byKey: map[uint64]*part{}}
+	p := &partition{PartitionOptions: o, base: base{kind: "partition"}, byKey: map[uint64]*part{}}
 	sample, err := o.Make()
 	if err != nil {
 		return nil, fmt.Errorf("could not make a partition by %q: %w", o.Key, err)
@@ -91,7 +91,6 @@ func each[T any](operators []Operator, f func(int, T)) {
 	}
 }
 
-func (p *partition) Kind() string { return "partition" }
 func (p *partition) Late() int64  { return p.late.Load() }
 func (p *partition) Bytes() int64 { return p.bytes.Load() }
 
@@ -108,7 +107,7 @@ func (p *partition) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 		p.clock = max(p.clock, r.Time())
 		x, err := p.find(b, r[key])
 		if err != nil {
-			p.handles.refuse(b, r, in.Schema, ErrorPartitionLimit, err)
+			p.refuse(b, r, in.Schema, ErrorPartitionLimit, err)
 			continue
 		}
 		if x.in == nil {

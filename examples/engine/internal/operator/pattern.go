@@ -26,7 +26,6 @@ type PatternOptions struct {
 // stream of B is past it. A row that is both ends matches first, then begins one.
 type Pattern struct {
 	*pairs
-	handles                        Handles
 	created, transitions, failures *telemetry.Cell
 	took                           *telemetry.LocalHistogram
 }
@@ -59,7 +58,7 @@ func (p *Pattern) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 		isB, errB := holds(fromB, p.WhereB, r)
 		if err := cmp.Or(errA, errB); err != nil {
 			p.failures.Inc()
-			p.handles.refuse(b, r, in.Schema, ErrorExpression, err)
+			p.refuse(b, r, in.Schema, ErrorExpression, err)
 			continue
 		}
 		if fromB {

@@ -56,7 +56,7 @@ func (w *Rows) accumulate(b telemetry.Batch, in *event.Batch) {
 		if group, ok := w.group(in.Row(i)); ok {
 			w.rows, w.views = append(w.rows, i), append(w.views, w.lanes.Push(group, in.Row(i)))
 		} else {
-			w.refuse(b, in.Row(i))
+			w.overflow(b, in.Row(i))
 		}
 	}
 	n := len(w.rows)

@@ -4,8 +4,6 @@
 package operator
 
 import (
-	"bytes"
-	"encoding/gob"
 	"fmt"
 	"math"
 	"slices"
@@ -60,34 +58,33 @@ func OutSchema(stream string, in *event.Schema, groupBy []int, aggs []aggregate.
 type selector struct {
 	Selection
 	meter
-	kind, shape string // the type of window; the same with its size
+	base
+	typ, shape  string // the value of window.type; the same with the size
 	size        time.Duration
 	in          *event.Schema
 	keys        *aggregate.Keys
 	groups      *aggregate.Groups
-	failed      func(telemetry.Batch, event.Row, *event.Schema, string, error)
 	full        error // why events are refused
 	bytes, late atomic.Int64
 }
 
-func (s *selector) init(kind, shape string, size time.Duration, in *event.Schema, sel Selection, panes bool) error {
+func (s *selector) init(typ, shape string, size time.Duration, in *event.Schema, sel Selection, panes bool) error {
 	want, err := OutSchema(sel.Out.Stream, in, sel.GroupBy, sel.Aggregates, make([]string, len(sel.Aggregates)), panes)
 	if err == nil && !slices.EqualFunc(want.Columns, sel.Out.Columns, func(a, b event.Column) bool { return a.Type == b.Type }) {
 		err = fmt.Errorf("%s has other columns than the results", sel.Out.Stream)
 	}
 	if err != nil {
-		return fmt.Errorf("could not make a %s window: %w", kind, err)
+		return fmt.Errorf("could not make a %s window: %w", typ, err)
 	}
 	s.oldest.Store(math.MaxInt64)
-	s.Selection, s.kind, s.shape, s.size, s.in = sel, kind, kind+" of "+shape, size, in
+	s.Selection, s.kind, s.typ, s.shape, s.size, s.in = sel, "window", typ, typ+" of "+shape, size, in
 	s.keys, s.groups = aggregate.NewKeys(in, sel.GroupBy, maxGroups), aggregate.NewGroups(sel.Aggregates)
 	s.full = fmt.Errorf("could not take an event of %s: its %s window has %d groups or %d distinct values, which is all it "+
-		"may have: group by columns of fewer values", in.Stream, kind, maxGroups, aggregate.MaxDistinct)
+		"may have: group by columns of fewer values", in.Stream, typ, maxGroups, aggregate.MaxDistinct)
 	return nil
 }
 
-func (s *selector) Kind() string            { return "window" }
-func (s *selector) WindowType() string      { return s.kind }
+func (s *selector) WindowType() string      { return s.typ }
 func (s *selector) Duration() time.Duration { return s.size }
 func (s *selector) Bytes() int64            { return s.bytes.Load() }
 
@@ -96,9 +93,9 @@ func (s *selector) Late() int64 { return s.late.Load() }
 
 // Bind implements Operator.
 func (s *selector) Bind(h Handles) {
-	s.failed = h.Failed
+	s.handles = h
 	s.bind(h)
-	if s.kind == "session" {
+	if s.typ == "session" {
 		s.sessions.bind(h.Window.SessionsActive())
 	}
 	if slices.ContainsFunc(s.Aggregates, func(a aggregate.Spec) bool { return a.Func == aggregate.Distinct }) {
@@ -112,12 +109,9 @@ func (s *selector) group(r event.Row) (n int32, ok bool) {
 	return n, ok && s.groups.Distinct < aggregate.MaxDistinct
 }
 
-func (s *selector) refuse(b telemetry.Batch, r event.Row) {
+func (s *selector) overflow(b telemetry.Batch, r event.Row) {
 	s.refused.Inc()
-	b.Error(ErrorGroupLimit, s.full)
-	if s.failed != nil {
-		s.failed(b, r, s.in, ErrorGroupLimit, s.full)
-	}
+	s.refuse(b, r, s.in, ErrorGroupLimit, s.full)
 }
 
 // show lets others see what is held.
@@ -142,14 +136,12 @@ type snapshot struct {
 }
 
 func (s *selector) save(panes window.State, lanes window.LaneState) ([]byte, error) {
-	var b bytes.Buffer
-	err := gob.NewEncoder(&b).Encode(snapshot{s.shape, s.GroupBy, s.Aggregates, s.retained.is, s.keys, s.groups, panes, lanes})
-	return b.Bytes(), err
+	return toGob(snapshot{s.shape, s.GroupBy, s.Aggregates, s.retained.is, s.keys, s.groups, panes, lanes})
 }
 
 func (s *selector) load(data []byte) (snapshot, error) {
 	state := snapshot{Keys: s.keys, Groups: s.groups}
-	err := gob.NewDecoder(bytes.NewReader(data)).Decode(&state)
+	err := fromGob(data, &state)
 	if err == nil && state.Shape != s.shape && state.Shape != "" { // older versions did not save it
 		err = fmt.Errorf("it was %s and is %s: set it back, or start with an empty state directory", state.Shape, s.shape)
 	}
@@ -157,7 +149,7 @@ func (s *selector) load(data []byte) (snapshot, error) {
 		err = fmt.Errorf("the snapshot is of groups by %v and aggregates %v", state.GroupBy, state.Aggregates)
 	}
 	if err != nil {
-		return state, fmt.Errorf("could not restore a %s window: %w", s.kind, err)
+		return state, fmt.Errorf("could not restore a %s window: %w", s.typ, err)
 	}
 	s.retained.set(state.Retained)
 	return state, nil

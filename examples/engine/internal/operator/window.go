@@ -72,7 +72,7 @@ func (w *Window) accumulate(b telemetry.Batch, in *event.Batch) {
 		r := in.Row(i)
 		group, ok := w.group(r)
 		if !ok {
-			w.refuse(b, r)
+			w.overflow(b, r)
 			continue
 		}
 		if moves, verdict = w.panes.Assign(int32(i), group, r.Time(), moves); verdict != window.InTime {

@@ -35,10 +35,7 @@ func (c *chain) join() error {
 		if !ok {
 			return fmt.Errorf("there is no table %q on node %q", j.Table, c.query.Node)
 		}
-		if right != t.Key {
-			return fmt.Errorf("table %s can be joined by its key %s only, not by %s", j.Table, t.Key, right)
-		}
-		op, err := operator.NewTableJoin(t, semconv.JoinTypeValue(j.Type), c.at, left, nil, c.query.Into)
+		op, err := operator.NewTableJoin(t, semconv.JoinTypeValue(j.Type), c.at, left, right, c.query.Into)
 		if err != nil {
 			return err
 		}

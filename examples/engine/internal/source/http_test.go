@@ -29,7 +29,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/telemetrytest"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 )
 
 // taker is a stream that keeps what it takes.
@@ -131,7 +131,7 @@ func post(t *testing.T, url, body string, header map[string]string) (status int,
 
 func TestWhatIsPostedIsWhatIsTaken(t *testing.T) {
 	var k taker
-	app, recorder := telemetrytest.Start(t)
+	app, recorder := enginetest.Start(t)
 	read := func() map[string]float64 { return recorder.Read(t) }
 	addr, _ := serve(t, NewHTTP(k.config(app.Source("Q", "http"))))
 	url := "http://" + addr + "/events"
@@ -269,7 +269,7 @@ func TestNothingIsAcceptedThatWasNotTaken(t *testing.T) {
 		http.StatusTooManyRequests:    func(context.Context) error { return context.DeadlineExceeded },
 	} {
 		k := taker{fail: fail}
-		app, recorder := telemetrytest.Start(t)
+		app, recorder := enginetest.Start(t)
 		read := func() map[string]float64 { return recorder.Read(t) }
 		addr, _ := serve(t, NewHTTP(k.config(app.Source("Q", "http"))))
 		got, _, header := post(t, "http://"+addr+"/events", event3(1), nil)
