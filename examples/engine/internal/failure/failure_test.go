@@ -21,10 +21,10 @@ import (
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 )
 
 var schema = &event.Schema{Stream: "S", Columns: []event.Column{{Name: "s", Type: event.Symbol}, {Name: "p", Type: event.Float}}}

@@ -117,6 +117,12 @@ func (j *Junction) Publish(ctx context.Context, m Message) (waited time.Duration
 	return waited, nil
 }
 
+// Put is Publish for who need not know how long that waited.
+func (j *Junction) Put(ctx context.Context, m Message) error {
+	_, err := j.Publish(ctx, m)
+	return err
+}
+
 // Close says that one producer is done. After the last the stream is closed: what
 // waits is still taken, nothing more gets in.
 func (j *Junction) Close() {

@@ -185,7 +185,7 @@ func serveInto(serve func(run, stop context.Context) error, into ...*inlet) func
 			return err
 		}
 		for _, i := range into {
-			if _, err := i.into.Publish(run, junction.Message{Ctx: context.Background(), End: true}); err != nil {
+			if err := i.into.Put(run, junction.Message{Ctx: context.Background(), End: true}); err != nil {
 				return err
 			}
 		}
@@ -230,7 +230,7 @@ func (n *Node) openSink(s app.Sink) (sink.Sink, error) {
 		n.sinks, n.closers = append(n.sinks, f), append(n.closers, f)
 		return f, nil
 	case "http":
-		h, err := sink.NewHTTP(s.URL, nil, n.names)
+		h, err := sink.NewHTTP(s.URL, n.names)
 		if err != nil {
 			return nil, fmt.Errorf("the http sink of stream %s: %w", s.Stream, err)
 		}

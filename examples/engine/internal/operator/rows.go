@@ -23,9 +23,10 @@ type Rows struct {
 }
 
 // NewRows aggregates over rows of in as far back as e says. kind is the value of window.type.
-func NewRows(e window.Extent, kind string, in *event.Schema, sel Selection) (*Rows, error) {
+func NewRows(e window.Extent, kind string, in *event.Schema, sel Selection) *Rows {
 	o := &Rows{lanes: window.NewLanes(e)}
-	return o, o.init(kind, e.String(), e.Span, in, sel, false)
+	o.init(kind, e.String(), e.Span, in, sel)
+	return o
 }
 
 // Process implements Operator.

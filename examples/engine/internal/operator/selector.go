@@ -23,35 +23,29 @@ const ErrorGroupLimit = "group_limit"
 // maxGroups bounds the groups of one window.
 const maxGroups = 1 << 16
 
-// Selection says what a window makes of its events. Out is what OutSchema says, but for names.
+// Selection says what a window makes of its events. Out is what OutSchema says,
+// and a column per aggregate.
 type Selection struct {
 	GroupBy    []int // columns of the input, four at most
 	Aggregates []aggregate.Spec
 	Out        *event.Schema
 }
 
-// OutSchema is the schema of results: with panes the columns of groupBy, window_start and window_end, else all columns
-// of in; then the aggregates under the given names.
-func OutSchema(stream string, in *event.Schema, groupBy []int, aggs []aggregate.Spec, names []string, panes bool) (*event.Schema, error) {
-	columns := slices.Clone(in.Columns)
+// OutSchema is the schema of results, to which the aggregates are to be appended: with panes the columns of groupBy,
+// window_start and window_end, else all columns of in.
+func OutSchema(stream string, in *event.Schema, groupBy []int, panes bool) (*event.Schema, error) {
 	if most := len(aggregate.Key{}); len(groupBy) > most {
 		return nil, fmt.Errorf("could not group by %d columns: %d are possible", len(groupBy), most)
 	}
-	if panes {
-		columns = nil
-		for _, c := range groupBy {
-			columns = append(columns, in.Columns[c])
-		}
-		columns = append(columns, event.Column{Name: "window_start", Type: event.Time}, event.Column{Name: "window_end", Type: event.Time})
+	if !panes {
+		return &event.Schema{Stream: stream, Columns: slices.Clone(in.Columns)}, nil
 	}
-	for i, name := range names {
-		t, err := aggs[i].Func.Type(aggs[i].Type)
-		if err != nil {
-			return nil, fmt.Errorf("could not work out %s: %w", name, err)
-		}
-		columns = append(columns, event.Column{Name: name, Type: t})
+	out := &event.Schema{Stream: stream}
+	for _, c := range groupBy {
+		out.Columns = append(out.Columns, in.Columns[c])
 	}
-	return &event.Schema{Stream: stream, Columns: columns}, nil
+	out.Columns = append(out.Columns, event.Column{Name: "window_start", Type: event.Time}, event.Column{Name: "window_end", Type: event.Time})
+	return out, nil
 }
 
 // selector is what windows of panes and of rows have in common.
@@ -68,20 +62,12 @@ type selector struct {
 	bytes, late atomic.Int64
 }
 
-func (s *selector) init(typ, shape string, size time.Duration, in *event.Schema, sel Selection, panes bool) error {
-	want, err := OutSchema(sel.Out.Stream, in, sel.GroupBy, sel.Aggregates, make([]string, len(sel.Aggregates)), panes)
-	if err == nil && !slices.EqualFunc(want.Columns, sel.Out.Columns, func(a, b event.Column) bool { return a.Type == b.Type }) {
-		err = fmt.Errorf("%s has other columns than the results", sel.Out.Stream)
-	}
-	if err != nil {
-		return fmt.Errorf("could not make a %s window: %w", typ, err)
-	}
+func (s *selector) init(typ, shape string, size time.Duration, in *event.Schema, sel Selection) {
 	s.oldest.Store(math.MaxInt64)
 	s.Selection, s.kind, s.typ, s.shape, s.size, s.in = sel, "window", typ, typ+" of "+shape, size, in
 	s.keys, s.groups = aggregate.NewKeys(in, sel.GroupBy, maxGroups), aggregate.NewGroups(sel.Aggregates)
 	s.full = fmt.Errorf("could not take an event of %s: its %s window has %d groups or %d distinct values, which is all it "+
 		"may have: group by columns of fewer values", in.Stream, typ, maxGroups, aggregate.MaxDistinct)
-	return nil
 }
 
 func (s *selector) WindowType() string      { return s.typ }

@@ -73,20 +73,12 @@ func BenchmarkWindow(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			out, _ := OutSchema("Out", enginetest.Filtered, c.groupBy, c.specs, make([]string, len(c.specs)), true)
-			w, err := NewWindow(panes, "tumbling", size, enginetest.Filtered, Selection{c.groupBy, c.specs, out})
-			if err != nil {
-				b.Fatal(err)
-			}
-			benchmark(b, w)
+			sel, _ := selectionOf(enginetest.Filtered, c.groupBy, c.specs, true)
+			benchmark(b, NewWindow(panes, "tumbling", size, enginetest.Filtered, sel))
 		})
 	}
 	b.Run("rows, avg of 100", func(b *testing.B) {
-		out, _ := OutSchema("Out", enginetest.Filtered, []int{0}, price[2:3], make([]string, 1), false)
-		w, err := NewRows(window.Extent{Count: 100}, "length", enginetest.Filtered, Selection{[]int{0}, price[2:3], out})
-		if err != nil {
-			b.Fatal(err)
-		}
-		benchmark(b, w)
+		sel, _ := selectionOf(enginetest.Filtered, []int{0}, price[2:3], false)
+		benchmark(b, NewRows(window.Extent{Count: 100}, "length", enginetest.Filtered, sel))
 	})
 }

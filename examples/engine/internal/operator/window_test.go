@@ -94,15 +94,20 @@ func plainSome(rows []event.Row) (out []uint64) {
 
 func selection(t *testing.T, groupBy []int, panes bool) Selection {
 	t.Helper()
-	names := make([]string, len(some))
-	for i := range names {
-		names[i] = fmt.Sprint("a", i)
-	}
-	out, err := OutSchema("Out", tick, groupBy, some, names, panes)
+	s, err := selectionOf(tick, groupBy, some, panes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Selection{groupBy, some, out}
+	return s
+}
+
+func selectionOf(in *event.Schema, groupBy []int, specs []aggregate.Spec, panes bool) (Selection, error) {
+	out, err := OutSchema("Out", in, groupBy, panes)
+	for i, s := range specs {
+		t, _ := s.Func.Type(s.Type)
+		out.Columns = append(out.Columns, event.Column{Name: fmt.Sprint("a", i), Type: t})
+	}
+	return Selection{groupBy, specs, out}, err
 }
 
 func newWindow(t *testing.T, c window.Config, kind string, groupBy []int) *Window {
@@ -111,11 +116,7 @@ func newWindow(t *testing.T, c window.Config, kind string, groupBy []int) *Windo
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := NewWindow(panes, kind, c.Size, tick, selection(t, groupBy, true))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
+	return NewWindow(panes, kind, c.Size, tick, selection(t, groupBy, true))
 }
 
 // pane is a window of the plain reimplementation; of sessions one per group.
@@ -314,11 +315,7 @@ func TestAManualWindowSpansTheTimeBetweenTimers(t *testing.T) {
 
 func newRows(t *testing.T, e window.Extent, groupBy []int) *Rows {
 	t.Helper()
-	w, err := NewRows(e, "sliding", tick, selection(t, groupBy, false))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
+	return NewRows(e, "sliding", tick, selection(t, groupBy, false))
 }
 
 func TestRowWindowsAgreeWithListsOfRows(t *testing.T) {
@@ -487,15 +484,7 @@ func TestRowsOfGroupsBeyondTheBoundAreHandedBack(t *testing.T) {
 }
 
 func TestWindowsRefuseWhatTheyCannotWorkOut(t *testing.T) {
-	panes, _ := window.New(window.Config{Size: 5})
-	bad := Selection{[]int{0}, []aggregate.Spec{{Func: aggregate.Min, Column: 0, Type: event.Symbol}}, tick}
-	if _, err := NewWindow(panes, "tumbling", 5, tick, bad); err == nil {
-		t.Error("there is no least symbol")
-	}
-	if _, err := NewRows(window.Extent{Count: 1}, "length", tick, selection(t, nil, true)); err == nil {
-		t.Error("the schema is of windows with panes")
-	}
-	if _, err := OutSchema("Out", tick, []int{0, 1, 2, 3, 0}, nil, nil, true); err == nil {
+	if _, err := OutSchema("Out", tick, []int{0, 1, 2, 3, 0}, true); err == nil {
 		t.Error("five columns are too many")
 	}
 }

@@ -127,7 +127,7 @@ func newWindow(w *app.Window, in *event.Schema, sel operator.Selection) (operato
 		return nil, fmt.Errorf("the size of a window of type %s cannot be %s", w.Type, w.Size)
 	}
 	if rowWindow(w) {
-		return operator.NewRows(window.Extent{Span: span, Count: count}, w.Type, in, sel)
+		return operator.NewRows(window.Extent{Span: span, Count: count}, w.Type, in, sel), nil
 	}
 	cfg := window.Config{Delay: time.Duration(w.Watermark), Accept: w.Late == "accept"}
 	switch w.Type {
@@ -143,5 +143,5 @@ func newWindow(w *app.Window, in *event.Schema, sel operator.Selection) (operato
 	if err != nil {
 		return nil, err
 	}
-	return operator.NewWindow(panes, w.Type, span, in, sel)
+	return operator.NewWindow(panes, w.Type, span, in, sel), nil
 }

@@ -20,8 +20,8 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

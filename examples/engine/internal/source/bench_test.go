@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 )
 
 // BenchmarkGenerator makes trades. One iteration is one event.

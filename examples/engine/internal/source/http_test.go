@@ -26,10 +26,10 @@ import (
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 )
 
 // taker is a stream that keeps what it takes.
@@ -451,7 +451,7 @@ func TestTheEndOfTheRunCutsRequestsShort(t *testing.T) {
 func TestWhatOneEngineSendsAnotherTakes(t *testing.T) {
 	var k taker
 	addr, _ := serve(t, NewHTTP(k.config(nil)))
-	out, err := sink.NewHTTP("http://"+addr+"/events", nil, &k.names)
+	out, err := sink.NewHTTP("http://"+addr+"/events", &k.names)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 )
 
 const bars = "timestamp,symbol,open,high,low,close,volume\n" +

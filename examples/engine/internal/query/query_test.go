@@ -11,9 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
 )
 
