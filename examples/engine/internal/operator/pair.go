@@ -14,6 +14,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/snapshot"
 )
 
 // ErrorPairLimit is the error.type of a row that stops waiting for a partner because too many others wait.
@@ -67,8 +68,8 @@ func newPairs(kind string, o PatternOptions, limit int) (*pairs, error) {
 
 func (p *pairs) Late() int64                       { return p.late.Load() }
 func (p *pairs) Bytes() int64                      { return p.bytes.Load() }
-func (p *pairs) MarshalBinary() ([]byte, error)    { return toGob(p.sides) }
-func (p *pairs) UnmarshalBinary(data []byte) error { return fromGob(data, &p.sides) }
+func (p *pairs) MarshalBinary() ([]byte, error)    { return snapshot.Encode(p.sides) }
+func (p *pairs) UnmarshalBinary(data []byte) error { return snapshot.Decode(data, &p.sides) }
 
 // expire lets rows from before horizon go.
 func (p *pairs) expire(horizon int64) {

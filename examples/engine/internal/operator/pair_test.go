@@ -247,11 +247,9 @@ type plainPattern struct {
 }
 
 func (m *plainPattern) take(p plain, isA, isB bool) {
-	horizon := m.clock - int64(m.o.Slack+m.o.Within)
 	if p.stream == m.o.B.Schema.Stream {
 		m.clock = max(m.clock, p.at)
-		horizon = m.clock - int64(m.o.Slack+m.o.Within)
-		m.waiting.expire(horizon)
+		m.waiting.expire(m.clock - int64(m.o.Slack+m.o.Within))
 	}
 	key := func(p plain) int64 {
 		if m.o.A.Key == "" {

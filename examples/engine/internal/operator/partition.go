@@ -4,9 +4,7 @@
 package operator
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/gob"
 	"errors"
 	"fmt"
 	"math"
@@ -18,6 +16,7 @@ import (
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/snapshot"
 )
 
 // ErrorPartitionLimit is the error.type of a row whose key has no partition and gets none.
@@ -252,13 +251,13 @@ func (p *partition) MarshalBinary() (_ []byte, err error) {
 		})
 		saved = append(saved, part{Key: x.Key, Last: x.Last, Rows: x.Rows, State: state})
 	}
-	data, failed := toGob(saved)
+	data, failed := snapshot.Encode(saved)
 	return data, errors.Join(err, failed)
 }
 
 func (p *partition) UnmarshalBinary(data []byte) error {
 	var saved []*part
-	if err := fromGob(data, &saved); err != nil {
+	if err := snapshot.Decode(data, &saved); err != nil {
 		return err
 	}
 	for _, x := range saved {
@@ -269,11 +268,3 @@ func (p *partition) UnmarshalBinary(data []byte) error {
 	}
 	return nil
 }
-
-func toGob(v any) ([]byte, error) {
-	var out bytes.Buffer
-	err := gob.NewEncoder(&out).Encode(v)
-	return out.Bytes(), err
-}
-
-func fromGob(data []byte, v any) error { return gob.NewDecoder(bytes.NewReader(data)).Decode(v) }

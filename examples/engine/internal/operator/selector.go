@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/aggregate"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/snapshot"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/window"
 )
 
@@ -109,8 +110,8 @@ func (s *selector) show(sessions int, oldest, bytes int64) {
 	s.bytes.Store(bytes + s.keys.Bytes() + s.groups.Bytes())
 }
 
-// snapshot is the state of a window: Panes or Lanes.
-type snapshot struct {
+// windowState is the state of a window: Panes or Lanes.
+type windowState struct {
 	Shape      string
 	GroupBy    []int
 	Aggregates []aggregate.Spec
@@ -122,12 +123,12 @@ type snapshot struct {
 }
 
 func (s *selector) save(panes window.State, lanes window.LaneState) ([]byte, error) {
-	return toGob(snapshot{s.shape, s.GroupBy, s.Aggregates, s.retained.is, s.keys, s.groups, panes, lanes})
+	return snapshot.Encode(windowState{s.shape, s.GroupBy, s.Aggregates, s.retained.is, s.keys, s.groups, panes, lanes})
 }
 
-func (s *selector) load(data []byte) (snapshot, error) {
-	state := snapshot{Keys: s.keys, Groups: s.groups}
-	err := fromGob(data, &state)
+func (s *selector) load(data []byte) (windowState, error) {
+	state := windowState{Keys: s.keys, Groups: s.groups}
+	err := snapshot.Decode(data, &state)
 	if err == nil && state.Shape != s.shape && state.Shape != "" { // older versions did not save it
 		err = fmt.Errorf("it was %s and is %s: set it back, or start with an empty state directory", state.Shape, s.shape)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/rollup"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/snapshot"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/table"
 )
 
@@ -71,13 +72,13 @@ func (w *WriteTable) MarshalBinary() ([]byte, error) {
 	if w.table.File == "" {
 		_ = w.table.Scan(func(r event.Row) bool { rows = append(rows, r); return true }) // memory does not fail
 	}
-	return toGob(rows)
+	return snapshot.Encode(rows)
 }
 
 // UnmarshalBinary implements Durable.
 func (w *WriteTable) UnmarshalBinary(data []byte) error {
 	var rows []event.Row
-	return errors.Join(fromGob(data, &rows), w.table.Upsert(rows...))
+	return errors.Join(snapshot.Decode(data, &rows), w.table.Upsert(rows...))
 }
 
 // Rollup adds each row to an incremental aggregation and passes it on.

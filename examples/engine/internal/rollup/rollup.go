@@ -5,9 +5,7 @@
 package rollup
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/gob"
 	"errors"
 	"fmt"
 	"maps"
@@ -21,6 +19,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/snapshot"
 )
 
 // Config describes an incremental aggregation. Fields without a note are required.
@@ -286,8 +285,8 @@ func (r *Rollup) Find(every time.Duration, from, to int64, groups ...event.ID) (
 // Bytes estimates the memory of the rows.
 func (r *Rollup) Bytes() int64 { return r.rows.Load() * int64(64+8*len(r.one)) }
 
-// snapshot is a Rollup at rest. The columns tell how it was declared.
-type snapshot struct {
+// saved is a Rollup at rest. The columns tell how it was declared.
+type saved struct {
 	Columns []event.Column
 	Levels  []level
 }
@@ -296,15 +295,13 @@ type snapshot struct {
 func (r *Rollup) MarshalBinary() ([]byte, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	var to bytes.Buffer
-	err := gob.NewEncoder(&to).Encode(snapshot{r.Schema.Columns, r.levels})
-	return to.Bytes(), err
+	return snapshot.Encode(saved{r.Schema.Columns, r.levels})
 }
 
 // UnmarshalBinary puts the rows that MarshalBinary returned into an aggregation without rows.
 func (r *Rollup) UnmarshalBinary(data []byte) error {
-	var from snapshot
-	err := gob.NewDecoder(bytes.NewReader(data)).Decode(&from)
+	var from saved
+	err := snapshot.Decode(data, &from)
 	same := func(a, b level) bool { return a.Every == b.Every }
 	if err == nil && (!slices.Equal(from.Columns, r.Schema.Columns) || !slices.EqualFunc(from.Levels, r.levels, same)) {
 		err = errors.New("it was declared otherwise; declare it as before or start without the checkpoint")
