@@ -86,6 +86,7 @@ type Aggregation struct {
 	By     string     `toml:"by"`
 	Per    []Duration `toml:"per"`
 	Keep   []Duration `toml:"keep"`
+	Lead   Duration   `toml:"lead"` // how far an event may be ahead of the clock; 0: ten minutes
 }
 
 // Trigger publishes an event into the stream of its name at certain times.
@@ -169,17 +170,22 @@ func (a *App) OnNode(node string) error {
 		return nil
 	}
 	a.Nodes = nil
+	a.placed(func(_ string, node *string) { *node = "" })
+	return nil
+}
+
+// placed visits everything that has a node of its own.
+func (a *App) placed(visit func(what string, node *string)) {
 	for i := range a.Sources {
-		a.Sources[i].Node = ""
+		visit("the source of stream "+a.Sources[i].Stream, &a.Sources[i].Node)
 	}
 	for i := range a.Tables {
-		a.Tables[i].Node = ""
+		visit("table "+a.Tables[i].Name, &a.Tables[i].Node)
 	}
 	for i := range a.Triggers {
-		a.Triggers[i].Node = ""
+		visit("trigger "+a.Triggers[i].Name, &a.Triggers[i].Node)
 	}
 	for i := range a.Queries {
-		a.Queries[i].Node = ""
+		visit("query "+a.Queries[i].ID, &a.Queries[i].Node)
 	}
-	return nil
 }

@@ -100,9 +100,8 @@ const (
 func (a *App) defaults() {
 	or(&a.State.Interval, Duration(defaultInterval))
 	or(&a.State.Timeout, Duration(defaultTimeout))
-	first := ""
 	if len(a.Nodes) > 0 {
-		first = a.Nodes[0]
+		a.placed(func(_ string, node *string) { or(node, a.Nodes[0]) })
 	}
 	for i := range a.Streams {
 		s := &a.Streams[i]
@@ -112,19 +111,13 @@ func (a *App) defaults() {
 	}
 	for i := range a.Sources {
 		or(&a.Sources[i].Batch, defaultBatch)
-		or(&a.Sources[i].Node, first)
 	}
 	for i := range a.Tables {
 		or(&a.Tables[i].Type, "memory")
-		or(&a.Tables[i].Node, first)
 		or(&a.Tables[i].Cache, defaultCache)
-	}
-	for i := range a.Triggers {
-		or(&a.Triggers[i].Node, first)
 	}
 	for i := range a.Queries {
 		q := &a.Queries[i]
-		or(&q.Node, first)
 		if q.Join != nil {
 			or(&q.Join.Type, "inner")
 		}

@@ -27,8 +27,16 @@ func (p *problems) oneOf(what, value string, allowed ...string) {
 func (a *App) Validate() error {
 	p := &problems{}
 	p.check(a.Name != "", "name must not be empty")
-	a.unique(p)
-	a.places(p)
+	once(p, "streams", a.Streams, func(s Stream) string { return s.Name })
+	once(p, "tables", a.Tables, func(t Table) string { return t.Name })
+	once(p, "queries", a.Queries, func(q Query) string { return q.ID })
+	once(p, "aggregations", a.Aggregations, func(g Aggregation) string { return g.Name })
+	once(p, "triggers", a.Triggers, func(t Trigger) string { return t.Name })
+	nodes := a.Nodes
+	if len(nodes) == 0 {
+		nodes = []string{""}
+	}
+	a.placed(func(what string, node *string) { p.oneOf("node of "+what, *node, nodes...) })
 	for _, s := range a.Streams {
 		p.oneOf("backpressure of stream "+s.Name, s.Backpressure, "block", "drop", "backoff")
 		p.oneOf("on_error of stream "+s.Name, strings.TrimPrefix(s.OnError, "retry-then-"), "", "log", "drop", "stream", "store")
@@ -46,6 +54,7 @@ func (a *App) Validate() error {
 	}
 	for _, g := range a.Aggregations {
 		p.check(len(g.Per) > 0 && len(g.Keep) == len(g.Per), "aggregation %s needs per, and one keep for each", g.Name)
+		p.check(g.Lead >= 0, "lead of aggregation %s must not be negative", g.Name)
 	}
 	for _, q := range a.Queries {
 		q.validate(p)
@@ -97,46 +106,11 @@ func (q *Query) validate(p *problems) {
 	}
 }
 
-// unique reports names that are used twice.
-func (a *App) unique(p *problems) {
+// once reports names that are used twice.
+func once[T any](p *problems, kind string, list []T, name func(T) string) {
 	seen := map[string]bool{}
-	once := func(kind, name string) {
-		p.check(!seen[kind+name], "there are two %s %q", kind, name)
-		seen[kind+name] = true
-	}
-	for _, s := range a.Streams {
-		once("streams", s.Name)
-	}
-	for _, t := range a.Tables {
-		once("tables", t.Name)
-	}
-	for _, q := range a.Queries {
-		once("queries", q.ID)
-	}
-	for _, g := range a.Aggregations {
-		once("aggregations", g.Name)
-	}
-	for _, t := range a.Triggers {
-		once("triggers", t.Name)
-	}
-}
-
-// places reports nodes that do not exist.
-func (a *App) places(p *problems) {
-	known := a.Nodes
-	if len(known) == 0 {
-		known = []string{""}
-	}
-	for _, s := range a.Sources {
-		p.oneOf("node of the source of stream "+s.Stream, s.Node, known...)
-	}
-	for _, t := range a.Tables {
-		p.oneOf("node of table "+t.Name, t.Node, known...)
-	}
-	for _, t := range a.Triggers {
-		p.oneOf("node of trigger "+t.Name, t.Node, known...)
-	}
-	for _, q := range a.Queries {
-		p.oneOf("node of query "+q.ID, q.Node, known...)
+	for _, one := range list {
+		p.check(!seen[name(one)], "there are two %s %q", kind, name(one))
+		seen[name(one)] = true
 	}
 }

@@ -54,12 +54,9 @@ func New(cfg Config, app *telemetry.App, logger *slog.Logger) (*Node, error) {
 			n.peers[name] = peer
 		}
 	}
-	n.metrics.IsLeader().Func(func() float64 { return map[bool]float64{true: 1}[n.Leads()] })
+	n.metrics.IsLeader().Func(func() float64 { return map[bool]float64{true: 1}[n.View().Leader == cfg.Self] })
 	return n, nil
 }
-
-// Leads reports whether this node leads now, and surely no other does.
-func (n *Node) Leads() bool { return n.View().Leader == n.cfg.Self }
 
 // View is what this node sees of the cluster now.
 func (n *Node) View() View {

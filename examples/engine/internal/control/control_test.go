@@ -20,7 +20,7 @@ import (
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/telemetrytest"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -252,7 +252,7 @@ func TestCloseDoesNotWaitForQuestions(t *testing.T) {
 }
 
 func TestOnDemandQueriesAreTimed(t *testing.T) {
-	app, r := telemetrytest.Start(t)
+	app, r := enginetest.Start(t)
 	e := all()
 	e.Table = func(_ context.Context, a Ask) (any, error) {
 		return nil, map[string]error{"slow": context.DeadlineExceeded, "bad": errors.New("bad")}[a.Name]

@@ -21,10 +21,10 @@ import (
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/telemetrytest"
 )
 
 var schema = &event.Schema{Stream: "S", Columns: []event.Column{{Name: "s", Type: event.Symbol}, {Name: "p", Type: event.Float}}}
@@ -54,11 +54,6 @@ func open(t *testing.T, path string) *bbolt.DB {
 var errBad = errors.New("bad row")
 
 func TestEveryFailedEventEndsWhereTheStrategySays(t *testing.T) {
-	db := open(t, filepath.Join(t.TempDir(), "errors.db"))
-	store, err := OpenStore(db, "S", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	broken := errors.New("the stream is closed")
 	for name, c := range map[string]struct {
 		strategy string
@@ -89,7 +84,12 @@ func TestEveryFailedEventEndsWhereTheStrategySays(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			app, recorder := telemetrytest.Start(t)
+			app, recorder := enginetest.Start(t)
+			db := open(t, filepath.Join(t.TempDir(), "errors.db"))
+			store, err := OpenStore(db, schema.Stream, 0, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
 			read := func() map[string]float64 { return recorder.Read(t) }
 			var out bytes.Buffer
 			var letters []junction.Message
@@ -129,9 +129,6 @@ func TestEveryFailedEventEndsWhereTheStrategySays(t *testing.T) {
 			got := read()
 			for name, want := range c.metrics {
 				check(t, got, name, want)
-			}
-			if _, err := store.Purge(); err != nil {
-				t.Error(err)
 			}
 		})
 	}
@@ -246,7 +243,8 @@ func TestAStrategyThatCannotBeIsRefused(t *testing.T) {
 func TestTheStoreKeepsTheNewestOverARestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "errors.db")
 	db := open(t, path)
-	s, err := OpenStore(db, "S", 3)
+	app, recorder := enginetest.Start(t)
+	s, err := OpenStore(db, "S", 3, app)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,13 +260,14 @@ func TestTheStoreKeepsTheNewestOverARestart(t *testing.T) {
 		}
 		return fmt.Sprintf("%s", events)
 	}
-	if got := list(); got != "[2 3 4]" || s.Len() != 3 || s.Lost() != 2 {
-		t.Errorf("%s: %d, %d lost", got, s.Len(), s.Lost())
+	if got := list(); got != "[2 3 4]" || s.Len() != 3 {
+		t.Errorf("%s: %d", got, s.Len())
 	}
+	check(t, recorder.Read(t), "eventflux.stream.events.dropped limit S", 2)
 	if events, err := s.List(1); err != nil || len(events) != 1 || string(events[0]) != "2" {
 		t.Errorf("%s, %v", events, err)
 	}
-	other, err := OpenStore(db, "T", 3)
+	other, err := OpenStore(db, "T", 3, nil)
 	if err != nil || other.Len() != 0 {
 		t.Errorf("the store of another stream has %d, %v", other.Len(), err)
 	}
@@ -278,20 +277,18 @@ func TestTheStoreKeepsTheNewestOverARestart(t *testing.T) {
 	if err := s.Add([]byte("5")); err == nil || !strings.Contains(err.Error(), path) && !strings.Contains(err.Error(), "database not open") {
 		t.Errorf("err = %v", err)
 	}
-	if s, err = OpenStore(open(t, path), "S", 2); err != nil || list() != "[3 4]" {
+	if s, err = OpenStore(open(t, path), "S", 2, app); err != nil || list() != "[3 4]" {
 		t.Errorf("after a restart %s, %v", list(), err)
-	}
-	if n, err := s.Purge(); err != nil || n != 2 || s.Len() != 0 || list() != "[]" {
-		t.Errorf("%d, %v; %s is left", n, err, list())
 	}
 	if err := s.Add([]byte("6"), []byte("7"), []byte("8")); err != nil || list() != "[7 8]" {
 		t.Errorf("%v: %s", err, list())
 	}
+	check(t, recorder.Read(t), "eventflux.stream.events.dropped limit S", 6) // one of them gave way to a lower limit
 }
 
 func TestTheStoreSaysWhatFailedAndWhyConcurrentSafe(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "errors.db"))
-	store, err := OpenStore(db, "S", 0)
+	store, err := OpenStore(db, "S", 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

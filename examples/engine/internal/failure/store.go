@@ -12,6 +12,9 @@ import (
 	"sync/atomic"
 
 	"go.etcd.io/bbolt"
+
+	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
+	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 )
 
 // Store keeps the failed events of one stream in a bucket of a database, as JSON objects. When it is full the oldest
@@ -21,12 +24,17 @@ type Store struct {
 	bucket []byte
 	limit  int
 
-	kept, lost atomic.Int64
+	kept atomic.Int64
+	lost *telemetry.Counter // events that had to go for others
 }
 
-// OpenStore returns the store of a stream, with what former runs have left; limit 0 means 10 000 events.
-func OpenStore(db *bbolt.DB, stream string, limit int) (*Store, error) {
-	s := &Store{db: db, bucket: []byte("errors/" + stream), limit: cmp.Or(limit, 10_000)}
+// OpenStore returns the store of a stream, with what former runs have left; limit 0 means 10 000 events. What the limit
+// costs is counted as dropped from the stream.
+func OpenStore(db *bbolt.DB, stream string, limit int, app *telemetry.App) (*Store, error) {
+	s := &Store{
+		db: db, bucket: []byte("errors/" + stream), limit: cmp.Or(limit, 10_000),
+		lost: app.Stream(stream).EventsDropped(semconv.DropReasonLimit),
+	}
 	return s, s.Add()
 }
 
@@ -60,15 +68,12 @@ func (s *Store) Add(events ...[]byte) error {
 		return fmt.Errorf("keep failed events in %s: %w", s.db.Path(), err)
 	}
 	s.kept.Store(int64(kept))
-	s.lost.Add(int64(lost))
+	s.lost.Add(lost)
 	return nil
 }
 
 // Len is how many events are kept.
 func (s *Store) Len() int64 { return s.kept.Load() }
-
-// Lost is how many events had to go for others since OpenStore.
-func (s *Store) Lost() int64 { return s.lost.Load() }
 
 // List returns up to most events, oldest first.
 func (s *Store) List(most int) (events []json.RawMessage, err error) {
@@ -80,13 +85,4 @@ func (s *Store) List(most int) (events []json.RawMessage, err error) {
 		return nil
 	})
 	return events, err
-}
-
-// Purge forgets all events and says how many.
-func (s *Store) Purge() (int64, error) {
-	n := s.Len()
-	if err := s.db.Update(func(tx *bbolt.Tx) error { return tx.DeleteBucket(s.bucket) }); err != nil {
-		return 0, fmt.Errorf("purge failed events in %s: %w", s.db.Path(), err)
-	}
-	return n, s.Add()
 }

@@ -133,9 +133,6 @@ func (s *Set) get(k Kind) *Fault {
 	return s.on[k].Load()
 }
 
-// Active reports whether k is on.
-func (s *Set) Active(k Kind) bool { return s.get(k) != nil }
-
 // Hold takes as long as SlowSink, FullBuffer or StuckCheckpoint says, or until that or ctx ends.
 func (s *Set) Hold(ctx context.Context, k Kind) {
 	if f := s.get(k); f != nil {

@@ -84,17 +84,17 @@ func TestFaultsBeginAndEndWhenTheyShallAndSaySo(t *testing.T) {
 		s.Start(parse(t, "lost_peer"))
 		time.Sleep(time.Second / 2)
 		for i := range 20 { // in the middle of each second
-			if want := i >= 10 && i < 15; s.Active(Burst) != want {
-				t.Errorf("after %d.5 s: active is %v", i, s.Active(Burst))
+			if want := i >= 10 && i < 15; (s.get(Burst) != nil) != want {
+				t.Errorf("after %d.5 s: active is %v", i, s.get(Burst) != nil)
 			}
 			time.Sleep(time.Second)
 		}
-		if !s.Active(LostPeer) {
+		if s.get(LostPeer) == nil {
 			t.Error("a fault without a duration has ended by itself")
 		}
 		s.Stop(LostPeer)
 		s.Stop(LostPeer)
-		if s.Active(LostPeer) || len(s.List()) != 0 {
+		if s.get(LostPeer) != nil || len(s.List()) != 0 {
 			t.Error("stopping did not help")
 		}
 		for _, line := range []string{
@@ -121,7 +121,7 @@ func TestALaterFaultOfAKindReplacesTheEarlierOne(t *testing.T) {
 			t.Errorf("%v is on, want the second one", on)
 		}
 		time.Sleep(4 * time.Second)
-		if s.Active(Burst) || s.Rate(100) != 100 {
+		if s.get(Burst) != nil || s.Rate(100) != 100 {
 			t.Error("the second one has not ended")
 		}
 	})
@@ -253,7 +253,7 @@ func TestANilSetDoesNoHarmAndAskingAllocatesNothing(t *testing.T) {
 			s.Hold(t.Context(), SlowSink)
 			s.Grow()
 			_, labelled := s.Label()
-			if s.Active(Burst) || s.Fail(FailingQuery) != nil || s.Rate(5) != 5 || !s.Clock(now).Equal(now) || labelled {
+			if s.get(Burst) != nil || s.Fail(FailingQuery) != nil || s.Rate(5) != 5 || !s.Clock(now).Equal(now) || labelled {
 				t.Error("something went wrong")
 			}
 		})

@@ -88,8 +88,7 @@ func (p *Pump) Run(run, stop context.Context) error {
 	if err := p.move(run, stop); err != nil {
 		return err
 	}
-	_, err := p.Into.Publish(run, junction.Message{Ctx: context.Background(), End: true})
-	return err
+	return p.Into.Put(run, junction.Message{Ctx: context.Background(), End: true})
 }
 
 func (p *Pump) move(run, stop context.Context) error {
@@ -134,7 +133,7 @@ func (p *Pump) barrier(run context.Context) error {
 	if !ok {
 		return nil
 	}
-	_, err := p.Into.Publish(run, junction.Message{Ctx: context.Background(), Barrier: id})
+	err := p.Into.Put(run, junction.Message{Ctx: context.Background(), Barrier: id})
 	if err == nil {
 		p.Report(id, binary.AppendVarint(binary.AppendVarint(nil, p.Reader.Progress().Position), p.before+p.Read()))
 	}
@@ -171,9 +170,8 @@ func (p *Pump) batch(run context.Context, now time.Time, n int) (more bool, err 
 	}
 	p.read.Add(int64(b.Len()))
 	p.meter.Took(b, now)
-	_, err = p.Into.Publish(run, junction.Message{
+	return more, p.Into.Put(run, junction.Message{
 		Ctx: context.Background(), Batch: b, // a context of its own per batch would cost an allocation
 		Source: p.Kind, ReadStart: now, ReadEnd: end,
 	})
-	return more, err
 }

@@ -63,9 +63,6 @@ func New(app *telemetry.App, s *event.Schema, p Policy) *Junction {
 	return j
 }
 
-// Handle is what the stream reports through.
-func (j *Junction) Handle() *telemetry.Stream { return j.handle }
-
 // Producers says how many will publish and Close, if not one. An end, or a
 // barrier, passes when all of them have sent it. Call it before the first Publish.
 func (j *Junction) Producers(n int) { j.producers = int32(n) }
@@ -118,6 +115,12 @@ func (j *Junction) Publish(ctx context.Context, m Message) (waited time.Duration
 		}
 	}
 	return waited, nil
+}
+
+// Put is Publish for who need not know how long that waited.
+func (j *Junction) Put(ctx context.Context, m Message) error {
+	_, err := j.Publish(ctx, m)
+	return err
 }
 
 // Close says that one producer is done. After the last the stream is closed: what

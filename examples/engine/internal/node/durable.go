@@ -97,10 +97,9 @@ func (d *durable) query(id string, cfg *query.Config) {
 // first into a log on disk.
 func (n *Node) inlet(stream, kind string) (*inlet, error) {
 	into := n.streams[stream]
-	publish := n.publish(into)
 	if n.durable.store == nil {
 		return &inlet{into: into, put: func(ctx context.Context, m junction.Message, _ string, _ uint64) error {
-			return publish(ctx, m)
+			return into.Put(ctx, m)
 		}}, nil
 	}
 	name := "log/" + stream
@@ -112,8 +111,8 @@ func (n *Node) inlet(stream, kind string) (*inlet, error) {
 	}
 	n.closers, n.durable.logs = append(n.closers, log), append(n.durable.logs, log)
 	n.durable.part(name, log.UnmarshalBinary)
-	return &inlet{into: into, put: log.Take, known: log.Senders, replay: func(run, stop context.Context) error {
-		return log.Run(run, stop, publish, n.durable.keep)
+	return &inlet{into: into, put: log.Take, log: log, replay: func(run, stop context.Context) error {
+		return log.Run(run, stop, into.Put, n.durable.keep)
 	}}, nil
 }
 

@@ -17,7 +17,6 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/failure"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/plan"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/query"
 )
@@ -64,10 +63,7 @@ func (n *Node) handler(stream string) (*failure.Handler, error) {
 	s := n.plan.Streams[stream]
 	cfg := failure.Config{Stream: s.Schema, Names: n.names, Logger: n.logger, Strategy: cmp.Or(s.Config.OnError, "log")}
 	if letters := n.streams[plan.DLQ(stream)]; letters != nil {
-		cfg.Publish = func(ctx context.Context, m junction.Message) error {
-			_, err := letters.Publish(ctx, m)
-			return err
-		}
+		cfg.Publish = letters.Put
 	}
 	if strings.HasSuffix(s.Config.OnError, "store") {
 		store, err := n.errorStore(stream)
@@ -93,7 +89,7 @@ func (n *Node) errorStore(stream string) (*failure.Store, error) {
 		}
 		f.db, n.closers = db, append(n.closers, db)
 	}
-	store, err := failure.OpenStore(f.db, stream, 0)
+	store, err := failure.OpenStore(f.db, stream, 0, n.handle)
 	f.stores[stream] = store
 	return store, err
 }

@@ -118,7 +118,7 @@ func (n *Node) openTriggers() error {
 func (n *Node) schedule(decl app.Trigger, into *junction.Junction) error {
 	fire := func(kind semconv.TriggerTypeValue) schedule.Func {
 		return schedule.Trigger(n.handle, kind, into.Schema(), func(ctx context.Context, m junction.Message) error {
-			if err := n.publish(into)(ctx, m); !errors.Is(err, junction.ErrClosed) {
+			if err := into.Put(ctx, m); !errors.Is(err, junction.ErrClosed) {
 				return err
 			}
 			return nil // the input has ended
@@ -138,7 +138,7 @@ func (n *Node) schedule(decl app.Trigger, into *junction.Junction) error {
 // trigger sends barriers into the stream of a trigger, and ends it with the input.
 func (n *Node) trigger(run, stop context.Context, into *junction.Junction, part string) error {
 	defer into.Close()
-	for publish, keep := n.publish(into), n.durable.keep; ; {
+	for keep := n.durable.keep; ; {
 		begun, m := keep.Begun(), junction.Message{Ctx: context.Background()}
 		if m.Barrier = keep.Pending(part); m.Barrier == 0 {
 			select {
@@ -150,18 +150,10 @@ func (n *Node) trigger(run, stop context.Context, into *junction.Junction, part 
 				m.End = true
 			}
 		}
-		if err := publish(run, m); err != nil || m.End {
+		if err := into.Put(run, m); err != nil || m.End {
 			return err
 		}
 		keep.Report(m.Barrier, part, nil, nil)
-	}
-}
-
-// publish is how sources that others drive put messages into a stream.
-func (n *Node) publish(into *junction.Junction) func(context.Context, junction.Message) error {
-	return func(ctx context.Context, m junction.Message) error {
-		_, err := into.Publish(ctx, m)
-		return err
 	}
 }
 

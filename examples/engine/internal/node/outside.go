@@ -21,6 +21,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/link"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/source"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/state"
 )
 
 // openFeeds opens everything that brings events in: sources, and streams of
@@ -118,7 +119,7 @@ func (n *Node) openServer(s app.Source, cfg source.Config) (input, error) {
 	n.logger.Info("source listens", "stream.name", s.Stream, "address", lis.Addr().String())
 	return input{
 		run:    serveInto(func(run, stop context.Context) error { return serve.Run(run, stop, lis) }, in),
-		totals: func(t *Totals) { t.Read += in.taken.Load() },
+		totals: func(t *Totals) { t.Read += in.taken.Load(); in.count(t) },
 	}, nil
 }
 
@@ -143,9 +144,16 @@ type inlet struct {
 	put   func(ctx context.Context, m junction.Message, sender string, seq uint64) error
 	into  *junction.Junction
 	taken atomic.Int64
-	// replay runs beside the server if what comes in is kept on disk first; else nil.
+	// If what comes in is kept on disk first, replay runs beside the server; else both are nil.
+	log    *state.Log
 	replay func(run, stop context.Context) error
-	known  func() map[string]uint64 // what is on disk already, by sender; else nil
+}
+
+// count adds what was sent again and is in the log already.
+func (i *inlet) count(t *Totals) {
+	if i.log != nil {
+		t.Duplicates += i.log.Duplicates()
+	}
 }
 
 func (i *inlet) take(ctx context.Context, m junction.Message, sender string, seq uint64) error {
@@ -177,7 +185,7 @@ func serveInto(serve func(run, stop context.Context) error, into ...*inlet) func
 			return err
 		}
 		for _, i := range into {
-			if _, err := i.into.Publish(run, junction.Message{Ctx: context.Background(), End: true}); err != nil {
+			if err := i.into.Put(run, junction.Message{Ctx: context.Background(), End: true}); err != nil {
 				return err
 			}
 		}
@@ -222,7 +230,7 @@ func (n *Node) openSink(s app.Sink) (sink.Sink, error) {
 		n.sinks, n.closers = append(n.sinks, f), append(n.closers, f)
 		return f, nil
 	case "http":
-		h, err := sink.NewHTTP(s.URL, nil, n.names)
+		h, err := sink.NewHTTP(s.URL, n.names)
 		if err != nil {
 			return nil, fmt.Errorf("the http sink of stream %s: %w", s.Stream, err)
 		}
@@ -280,18 +288,18 @@ func (n *Node) openLink() error {
 		server.Accept(name, n.streams[name].Schema(), n.names, func(ctx context.Context, m junction.Message, from string, seq uint64) (bool, error) {
 			return false, in.take(ctx, m, from, seq)
 		})
-	}
-	for i, in := range into {
-		if in.known == nil {
-			continue
-		}
-		for sender, seq := range in.known() {
-			server.Know(streams[i], sender, seq)
+		if in.log != nil {
+			for sender, seq := range in.log.Senders() {
+				server.Know(name, sender, seq)
+			}
 		}
 	}
 	n.inputs = append(n.inputs, input{run: serveInto(n.serve, into...), totals: func(t *Totals) {
 		t.Read += server.Received.Load()
 		t.Duplicates += server.Duplicates.Load()
+		for _, in := range into {
+			in.count(t)
+		}
 	}})
 	return nil
 }

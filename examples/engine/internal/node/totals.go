@@ -18,7 +18,7 @@ type Totals struct {
 	Rejected   int64 // input records that were no events
 	Late       int64 // events whose window had closed
 	Unmatched  int64 // rows without a partner in the join
-	Duplicates int64 // messages of the link that were repeated
+	Duplicates int64 // messages that were sent again
 	Streams    map[string]junction.Totals
 	Queries    map[string]query.Totals
 }

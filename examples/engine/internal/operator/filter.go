@@ -12,20 +12,17 @@ import (
 
 // Filter passes the rows for which an expression holds.
 type Filter struct {
+	base
 	predicate *expr.Predicate
 	out       *event.Schema
 	dropped   *telemetry.Cell
 	failed    *telemetry.Counter
-	handles   Handles
-	in        *event.Schema // of the batch at hand
-	failures  int           // rows of the batch at hand that could not be evaluated
 }
 
 // NewFilter returns a filter whose output has the columns of its input.
-func NewFilter(p *expr.Predicate, out *event.Schema) *Filter { return &Filter{predicate: p, out: out} }
-
-// Kind implements Operator.
-func (f *Filter) Kind() string { return "filter" }
+func NewFilter(p *expr.Predicate, out *event.Schema) *Filter {
+	return &Filter{base: base{kind: "filter"}, predicate: p, out: out}
+}
 
 // Bind implements Operator.
 func (f *Filter) Bind(h Handles) {
@@ -37,45 +34,28 @@ func (f *Filter) Bind(h Handles) {
 func (f *Filter) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 	span := b.Span(telemetry.StageFilter)
 	leaf := span.Span(telemetry.StageExpression)
-	f.failures, f.in = 0, in.Schema
-	out := f.pass(b, in)
+	out, failures := f.sift(b, in, f.out, ErrorExpression, func(i int) (bool, error) { return f.predicate.Match(in.Row(i)) })
 	leaf.End()
 	span.End()
-	f.dropped.Add(in.Len() - out.Len() - f.failures)
+	f.failed.Add(failures)
+	f.dropped.Add(in.Len() - out.Len() - failures)
 	return out
 }
 
-// pass copies nothing as long as every row matches.
-func (f *Filter) pass(b telemetry.Batch, in *event.Batch) *event.Batch {
-	n := in.Len()
-	for i := range n {
-		if !f.match(b, in.Row(i)) {
-			return f.copyFrom(b, in, i)
-		}
-	}
-	return in.As(f.out)
+// ErrorInjected is the error.type of rows that fail on purpose.
+const ErrorInjected = "injected"
+
+// Faulty fails rows on purpose, so that it can be seen what comes of it.
+type Faulty struct {
+	base
+	fail func() error
 }
 
-// copyFrom handles a batch whose first dropped row is number dropped.
-func (f *Filter) copyFrom(b telemetry.Batch, in *event.Batch, dropped int) *event.Batch {
-	out := event.NewBatch(f.out, in.Len()-1)
-	for i := range dropped {
-		out.AppendRow(in.Row(i))
-	}
-	for i := dropped + 1; i < in.Len(); i++ {
-		if r := in.Row(i); f.match(b, r) {
-			out.AppendRow(r)
-		}
-	}
+// NewFaulty fails each row for which fail returns an error.
+func NewFaulty(fail func() error) *Faulty { return &Faulty{base{kind: "fault"}, fail} }
+
+// Process implements Operator.
+func (f *Faulty) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
+	out, _ := f.sift(b, in, in.Schema, ErrorInjected, func(int) (bool, error) { return true, f.fail() })
 	return out
-}
-
-func (f *Filter) match(b telemetry.Batch, r event.Row) bool {
-	ok, err := f.predicate.Match(r)
-	if err != nil {
-		f.failed.Inc()
-		f.failures++
-		f.handles.refuse(b, r, f.in, ErrorExpression, err)
-	}
-	return ok
 }

@@ -16,8 +16,8 @@ import (
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/market"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/rollup"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/table"
 )
@@ -53,15 +53,15 @@ func TestALeftOuterJoinKeepsRowsWithoutAPartner(t *testing.T) {
 	tbl := companies(t, table.Config{Schema: ranks, Key: "volume", Names: &names, App: r.sdk.App("test")}, [][]string{
 		{"few", "1", "0.5", "10"}, {"many", "3", "0.25", "30"},
 	})
-	for kind, columns := range map[semconv.JoinTypeValue][]string{semconv.JoinTypeInner: {"rank", "note"}, semconv.JoinTypeLeftOuter: nil} {
-		j, err := NewTableJoin(tbl, kind, market.Stock, "volume", columns, "Out")
+	for _, kind := range []semconv.JoinTypeValue{semconv.JoinTypeInner, semconv.JoinTypeLeftOuter} {
+		j, err := NewTableJoin(tbl, kind, enginetest.Stock, "volume", "volume", "Out")
 		if err != nil {
 			t.Fatal(err)
 		}
 		j.Bind(r.handles(j))
 		all, got := trades(1000), [][]any(nil)
 		for chunk := range slices.Chunk(all, 60) {
-			out := r.process(j, batchOf(market.Stock, chunk))
+			out := r.process(j, batchOf(enginetest.Stock, chunk))
 			for i := range out.Len() {
 				row, values := out.Row(i), []any{out.Row(i).Time()}
 				for c, column := range out.Schema.Columns {
@@ -85,10 +85,8 @@ func TestALeftOuterJoinKeepsRowsWithoutAPartner(t *testing.T) {
 				alone++
 				partner = []any{"", math.NaN(), int64(0)}
 			}
-			if kind == semconv.JoinTypeLeftOuter {
+			if kind == semconv.JoinTypeLeftOuter || ok {
 				want = append(want, append(values, partner...))
-			} else if ok {
-				want = append(want, append(values, partner[0], partner[2])) // in the order of the table
 			}
 		}
 		if fmt.Sprint(got) != fmt.Sprint(want) || alone == 0 { // as texts, NaN is like NaN
@@ -119,22 +117,51 @@ func TestALeftOuterJoinKeepsRowsWithoutAPartner(t *testing.T) {
 func TestJoinsThatCannotWorkAreRefused(t *testing.T) {
 	tbl := companies(t, table.Config{Schema: ranks, Key: "volume", Names: &event.Symbols{}}, nil)
 	text := companies(t, table.Config{Names: &event.Symbols{}}, nil)
-	join := func(tbl *table.Table, kind semconv.JoinTypeValue, key string, columns ...string) error {
-		_, err := NewTableJoin(tbl, kind, market.Stock, key, columns, "Out")
+	join := func(tbl *table.Table, kind semconv.JoinTypeValue, key, on string) error {
+		_, err := NewTableJoin(tbl, kind, enginetest.Stock, key, on, "Out")
 		return err
 	}
-	_, write := NewWriteTable(text, market.Stock)
+	_, write := NewWriteTable(text, enginetest.Stock)
 	tests := map[string]error{
-		`no column "id"`: join(tbl, semconv.JoinTypeInner, "id"),
-		`no column "price" of the type of the table's key`: join(tbl, semconv.JoinTypeInner, "price"),
-		`columns ["volume"] must be in the table, and not`: join(tbl, semconv.JoinTypeInner, "volume", "volume"),
-		`columns ["rank" "size"] must be in the table`:     join(tbl, semconv.JoinTypeInner, "volume", "rank", "size"),
-		`inner or left_outer, not "full_outer"`:            join(tbl, semconv.JoinTypeFullOuter, "volume"),
-		`has no column "name" of the same type`:            write,
+		`no column "id"`: join(tbl, semconv.JoinTypeInner, "id", "volume"),
+		`no column "price" of the type of the table's "volume"`:           join(tbl, semconv.JoinTypeInner, "price", "volume"),
+		`"rank" is neither its key, volume, nor one of its indexes, []`:   join(tbl, semconv.JoinTypeInner, "volume", "rank"),
+		`"colour" is neither its key, volume, nor one of its indexes, []`: join(tbl, semconv.JoinTypeInner, "volume", "colour"),
+		`inner or left_outer, not "full_outer"`:                           join(tbl, semconv.JoinTypeFullOuter, "volume", "volume"),
+		`has no column "name" of the same type`:                           write,
 	}
 	for want, err := range tests {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("err = %v, want it to say %q", err, want)
+		}
+	}
+}
+
+func TestAJoinByAnIndexGivesEveryRowWithTheValue(t *testing.T) {
+	for _, file := range []string{"", filepath.Join(t.TempDir(), "t.db")} {
+		names := &event.Symbols{}
+		tbl := companies(t, table.Config{Names: names, File: file, Indexes: []string{"sector"}}, [][]string{
+			{"a", "A", "x"}, {"b", "B", "y"}, {"c", "C", "x"}, {"d", "D", "x"},
+		})
+		if err := tbl.Load([][]string{{"d", "D", "y"}}); err != nil { // it moves
+			t.Fatal(err)
+		}
+		sectors := &event.Schema{Stream: "News", Columns: []event.Column{{Name: "about", Type: event.Symbol}}}
+		j, err := NewTableJoin(tbl, semconv.JoinTypeInner, sectors, "about", "sector", "Out")
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := event.NewBatch(sectors, 3)
+		for _, about := range []string{"x", "none", "y"} {
+			id, _ := names.Intern(about)
+			in.Append().SetSymbol(0, id)
+		}
+		out, got := j.Process(none, in), []string(nil)
+		for i := range out.Len() {
+			got = append(got, names.Name(out.Row(i).Symbol(0))+" "+names.Name(out.Row(i).Symbol(1))+" "+names.Name(out.Row(i).Symbol(2)))
+		}
+		if want := []string{"x a A", "x c C", "y b B", "y d D"}; !slices.Equal(got, want) || j.Unmatched() != 1 {
+			t.Errorf("%q, want %q; %d without a partner", got, want, j.Unmatched())
 		}
 	}
 }
@@ -152,7 +179,7 @@ func TestRowsThatAStoreCannotFindAreRefused(t *testing.T) {
 	tbl := companies(t, table.Config{Names: names, File: filepath.Join(t.TempDir(), "t.db"), Cache: 2, App: r.sdk.App("test")}, [][]string{
 		{"a", "A", "x"}, {"b", "B", "x"}, {"c", "C", "y"},
 	})
-	j, err := NewTableJoin(tbl, semconv.JoinTypeLeftOuter, market.Stock, "symbol", nil, "Out")
+	j, err := NewTableJoin(tbl, semconv.JoinTypeLeftOuter, enginetest.Stock, "symbol", "symbol", "Out")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +188,7 @@ func TestRowsThatAStoreCannotFindAreRefused(t *testing.T) {
 	a, _ := names.Intern("a")
 	one := trade{at: 1, symbol: a}
 	two := trade{at: 2, symbol: a + 99}
-	if out := r.process(j, batchOf(market.Stock, []trade{one, one, two})); out.Len() != 3 || names.Name(out.Row(1).Symbol(3)) != "A" {
+	if out := r.process(j, batchOf(enginetest.Stock, []trade{one, one, two})); out.Len() != 3 || names.Name(out.Row(1).Symbol(3)) != "A" {
 		t.Errorf("%d rows", out.Len())
 	}
 	totals := r.flush(t)
@@ -172,7 +199,7 @@ func TestRowsThatAStoreCannotFindAreRefused(t *testing.T) {
 	if err := tbl.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if out := r.process(j, batchOf(market.Stock, []trade{one, {at: 3, symbol: a + 98}})); out.Len() != 1 { // the first is in the cache
+	if out := r.process(j, batchOf(enginetest.Stock, []trade{one, {at: 3, symbol: a + 98}})); out.Len() != 1 { // the first is in the cache
 		t.Errorf("%d rows", out.Len())
 	}
 	if len(failures) != 1 || !strings.HasPrefix(failures[0], "StockStream 3 table: could not read table Companies") {
@@ -203,7 +230,7 @@ func TestWriteTablePassesOnWhatTheTableTook(t *testing.T) {
 					tbl = companies(t, cfg, nil)
 				}
 				var err error
-				if w, err = NewWriteTable(tbl, market.Filtered); err != nil {
+				if w, err = NewWriteTable(tbl, enginetest.Filtered); err != nil {
 					t.Fatal(err)
 				}
 				w.Bind(refused(Handles{}, &failed))
@@ -213,9 +240,9 @@ func TestWriteTablePassesOnWhatTheTableTook(t *testing.T) {
 					}
 				}
 			}
-			in := batchOf(market.Stock, all[n:n+10])
+			in := batchOf(enginetest.Stock, all[n:n+10])
 			out := w.Process(none, in)
-			if out.Schema != market.Filtered {
+			if out.Schema != enginetest.Filtered {
 				t.Fatal(out.Schema.Stream)
 			}
 			for i := range out.Len() {
@@ -230,10 +257,11 @@ func TestWriteTablePassesOnWhatTheTableTook(t *testing.T) {
 			t.Error(failed[0])
 		}
 		for symbol, e := range last {
-			row, err := tbl.Find(uint64(symbol))
-			if err != nil || row.Time() != e.at || row.Float(0) != e.price {
-				t.Errorf("row of %d is %v, %v; want %v", symbol, row, err, e)
-			}
+			tbl.Lookup(tbl.KeyColumn, []uint64{uint64(symbol)}, func(_ int, row event.Row, err error) {
+				if err != nil || row.Time() != e.at || row.Float(0) != e.price {
+					t.Errorf("row of %d is %v, %v; want %v", symbol, row, err, e)
+				}
+			})
 		}
 	}
 }
@@ -241,13 +269,13 @@ func TestWriteTablePassesOnWhatTheTableTook(t *testing.T) {
 func TestRollupPassesOnWhatItAddedUp(t *testing.T) {
 	r := report(t)
 	agg, err := rollup.New(rollup.Config{
-		Name: "Agg", In: market.Stock, Values: []string{"price"}, Group: "symbol", App: r.sdk.App("test"),
+		Name: "Agg", In: enginetest.Stock, Values: []string{"price"}, Group: "symbol", App: r.sdk.App("test"),
 		Levels: []rollup.Level{{Every: time.Second, Keep: time.Minute}, {Every: time.Minute, Keep: 2 * time.Minute}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	op := NewRollup(agg, market.Filtered)
+	op := NewRollup(agg, enginetest.Filtered)
 	var durable Durable = op
 	var failures []string
 	durable.Bind(refused(r.handles(op), &failures))
@@ -257,18 +285,32 @@ func TestRollupPassesOnWhatItAddedUp(t *testing.T) {
 		}
 		return out
 	}
-	if out := r.process(op, batchOf(market.Stock, at(0, 1, 1, 62, 3))); out.Len() != 5 || out.Schema != market.Filtered || len(failures) > 0 {
+	if out := r.process(op, batchOf(enginetest.Stock, at(0, 1, 1, 62, 3))); out.Len() != 5 || out.Schema != enginetest.Filtered || len(failures) > 0 {
 		t.Errorf("%d rows of %s, %q", out.Len(), out.Schema.Stream, failures)
 	}
-	out := r.process(op, batchOf(market.Stock, at(300, 10, 301)))
+	out := r.process(op, batchOf(enginetest.Stock, at(300, 10, 301)))
 	if out.Len() != 2 || out.Row(1).Time() != 301e9 || len(failures) != 1 || !strings.HasPrefix(failures[0], "StockStream 10000000000 aggregation: ") {
 		t.Errorf("%d rows, %q", out.Len(), failures)
+	}
+	ahead := event.NewBatch(enginetest.Stock, 2)
+	for _, lead := range []time.Duration{9 * time.Minute, 11 * time.Minute} {
+		ahead.AppendRow(batchOf(enginetest.Stock, []trade{{at: time.Now().Add(lead).UnixNano()}}).Row(0))
+	}
+	other, err := rollup.New(rollup.Config{Name: "Other", In: enginetest.Stock, Levels: []rollup.Level{{Every: time.Second, Keep: time.Minute}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	future := NewRollup(other, enginetest.Filtered)
+	future.Bind(refused(r.handles(future), &failures))
+	if out := r.process(future, ahead); out.Len() != 1 || len(failures) != 2 || !strings.Contains(failures[1], " future_event: could not add to aggregation Other") {
+		t.Errorf("%d rows passed, %q", out.Len(), failures)
 	}
 	if found, err := agg.Find(time.Second, math.MinInt64, math.MaxInt64); err != nil || found.Len() != 2 {
 		t.Errorf("%d rows are found, %v", found.Len(), err)
 	}
 	totals := r.flush(t)
 	for name, want := range map[string]int64{
+		"query.execution.errors future_event":        1,
 		"eventflux.aggregation.events.processed Agg": 7, "eventflux.aggregation.update.duration": 2, "eventflux.aggregation.query.duration": 1,
 		"eventflux.aggregation.groups.active seconds Agg": 1, "eventflux.aggregation.groups.active minutes Agg": 1,
 		"eventflux.aggregation.rollups seconds Agg": 4, "eventflux.aggregation.rollups minutes Agg": 0, "eventflux.aggregation.rows.purged Agg": 7,

@@ -4,7 +4,6 @@
 package operator
 
 import (
-	"math"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +32,6 @@ func (m *meter) bind(h Handles) {
 	m.results = h.Window.EmitSize()
 	m.retained.bind(h.Window.EventsRetained())
 	m.active.bind(h.Operator.SelectorGroupsActive())
-	h.Window.OldestEventAge().Func(m.age)
 }
 
 // moved counts events that came in and events that went out.
@@ -51,14 +49,8 @@ func (m *meter) triggered(windows, rows int, start time.Time) {
 	m.results.Observe(rows)
 }
 
-// age is in seconds; 0 while nothing is held.
-func (m *meter) age() float64 {
-	oldest := m.oldest.Load()
-	if oldest == math.MaxInt64 {
-		return 0
-	}
-	return max(time.Since(time.Unix(0, oldest)).Seconds(), 0)
-}
+// Oldest implements Windowed.
+func (m *meter) Oldest() int64 { return m.oldest.Load() }
 
 // level is an up-down counter that follows a number.
 type level struct {

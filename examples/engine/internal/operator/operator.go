@@ -8,6 +8,8 @@ package operator
 
 import (
 	"encoding"
+	"errors"
+	"math"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -15,6 +17,7 @@ import (
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/rollup"
 )
 
 // The values of error.type that operators report.
@@ -76,6 +79,8 @@ type Windowed interface {
 	WindowType() string
 	// Duration is how long a window is; 0 if something else bounds it.
 	Duration() time.Duration
+	// Oldest is the event time of the oldest event held; math.MaxInt64 if there is none. Any goroutine may call it.
+	Oldest() int64
 	// Holds reports whether Close would return rows.
 	Holds() bool
 	// Close ends every open window and returns its rows. It is called by a
@@ -83,11 +88,73 @@ type Windowed interface {
 	Close(b telemetry.Batch, now time.Time) *event.Batch
 }
 
+// Watch has h report how long the windows of w are, and what they hold.
+func Watch(w Windowed, h *telemetry.Window) {
+	h.SetDuration(w.Duration()).SizeFunc(w.Bytes)
+	h.OldestEventAge().Func(func() float64 {
+		oldest := w.Oldest()
+		if oldest == math.MaxInt64 {
+			return 0
+		}
+		return max(time.Since(time.Unix(0, oldest)).Seconds(), 0)
+	})
+}
+
 func count(n int) attribute.KeyValue { return attribute.Int("event.count", n) }
 
+// base is what operators have in common.
+type base struct {
+	kind    string
+	handles Handles
+}
+
+// Kind implements Operator.
+func (x *base) Kind() string { return x.kind }
+
+// Bind implements Operator.
+func (x *base) Bind(h Handles) { x.handles = h }
+
 // refuse reports a row that an operator could not handle.
-func (h *Handles) refuse(b telemetry.Batch, r event.Row, s *event.Schema, errorType string, err error) {
-	if b.Error(errorType, err); h.Failed != nil {
-		h.Failed(b, r, s, errorType, err)
+func (x *base) refuse(b telemetry.Batch, r event.Row, s *event.Schema, errorType string, err error) {
+	if b.Error(errorType, err); x.handles.Failed != nil {
+		x.handles.Failed(b, r, s, errorType, err)
 	}
+}
+
+// sift returns the rows to keep, by their number, as rows of out, and refuses those with an error. It copies nothing as
+// long as every row stays.
+func (x *base) sift(b telemetry.Batch, in *event.Batch, out *event.Schema, errorType string, keep func(i int) (bool, error)) (rows *event.Batch, refused int) {
+	for i := range in.Len() {
+		kept, err := keep(i)
+		if err != nil {
+			why := errorType
+			if errors.Is(err, rollup.ErrFuture) {
+				why = ErrorFutureEvent
+			}
+			x.refuse(b, in.Row(i), in.Schema, why, err)
+			refused++
+		}
+		switch kept = kept && err == nil; {
+		case kept && rows != nil:
+			rows.AppendRow(in.Row(i))
+		case !kept && rows == nil:
+			rows = event.NewBatch(out, in.Len()-1)
+			for before := range i {
+				rows.AppendRow(in.Row(before))
+			}
+		}
+	}
+	if rows == nil {
+		return in.As(out), 0
+	}
+	return rows, refused
+}
+
+// without refuses the rows that have an error, by their number, and returns the others as rows of out.
+func (x *base) without(b telemetry.Batch, in *event.Batch, out *event.Schema, errorType string, errs map[int]error) *event.Batch {
+	if len(errs) == 0 {
+		return in.As(out)
+	}
+	rest, _ := x.sift(b, in, out, errorType, func(i int) (bool, error) { return true, errs[i] })
+	return rest
 }

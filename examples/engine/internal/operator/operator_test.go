@@ -11,9 +11,9 @@ import (
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/expr"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/market"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/table"
 )
 
@@ -51,20 +51,20 @@ var none telemetry.Batch // records nothing
 
 func TestFilterAgreesWithALoop(t *testing.T) {
 	all := trades(5000)
-	p, err := expr.Compile("price >= 5.0 && volume > 0", market.Stock, &event.Symbols{})
+	p, err := expr.Compile("price >= 5.0 && volume > 0", enginetest.Stock, &event.Symbols{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := NewFilter(p, market.Filtered)
+	f := NewFilter(p, enginetest.Filtered)
 	for _, size := range []int{1, 3, 64} {
 		for chunk := range slices.Chunk(all, size) {
-			in := batchOf(market.Stock, chunk)
+			in := batchOf(enginetest.Stock, chunk)
 			kept := slices.DeleteFunc(slices.Clone(chunk), func(t trade) bool { return t.price < 5 || t.volume <= 0 })
-			got, want := f.Process(none, in), batchOf(market.Filtered, kept)
-			if got.Schema != market.Filtered || !sameRows(got, want) {
+			got, want := f.Process(none, in), batchOf(enginetest.Filtered, kept)
+			if got.Schema != enginetest.Filtered || !sameRows(got, want) {
 				t.Fatalf("%d of %d rows passed, want %d", got.Len(), in.Len(), want.Len())
 			}
-			if !sameRows(in, batchOf(market.Stock, chunk)) {
+			if !sameRows(in, batchOf(enginetest.Stock, chunk)) {
 				t.Fatal("the shared input was changed")
 			}
 		}
@@ -86,19 +86,20 @@ func sameRows(a, b *event.Batch) bool {
 func TestJoinAgreesWithALookup(t *testing.T) {
 	var names event.Symbols
 	known := companies(t, table.Config{Names: &names}, [][]string{{"s0", "zero", "x"}, {"s1", "one", "y"}, {"s2", "two", "x"}})
-	join, err := NewTableJoin(known, semconv.JoinTypeInner, market.Aggregate, "symbol", nil, market.Enriched.Stream)
-	if err != nil || !join.Schema().SameColumns(market.Enriched) {
+	join, err := NewTableJoin(known, semconv.JoinTypeInner, enginetest.Aggregate, "symbol", "symbol", enginetest.Enriched.Stream)
+	if err != nil || !join.Schema().SameColumns(enginetest.Enriched) {
 		t.Fatal(join.Schema(), err)
 	}
 	unmatched := int64(0)
 	for chunk := range slices.Chunk(trades(3000), 16) {
-		in, want := event.NewBatch(market.Aggregate, len(chunk)), event.NewBatch(market.Enriched, len(chunk))
+		in, want := event.NewBatch(enginetest.Aggregate, len(chunk)), event.NewBatch(enginetest.Enriched, len(chunk))
 		for _, e := range chunk {
 			r := in.Append()
 			clear(r)
 			r.SetTime(e.at)
 			r.SetSymbol(0, e.symbol)
-			partner, _ := known.Find(uint64(e.symbol))
+			var partner event.Row
+			known.Lookup(known.KeyColumn, []uint64{uint64(e.symbol)}, func(_ int, row event.Row, _ error) { partner = row })
 			if partner == nil {
 				unmatched++
 				continue

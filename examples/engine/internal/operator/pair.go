@@ -14,6 +14,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/snapshot"
 )
 
 // ErrorPairLimit is the error.type of a row that stops waiting for a partner because too many others wait.
@@ -37,12 +38,12 @@ type Input struct {
 // pairs is what join and pattern have in common: an Operator that is Durable, Stateful and Dropping.
 type pairs struct {
 	PatternOptions // of which a join uses the PairOptions
-	kind           string
-	sides          [2]*waiting // of A and B
-	late, bytes    atomic.Int64
-	matches        *telemetry.Cell
-	rejected       *telemetry.Cell // of a pattern, as store
-	store          *telemetry.UpDownCounter
+	base
+	sides       [2]*waiting // of A and B
+	late, bytes atomic.Int64
+	matches     *telemetry.Cell
+	rejected    *telemetry.Cell // of a pattern, as store
+	store       *telemetry.UpDownCounter
 }
 
 func newPairs(kind string, o PatternOptions, limit int) (*pairs, error) {
@@ -62,14 +63,13 @@ func newPairs(kind string, o PatternOptions, limit int) (*pairs, error) {
 		return nil, fmt.Errorf("could not make a %s of %q and %q: %s", kind, o.A.Schema.Stream, o.B.Schema.Stream, wrong)
 	}
 	o.Max = cmp.Or(o.Max, limit)
-	return &pairs{PatternOptions: o, kind: kind, sides: [2]*waiting{newWaiting(o.A.Schema, a), newWaiting(o.B.Schema, b)}}, nil
+	return &pairs{PatternOptions: o, base: base{kind: kind}, sides: [2]*waiting{newWaiting(o.A.Schema, a), newWaiting(o.B.Schema, b)}}, nil
 }
 
-func (p *pairs) Kind() string                      { return p.kind }
 func (p *pairs) Late() int64                       { return p.late.Load() }
 func (p *pairs) Bytes() int64                      { return p.bytes.Load() }
-func (p *pairs) MarshalBinary() ([]byte, error)    { return toGob(p.sides) }
-func (p *pairs) UnmarshalBinary(data []byte) error { return fromGob(data, &p.sides) }
+func (p *pairs) MarshalBinary() ([]byte, error)    { return snapshot.Encode(p.sides) }
+func (p *pairs) UnmarshalBinary(data []byte) error { return snapshot.Decode(data, &p.sides) }
 
 // expire lets rows from before horizon go.
 func (p *pairs) expire(horizon int64) {

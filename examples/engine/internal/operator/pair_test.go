@@ -247,11 +247,9 @@ type plainPattern struct {
 }
 
 func (m *plainPattern) take(p plain, isA, isB bool) {
-	horizon := m.clock - int64(m.o.Slack+m.o.Within)
 	if p.stream == m.o.B.Schema.Stream {
 		m.clock = max(m.clock, p.at)
-		horizon = m.clock - int64(m.o.Slack+m.o.Within)
-		m.waiting.expire(horizon)
+		m.waiting.expire(m.clock - int64(m.o.Slack+m.o.Within))
 	}
 	key := func(p plain) int64 {
 		if m.o.A.Key == "" {
@@ -272,11 +270,6 @@ func (m *plainPattern) take(p plain, isA, isB bool) {
 		m.waiting.rows, m.waiting.met = left, make([]bool, len(left))
 	}
 	if isA {
-		for _, a := range m.waiting.rows {
-			if m.o.Single && key(a) == key(p) && a.at >= horizon {
-				return
-			}
-		}
 		m.created++
 		m.waiting.rows, m.waiting.met = append(m.waiting.rows, p), append(m.waiting.met, false)
 		if len(m.waiting.rows) > m.o.Max {
@@ -291,7 +284,6 @@ func TestAPatternAgreesWithAPlainOneAndItsSumsClose(t *testing.T) {
 	for seed := range uint64(80) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		m := &plainPattern{o: PatternOptions{PairOptions: pairOptions(rng.IntN(30)+1, rng.IntN(3), rng.IntN(40)+2)}}
-		m.o.Single = rng.IntN(3) == 0
 		if rng.IntN(4) == 0 {
 			m.o.A.Key, m.o.B.Key = "", ""
 		}

@@ -4,18 +4,19 @@
 package operator
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/gob"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/snapshot"
 )
 
 // ErrorPartitionLimit is the error.type of a row whose key has no partition and gets none.
@@ -33,13 +34,14 @@ type PartitionOptions struct {
 // of each in the batch. It is Durable, Stateful and Dropping.
 type partition struct {
 	PartitionOptions
+	base
 	byKey       map[uint64]*part
-	parts       []*part // as they were made
+	parts       []*part // as they were made; changed under changing
+	changing    sync.Mutex
 	touched     []*part // by the batch at hand
 	out         *event.Batch
 	clock       int64 // the greatest event time
 	rows, most  int64 // of all parts, of the busiest
-	handles     Handles
 	instances   *telemetry.Partition
 	skew        *telemetry.Gauge
 	late, bytes atomic.Int64
@@ -69,7 +71,7 @@ func (p *windowedPartition) Duration() time.Duration { return p.window.Duration(
 // are, and is Windowed if one of them is. UnmarshalBinary comes after Bind.
 func NewPartition(o PartitionOptions) (Durable, error) {
 	o.Max = cmp.Or(o.Max, 1000)
-	p := &partition{PartitionOptions: o, byKey: map[uint64]*part{}}
+	p := &partition{PartitionOptions: o, base: base{kind: "partition"}, byKey: map[uint64]*part{}}
 	sample, err := o.Make()
 	if err != nil {
 		return nil, fmt.Errorf("could not make a partition by %q: %w", o.Key, err)
@@ -88,7 +90,6 @@ func each[T any](operators []Operator, f func(int, T)) {
 	}
 }
 
-func (p *partition) Kind() string { return "partition" }
 func (p *partition) Late() int64  { return p.late.Load() }
 func (p *partition) Bytes() int64 { return p.bytes.Load() }
 
@@ -105,7 +106,7 @@ func (p *partition) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 		p.clock = max(p.clock, r.Time())
 		x, err := p.find(b, r[key])
 		if err != nil {
-			p.handles.refuse(b, r, in.Schema, ErrorPartitionLimit, err)
+			p.refuse(b, r, in.Schema, ErrorPartitionLimit, err)
 			continue
 		}
 		if x.in == nil {
@@ -148,7 +149,9 @@ func (p *partition) add(x *part) (err error) {
 	if x.State != nil {
 		each(x.operators, func(i int, d Durable) { err = errors.Join(err, d.UnmarshalBinary(x.State[i])) })
 	}
+	p.changing.Lock()
 	p.byKey[x.Key], p.parts, x.State = x, append(p.parts, x), nil
+	p.changing.Unlock()
 	p.rows, p.most = p.rows+x.Rows, max(p.most, x.Rows)
 	p.instances.InstancesCreated().Inc()
 	p.instances.InstancesActive().Add(1)
@@ -158,6 +161,8 @@ func (p *partition) add(x *part) (err error) {
 // purge ends the partitions that are idle. What their windows hold comes out.
 func (p *partition) purge(b telemetry.Batch) {
 	p.most = 0
+	p.changing.Lock()
+	defer p.changing.Unlock()
 	p.parts = slices.DeleteFunc(p.parts, func(x *part) bool {
 		if x.Last >= p.clock-int64(p.Idle) || x.in != nil {
 			p.most = max(p.most, x.Rows)
@@ -209,6 +214,17 @@ func (p *partition) settle(x *part) {
 	x.bytes, x.late = bytes, late
 }
 
+// Oldest is asked seldom, so it looks at every part.
+func (p *partition) Oldest() int64 {
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	oldest := int64(math.MaxInt64)
+	for _, x := range p.parts {
+		each(x.operators, func(_ int, w Windowed) { oldest = min(oldest, w.Oldest()) })
+	}
+	return oldest
+}
+
 func (p *partition) Holds() bool {
 	return slices.ContainsFunc(p.parts, func(x *part) (holds bool) {
 		each(x.operators, func(_ int, w Windowed) { holds = holds || w.Holds() })
@@ -235,24 +251,20 @@ func (p *partition) MarshalBinary() (_ []byte, err error) {
 		})
 		saved = append(saved, part{Key: x.Key, Last: x.Last, Rows: x.Rows, State: state})
 	}
-	data, failed := toGob(saved)
+	data, failed := snapshot.Encode(saved)
 	return data, errors.Join(err, failed)
 }
 
 func (p *partition) UnmarshalBinary(data []byte) error {
 	var saved []*part
-	err := fromGob(data, &saved)
+	if err := snapshot.Decode(data, &saved); err != nil {
+		return err
+	}
 	for _, x := range saved {
 		p.clock = max(p.clock, x.Last)
-		err = errors.Join(err, p.add(x))
+		if err := p.add(x); err != nil {
+			return err // the others would say the same
+		}
 	}
-	return err
+	return nil
 }
-
-func toGob(v any) ([]byte, error) {
-	var out bytes.Buffer
-	err := gob.NewEncoder(&out).Encode(v)
-	return out.Bytes(), err
-}
-
-func fromGob(data []byte, v any) error { return gob.NewDecoder(bytes.NewReader(data)).Decode(v) }

@@ -31,6 +31,7 @@ func (*sums) WindowType() string                  { return "lengthBatch" }
 func (*sums) Duration() time.Duration             { return 3 * time.Second }
 func (w *sums) Holds() bool                       { return w.Count > 0 }
 func (w *sums) Bytes() int64                      { return 16 + w.Count }
+func (*sums) Oldest() int64                       { return 0 }
 func (w *sums) Late() int64                       { return w.late }
 func (w *sums) MarshalBinary() ([]byte, error)    { return json.Marshal(w) }
 func (w *sums) UnmarshalBinary(data []byte) error { return json.Unmarshal(data, w) }

@@ -5,7 +5,6 @@ package operator
 
 import (
 	"cmp"
-	"math"
 	"time"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
@@ -19,14 +18,12 @@ import (
 type PatternOptions struct {
 	PairOptions
 	WhereA, WhereB *expr.Predicate // nil: all
-	Single         bool            // an A begins nothing while an earlier one with its key waits
 }
 
 // Pattern matches each A with the first B that arrives after it and is no earlier in event time. An A waits until the
 // stream of B is past it. A row that is both ends matches first, then begins one.
 type Pattern struct {
 	*pairs
-	handles                        Handles
 	created, transitions, failures *telemetry.Cell
 	took                           *telemetry.LocalHistogram
 }
@@ -59,7 +56,7 @@ func (p *Pattern) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 		isB, errB := holds(fromB, p.WhereB, r)
 		if err := cmp.Or(errA, errB); err != nil {
 			p.failures.Inc()
-			p.handles.refuse(b, r, in.Schema, ErrorExpression, err)
+			p.refuse(b, r, in.Schema, ErrorExpression, err)
 			continue
 		}
 		if fromB {
@@ -89,9 +86,6 @@ func (p *Pattern) horizon() int64 { return p.sides[1].Clock - int64(p.Slack+p.Wi
 
 func (p *Pattern) begin(b telemetry.Batch, r event.Row) {
 	a := p.sides[0]
-	if p.Single && len(a.find(a.key(r), p.horizon(), math.MaxInt64)) > 0 {
-		return
-	}
 	p.created.Inc()
 	p.transitions.Inc()
 	p.keep(b, a, r, false)

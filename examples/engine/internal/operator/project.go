@@ -14,22 +14,19 @@ import (
 
 // Project computes the columns of a select.
 type Project struct {
+	base
 	values []*expr.Value
 	out    *event.Schema
 
-	failed  *telemetry.Counter
-	took    *telemetry.LocalHistogram
-	handles Handles
+	failed *telemetry.Counter
+	took   *telemetry.LocalHistogram
 }
 
 // NewProject gives one column of out per value. Without values rows pass as they
 // are, under the schema out.
 func NewProject(values []*expr.Value, out *event.Schema) *Project {
-	return &Project{values: values, out: out}
+	return &Project{base: base{kind: "selector"}, values: values, out: out}
 }
-
-// Kind implements Operator.
-func (p *Project) Kind() string { return "selector" }
 
 // Bind implements Operator.
 func (p *Project) Bind(h Handles) {
@@ -50,7 +47,7 @@ func (p *Project) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 		if err := p.compute(r, o); err != nil {
 			out.Truncate(out.Len() - 1)
 			p.failed.Inc()
-			p.handles.refuse(b, r, in.Schema, ErrorExpression, err)
+			p.refuse(b, r, in.Schema, ErrorExpression, err)
 		}
 	}
 	p.took.Observe(time.Since(start))

@@ -44,7 +44,7 @@ func report(t *testing.T) *reported {
 		t.Fatal(err)
 	}
 	r.sdk, r.query = sdk, sdk.App("test").Query("q")
-	r.query.Errors(ErrorExpression, ErrorLateEvent, ErrorPairLimit, ErrorPartitionLimit)
+	r.query.Errors(ErrorExpression, ErrorLateEvent, ErrorPairLimit, ErrorPartitionLimit, ErrorFutureEvent)
 	r.worker = r.query.Worker()
 	t.Cleanup(func() { _ = sdk.Shutdown(context.Background()) })
 	return r

@@ -23,9 +23,10 @@ type Rows struct {
 }
 
 // NewRows aggregates over rows of in as far back as e says. kind is the value of window.type.
-func NewRows(e window.Extent, kind string, in *event.Schema, sel Selection) (*Rows, error) {
+func NewRows(e window.Extent, kind string, in *event.Schema, sel Selection) *Rows {
 	o := &Rows{lanes: window.NewLanes(e)}
-	return o, o.init(kind, e.Span, in, sel, false)
+	o.init(kind, e.String(), e.Span, in, sel)
+	return o
 }
 
 // Process implements Operator.
@@ -56,7 +57,7 @@ func (w *Rows) accumulate(b telemetry.Batch, in *event.Batch) {
 		if group, ok := w.group(in.Row(i)); ok {
 			w.rows, w.views = append(w.rows, i), append(w.views, w.lanes.Push(group, in.Row(i)))
 		} else {
-			w.refuse(b, in.Row(i))
+			w.overflow(b, in.Row(i))
 		}
 	}
 	n := len(w.rows)

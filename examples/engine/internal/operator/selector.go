@@ -4,8 +4,6 @@
 package operator
 
 import (
-	"bytes"
-	"encoding/gob"
 	"fmt"
 	"math"
 	"slices"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/aggregate"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/snapshot"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/window"
 )
 
@@ -25,69 +24,54 @@ const ErrorGroupLimit = "group_limit"
 // maxGroups bounds the groups of one window.
 const maxGroups = 1 << 16
 
-// Selection says what a window makes of its events. Out is what OutSchema says, but for names.
+// Selection says what a window makes of its events. Out is what OutSchema says,
+// and a column per aggregate.
 type Selection struct {
 	GroupBy    []int // columns of the input, four at most
 	Aggregates []aggregate.Spec
 	Out        *event.Schema
 }
 
-// OutSchema is the schema of results: with panes the columns of groupBy, window_start and window_end, else all columns
-// of in; then the aggregates under the given names.
-func OutSchema(stream string, in *event.Schema, groupBy []int, aggs []aggregate.Spec, names []string, panes bool) (*event.Schema, error) {
-	columns := slices.Clone(in.Columns)
+// OutSchema is the schema of results, to which the aggregates are to be appended: with panes the columns of groupBy,
+// window_start and window_end, else all columns of in.
+func OutSchema(stream string, in *event.Schema, groupBy []int, panes bool) (*event.Schema, error) {
 	if most := len(aggregate.Key{}); len(groupBy) > most {
 		return nil, fmt.Errorf("could not group by %d columns: %d are possible", len(groupBy), most)
 	}
-	if panes {
-		columns = nil
-		for _, c := range groupBy {
-			columns = append(columns, in.Columns[c])
-		}
-		columns = append(columns, event.Column{Name: "window_start", Type: event.Time}, event.Column{Name: "window_end", Type: event.Time})
+	if !panes {
+		return &event.Schema{Stream: stream, Columns: slices.Clone(in.Columns)}, nil
 	}
-	for i, name := range names {
-		t, err := aggs[i].Func.Type(aggs[i].Type)
-		if err != nil {
-			return nil, fmt.Errorf("could not work out %s: %w", name, err)
-		}
-		columns = append(columns, event.Column{Name: name, Type: t})
+	out := &event.Schema{Stream: stream}
+	for _, c := range groupBy {
+		out.Columns = append(out.Columns, in.Columns[c])
 	}
-	return &event.Schema{Stream: stream, Columns: columns}, nil
+	out.Columns = append(out.Columns, event.Column{Name: "window_start", Type: event.Time}, event.Column{Name: "window_end", Type: event.Time})
+	return out, nil
 }
 
 // selector is what windows of panes and of rows have in common.
 type selector struct {
 	Selection
 	meter
-	kind        string
+	base
+	typ, shape  string // the value of window.type; the same with the size
 	size        time.Duration
 	in          *event.Schema
 	keys        *aggregate.Keys
 	groups      *aggregate.Groups
-	failed      func(telemetry.Batch, event.Row, *event.Schema, string, error)
 	full        error // why events are refused
 	bytes, late atomic.Int64
 }
 
-func (s *selector) init(kind string, size time.Duration, in *event.Schema, sel Selection, panes bool) error {
-	want, err := OutSchema(sel.Out.Stream, in, sel.GroupBy, sel.Aggregates, make([]string, len(sel.Aggregates)), panes)
-	if err == nil && !slices.EqualFunc(want.Columns, sel.Out.Columns, func(a, b event.Column) bool { return a.Type == b.Type }) {
-		err = fmt.Errorf("%s has other columns than the results", sel.Out.Stream)
-	}
-	if err != nil {
-		return fmt.Errorf("could not make a %s window: %w", kind, err)
-	}
+func (s *selector) init(typ, shape string, size time.Duration, in *event.Schema, sel Selection) {
 	s.oldest.Store(math.MaxInt64)
-	s.Selection, s.kind, s.size, s.in = sel, kind, size, in
+	s.Selection, s.kind, s.typ, s.shape, s.size, s.in = sel, "window", typ, typ+" of "+shape, size, in
 	s.keys, s.groups = aggregate.NewKeys(in, sel.GroupBy, maxGroups), aggregate.NewGroups(sel.Aggregates)
 	s.full = fmt.Errorf("could not take an event of %s: its %s window has %d groups or %d distinct values, which is all it "+
-		"may have: group by columns of fewer values", in.Stream, kind, maxGroups, aggregate.MaxDistinct)
-	return nil
+		"may have: group by columns of fewer values", in.Stream, typ, maxGroups, aggregate.MaxDistinct)
 }
 
-func (s *selector) Kind() string            { return "window" }
-func (s *selector) WindowType() string      { return s.kind }
+func (s *selector) WindowType() string      { return s.typ }
 func (s *selector) Duration() time.Duration { return s.size }
 func (s *selector) Bytes() int64            { return s.bytes.Load() }
 
@@ -96,9 +80,9 @@ func (s *selector) Late() int64 { return s.late.Load() }
 
 // Bind implements Operator.
 func (s *selector) Bind(h Handles) {
-	s.failed = h.Failed
+	s.handles = h
 	s.bind(h)
-	if s.kind == "session" {
+	if s.typ == "session" {
 		s.sessions.bind(h.Window.SessionsActive())
 	}
 	if slices.ContainsFunc(s.Aggregates, func(a aggregate.Spec) bool { return a.Func == aggregate.Distinct }) {
@@ -112,12 +96,9 @@ func (s *selector) group(r event.Row) (n int32, ok bool) {
 	return n, ok && s.groups.Distinct < aggregate.MaxDistinct
 }
 
-func (s *selector) refuse(b telemetry.Batch, r event.Row) {
+func (s *selector) overflow(b telemetry.Batch, r event.Row) {
 	s.refused.Inc()
-	b.Error(ErrorGroupLimit, s.full)
-	if s.failed != nil {
-		s.failed(b, r, s.in, ErrorGroupLimit, s.full)
-	}
+	s.refuse(b, r, s.in, ErrorGroupLimit, s.full)
 }
 
 // show lets others see what is held.
@@ -129,8 +110,9 @@ func (s *selector) show(sessions int, oldest, bytes int64) {
 	s.bytes.Store(bytes + s.keys.Bytes() + s.groups.Bytes())
 }
 
-// snapshot is the state of a window: Panes or Lanes.
-type snapshot struct {
+// windowState is the state of a window: Panes or Lanes.
+type windowState struct {
+	Shape      string
 	GroupBy    []int
 	Aggregates []aggregate.Spec
 	Retained   int
@@ -141,19 +123,20 @@ type snapshot struct {
 }
 
 func (s *selector) save(panes window.State, lanes window.LaneState) ([]byte, error) {
-	var b bytes.Buffer
-	err := gob.NewEncoder(&b).Encode(snapshot{s.GroupBy, s.Aggregates, s.retained.is, s.keys, s.groups, panes, lanes})
-	return b.Bytes(), err
+	return snapshot.Encode(windowState{s.shape, s.GroupBy, s.Aggregates, s.retained.is, s.keys, s.groups, panes, lanes})
 }
 
-func (s *selector) load(data []byte) (snapshot, error) {
-	state := snapshot{Keys: s.keys, Groups: s.groups}
-	err := gob.NewDecoder(bytes.NewReader(data)).Decode(&state)
+func (s *selector) load(data []byte) (windowState, error) {
+	state := windowState{Keys: s.keys, Groups: s.groups}
+	err := snapshot.Decode(data, &state)
+	if err == nil && state.Shape != s.shape && state.Shape != "" { // older versions did not save it
+		err = fmt.Errorf("it was %s and is %s: set it back, or start with an empty state directory", state.Shape, s.shape)
+	}
 	if err == nil && (!slices.Equal(state.GroupBy, s.GroupBy) || !slices.Equal(state.Aggregates, s.Aggregates)) {
 		err = fmt.Errorf("the snapshot is of groups by %v and aggregates %v", state.GroupBy, state.Aggregates)
 	}
 	if err != nil {
-		return state, fmt.Errorf("could not restore a %s window: %w", s.kind, err)
+		return state, fmt.Errorf("could not restore a %s window: %w", s.typ, err)
 	}
 	s.retained.set(state.Retained)
 	return state, nil

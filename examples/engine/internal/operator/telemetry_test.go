@@ -98,7 +98,9 @@ func observed(t *testing.T, op Windowed, rows []event.Row) (before, after map[st
 	}
 	q := sdk.App("test").Query("q")
 	w := q.Worker()
-	op.Bind(Handles{Query: q, Worker: w, Operator: q.Operator(op.Kind(), "window_1"), Window: q.Window(op.WindowType())})
+	h := Handles{Query: q, Worker: w, Operator: q.Operator(op.Kind(), "window_1"), Window: q.Window(op.WindowType())}
+	Watch(op, h.Window)
+	op.Bind(h)
 	flush := func() map[string]float64 {
 		if err := sdk.ForceFlush(ctx); err != nil {
 			t.Fatal(err)
@@ -160,6 +162,30 @@ func TestAWindowReportsWhatItDid(t *testing.T) {
 		if stages[stage] == 0 {
 			t.Errorf("no span %s among %v", stage, stages)
 		}
+	}
+}
+
+func TestAPartitionedWindowIsAsOldAsItsOldestEvent(t *testing.T) {
+	rows := []event.Row{}
+	now := time.Now()
+	for i, age := range []time.Duration{2 * time.Hour, 3 * time.Hour, time.Hour} { // the oldest is neither first nor last
+		r := ticks(27, 1, 1)[0]
+		r.SetTime(now.Add(-age).UnixNano())
+		r.SetSymbol(0, event.ID(i))
+		rows = append(rows, r)
+	}
+	p, err := NewPartition(PartitionOptions{Key: "symbol", Make: func() ([]Operator, error) {
+		return []Operator{newWindow(t, window.Config{Length: 5}, "lengthBatch", nil)}, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after, _ := observed(t, p.(Windowed), rows)
+	if age := before["eventflux.window.oldest_event.age"]; age < 3*3600 || age > 4*3600 {
+		t.Errorf("the oldest event is said to be %v s old, it is three hours", age)
+	}
+	if age, ok := after["eventflux.window.oldest_event.age"]; !ok || age != 0 {
+		t.Errorf("nothing is held, and the oldest event is said to be %v s old", age)
 	}
 }
 

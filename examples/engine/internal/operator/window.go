@@ -23,9 +23,14 @@ type Window struct {
 
 // NewWindow aggregates rows of in over the panes of w. kind is the value of window.type and size how long a window is,
 // 0 if something else bounds it.
-func NewWindow(w *window.Panes, kind string, size time.Duration, in *event.Schema, sel Selection) (*Window, error) {
+func NewWindow(w *window.Panes, kind string, size time.Duration, in *event.Schema, sel Selection) *Window {
 	o := &Window{panes: w, closed: math.MinInt64}
-	return o, o.init(kind, size, in, sel, true)
+	shape := w.String()
+	if w.Manual() {
+		shape = size.String()
+	}
+	o.init(kind, shape, size, in, sel)
+	return o
 }
 
 // Process implements Operator. Windows that the batch completes are returned by the same call, so their results belong
@@ -68,7 +73,7 @@ func (w *Window) accumulate(b telemetry.Batch, in *event.Batch) {
 		r := in.Row(i)
 		group, ok := w.group(r)
 		if !ok {
-			w.refuse(b, r)
+			w.overflow(b, r)
 			continue
 		}
 		if moves, verdict = w.panes.Assign(int32(i), group, r.Time(), moves); verdict != window.InTime {

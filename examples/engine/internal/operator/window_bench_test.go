@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/aggregate"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/market"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/window"
 )
 
@@ -17,7 +17,7 @@ import (
 func trading() []*event.Batch {
 	batches, x := make([]*event.Batch, 512), uint32(1)
 	for i := range batches {
-		batches[i] = event.NewBatch(market.Filtered, 64)
+		batches[i] = event.NewBatch(enginetest.Filtered, 64)
 		for range 64 {
 			x = x*1664525 + 1013904223
 			r := batches[i].Append()
@@ -73,20 +73,12 @@ func BenchmarkWindow(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			out, _ := OutSchema("Out", market.Filtered, c.groupBy, c.specs, make([]string, len(c.specs)), true)
-			w, err := NewWindow(panes, "tumbling", size, market.Filtered, Selection{c.groupBy, c.specs, out})
-			if err != nil {
-				b.Fatal(err)
-			}
-			benchmark(b, w)
+			sel, _ := selectionOf(enginetest.Filtered, c.groupBy, c.specs, true)
+			benchmark(b, NewWindow(panes, "tumbling", size, enginetest.Filtered, sel))
 		})
 	}
 	b.Run("rows, avg of 100", func(b *testing.B) {
-		out, _ := OutSchema("Out", market.Filtered, []int{0}, price[2:3], make([]string, 1), false)
-		w, err := NewRows(window.Extent{Count: 100}, "length", market.Filtered, Selection{[]int{0}, price[2:3], out})
-		if err != nil {
-			b.Fatal(err)
-		}
-		benchmark(b, w)
+		sel, _ := selectionOf(enginetest.Filtered, []int{0}, price[2:3], false)
+		benchmark(b, NewRows(window.Extent{Count: 100}, "length", enginetest.Filtered, sel))
 	})
 }

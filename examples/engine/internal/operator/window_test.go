@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,15 +94,20 @@ func plainSome(rows []event.Row) (out []uint64) {
 
 func selection(t *testing.T, groupBy []int, panes bool) Selection {
 	t.Helper()
-	names := make([]string, len(some))
-	for i := range names {
-		names[i] = fmt.Sprint("a", i)
-	}
-	out, err := OutSchema("Out", tick, groupBy, some, names, panes)
+	s, err := selectionOf(tick, groupBy, some, panes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Selection{groupBy, some, out}
+	return s
+}
+
+func selectionOf(in *event.Schema, groupBy []int, specs []aggregate.Spec, panes bool) (Selection, error) {
+	out, err := OutSchema("Out", in, groupBy, panes)
+	for i, s := range specs {
+		t, _ := s.Func.Type(s.Type)
+		out.Columns = append(out.Columns, event.Column{Name: fmt.Sprint("a", i), Type: t})
+	}
+	return Selection{groupBy, specs, out}, err
 }
 
 func newWindow(t *testing.T, c window.Config, kind string, groupBy []int) *Window {
@@ -110,11 +116,7 @@ func newWindow(t *testing.T, c window.Config, kind string, groupBy []int) *Windo
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := NewWindow(panes, kind, c.Size, tick, selection(t, groupBy, true))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
+	return NewWindow(panes, kind, c.Size, tick, selection(t, groupBy, true))
 }
 
 // pane is a window of the plain reimplementation; of sessions one per group.
@@ -313,11 +315,7 @@ func TestAManualWindowSpansTheTimeBetweenTimers(t *testing.T) {
 
 func newRows(t *testing.T, e window.Extent, groupBy []int) *Rows {
 	t.Helper()
-	w, err := NewRows(e, "sliding", tick, selection(t, groupBy, false))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
+	return NewRows(e, "sliding", tick, selection(t, groupBy, false))
 }
 
 func TestRowWindowsAgreeWithListsOfRows(t *testing.T) {
@@ -418,6 +416,43 @@ func TestASnapshotOfAnotherQueryIsRefused(t *testing.T) {
 	}
 }
 
+func TestASnapshotOfAnotherSizeIsRefused(t *testing.T) {
+	parts := func(c window.Config) Durable {
+		p, err := NewPartition(PartitionOptions{Key: "symbol", Make: func() ([]Operator, error) {
+			return []Operator{newWindow(t, c, "tumbling", nil)}, nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	panes := func(c window.Config, kind string) Durable { return newWindow(t, c, kind, []int{0}) }
+	rows := func(e window.Extent) Durable { return newRows(t, e, []int{0}) }
+	for want, c := range map[string][2]Durable{
+		"it was tumbling of 5s and is tumbling of 10s":                  {panes(window.Config{Size: 5e9}, "tumbling"), panes(window.Config{Size: 10e9}, "tumbling")},
+		"it was sliding of 5s every 1s and is sliding of 5s every 2.5s": {panes(window.Config{Size: 5e9, Slide: 1e9}, "sliding"), panes(window.Config{Size: 5e9, Slide: 25e8}, "sliding")},
+		"it was session of 5s and is session of 6s":                     {panes(window.Config{Gap: 5e9}, "session"), panes(window.Config{Gap: 6e9}, "session")},
+		"it was lengthBatch of 5 events and is lengthBatch of 6 events": {panes(window.Config{Length: 5}, "lengthBatch"), panes(window.Config{Length: 6}, "lengthBatch")},
+		"it was sliding of 5 events and is sliding of 3 events":         {rows(window.Extent{Count: 5}), rows(window.Extent{Count: 3})},
+		"set it back, or start with an empty state directory":           {rows(window.Extent{Span: 5e9}), rows(window.Extent{Span: 3e9})},
+		"it was tumbling of 1s and is tumbling of 2s":                   {parts(window.Config{Size: 1e9}), parts(window.Config{Size: 2e9})},
+	} {
+		c[0].Process(none, batchOfRows(tick, ticks(26, 50, 1)))
+		data, err := c[0].MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c[1].UnmarshalBinary(data); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("err = %v, want it to say %q, once", err, want)
+		}
+		if strings.Contains(want, "5s every") { // what is no part of the size may change
+			if err := panes(window.Config{Size: 5e9, Slide: 1e9, Delay: 1e9, Accept: true}, "sliding").UnmarshalBinary(data); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 func TestRowsOfGroupsBeyondTheBoundAreHandedBack(t *testing.T) {
 	tumbling, rows := newWindow(t, window.Config{Size: 1 << 40}, "tumbling", []int{3}), newRows(t, window.Extent{Count: 2}, []int{3})
 	for _, op := range []Operator{tumbling, rows} {
@@ -449,15 +484,7 @@ func TestRowsOfGroupsBeyondTheBoundAreHandedBack(t *testing.T) {
 }
 
 func TestWindowsRefuseWhatTheyCannotWorkOut(t *testing.T) {
-	panes, _ := window.New(window.Config{Size: 5})
-	bad := Selection{[]int{0}, []aggregate.Spec{{Func: aggregate.Min, Column: 0, Type: event.Symbol}}, tick}
-	if _, err := NewWindow(panes, "tumbling", 5, tick, bad); err == nil {
-		t.Error("there is no least symbol")
-	}
-	if _, err := NewRows(window.Extent{Count: 1}, "length", tick, selection(t, nil, true)); err == nil {
-		t.Error("the schema is of windows with panes")
-	}
-	if _, err := OutSchema("Out", tick, []int{0, 1, 2, 3, 0}, nil, nil, true); err == nil {
+	if _, err := OutSchema("Out", tick, []int{0, 1, 2, 3, 0}, true); err == nil {
 		t.Error("five columns are too many")
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/rollup"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/snapshot"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/table"
 )
 
@@ -18,12 +19,13 @@ import (
 const (
 	ErrorTable       = "table"
 	ErrorAggregation = "aggregation"
+	ErrorFutureEvent = "future_event" // an incremental aggregation would close its buckets for it
 )
 
 // WriteTable upserts each row into a table and passes it on. A checkpoint has all rows of the table if it is in memory.
 type WriteTable struct {
+	base
 	table   *table.Table
-	handles Handles
 	out     *event.Schema
 	columns []int // of out, by column of the table
 	rows    []event.Row
@@ -31,7 +33,7 @@ type WriteTable struct {
 
 // NewWriteTable writes the columns of out that have the names of those of t; out has the columns of the input.
 func NewWriteTable(t *table.Table, out *event.Schema) (*WriteTable, error) {
-	w := &WriteTable{table: t, out: out}
+	w := &WriteTable{base: base{kind: "table"}, table: t, out: out}
 	for _, c := range t.Schema.Columns {
 		i, ok := out.Index(c.Name)
 		if !ok || out.Columns[i] != c {
@@ -41,12 +43,6 @@ func NewWriteTable(t *table.Table, out *event.Schema) (*WriteTable, error) {
 	}
 	return w, nil
 }
-
-// Kind implements Operator.
-func (w *WriteTable) Kind() string { return "table" }
-
-// Bind implements Operator.
-func (w *WriteTable) Bind(h Handles) { w.handles = h }
 
 // Process implements Operator. All rows are written at once or, if that fails, one by one.
 func (w *WriteTable) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
@@ -67,7 +63,7 @@ func (w *WriteTable) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 			}
 		}
 	}
-	return w.handles.without(b, in, errs, ErrorTable, w.out)
+	return w.without(b, in, w.out, ErrorTable, errs)
 }
 
 // MarshalBinary implements Durable.
@@ -76,30 +72,26 @@ func (w *WriteTable) MarshalBinary() ([]byte, error) {
 	if w.table.File == "" {
 		_ = w.table.Scan(func(r event.Row) bool { rows = append(rows, r); return true }) // memory does not fail
 	}
-	return toGob(rows)
+	return snapshot.Encode(rows)
 }
 
 // UnmarshalBinary implements Durable.
 func (w *WriteTable) UnmarshalBinary(data []byte) error {
 	var rows []event.Row
-	return errors.Join(fromGob(data, &rows), w.table.Upsert(rows...))
+	return errors.Join(snapshot.Decode(data, &rows), w.table.Upsert(rows...))
 }
 
 // Rollup adds each row to an incremental aggregation and passes it on.
 type Rollup struct {
 	*rollup.Rollup
-	handles Handles
-	out     *event.Schema
+	base
+	out *event.Schema
 }
 
 // NewRollup returns an operator whose output has the columns of its input.
-func NewRollup(r *rollup.Rollup, out *event.Schema) *Rollup { return &Rollup{Rollup: r, out: out} }
-
-// Kind implements Operator.
-func (r *Rollup) Kind() string { return "aggregation" }
-
-// Bind implements Operator.
-func (r *Rollup) Bind(h Handles) { r.handles = h }
+func NewRollup(r *rollup.Rollup, out *event.Schema) *Rollup {
+	return &Rollup{r, base{kind: "aggregation"}, out}
+}
 
 // Process implements Operator.
 func (r *Rollup) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
@@ -108,21 +100,5 @@ func (r *Rollup) Process(b telemetry.Batch, in *event.Batch) *event.Batch {
 	leaf := span.Span(telemetry.StageStateUpdate)
 	errs := r.Update(in)
 	leaf.End()
-	return r.handles.without(b, in, errs, ErrorAggregation, r.out)
-}
-
-// without refuses the rows that have an error, by their number, and returns the others as rows of out.
-func (h *Handles) without(b telemetry.Batch, in *event.Batch, errs map[int]error, errorType string, out *event.Schema) *event.Batch {
-	if len(errs) == 0 {
-		return in.As(out)
-	}
-	rest := event.NewBatch(out, in.Len())
-	for i := range in.Len() {
-		if errs[i] == nil {
-			rest.AppendRow(in.Row(i))
-		} else {
-			h.refuse(b, in.Row(i), in.Schema, errorType, errs[i])
-		}
-	}
-	return rest
+	return r.without(b, in, r.out, ErrorAggregation, errs)
 }

@@ -120,7 +120,6 @@ type selection struct {
 	specs []aggregate.Spec
 	names []string
 	by    []int
-	panes bool
 }
 
 func (s *selection) prepare() error {
@@ -139,9 +138,8 @@ func (s *selection) prepare() error {
 		s.base = s.in
 		return nil
 	}
-	s.panes = !rowWindow(w)
 	var err error
-	s.base, err = operator.OutSchema(s.query.Into, s.in, s.by, nil, nil, s.panes)
+	s.base, err = operator.OutSchema(s.query.Into, s.in, s.by, !rowWindow(w))
 	return err
 }
 

@@ -181,7 +181,7 @@ func TestWhatCannotBePlannedSaysWhy(t *testing.T) {
 		{"size of a length", `window = { type = "length", size = "1s" }`, "the size of a window of type length cannot be 1s"},
 		{"size of a time", `window = { type = "tumbling", size = "5" }`, "the size of a window of type tumbling cannot be 5"},
 		{"no table", `join = { table = "makers", on = "item" }`, `there is no table "makers"`},
-		{"not its key", `join = { table = "items", on = "item == maker" }`, "by its key item only, not by maker"},
+		{"not its key", `join = { table = "items", on = "item == maker" }`, `"maker" is neither its key, item, nor one of its indexes`},
 		{"two inputs", `filter = "price > 1"
 			join = { stream = "Returns", on = "item", within = "1m" }`, "filter them in queries of their own"},
 		{"nowhere", `join = { stream = "Refunds", on = "item", within = "1m" }`, "reads a stream that nothing writes"},

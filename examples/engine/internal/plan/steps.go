@@ -35,10 +35,7 @@ func (c *chain) join() error {
 		if !ok {
 			return fmt.Errorf("there is no table %q on node %q", j.Table, c.query.Node)
 		}
-		if right != t.Key {
-			return fmt.Errorf("table %s can be joined by its key %s only, not by %s", j.Table, t.Key, right)
-		}
-		op, err := operator.NewTableJoin(t, semconv.JoinTypeValue(j.Type), c.at, left, nil, c.query.Into)
+		op, err := operator.NewTableJoin(t, semconv.JoinTypeValue(j.Type), c.at, left, right, c.query.Into)
 		if err != nil {
 			return err
 		}
@@ -87,7 +84,7 @@ func (c *chain) aggregation() error {
 		if decl.From != c.query.Into {
 			continue
 		}
-		cfg := rollup.Config{Name: decl.Name, In: c.at, Values: decl.Values, Group: decl.By}
+		cfg := rollup.Config{Name: decl.Name, In: c.at, Values: decl.Values, Group: decl.By, Lead: time.Duration(decl.Lead)}
 		for i, per := range decl.Per {
 			cfg.Levels = append(cfg.Levels, rollup.Level{Every: time.Duration(per), Keep: time.Duration(decl.Keep[i])})
 		}
@@ -101,7 +98,7 @@ func (c *chain) aggregation() error {
 		if c.here {
 			c.plan.Aggregations[decl.Name] = r
 		}
-		c.add(operator.NewRollup(r, c.at), operator.ErrorAggregation)
+		c.add(operator.NewRollup(r, c.at), operator.ErrorAggregation, operator.ErrorFutureEvent)
 	}
 	return nil
 }
@@ -130,7 +127,7 @@ func newWindow(w *app.Window, in *event.Schema, sel operator.Selection) (operato
 		return nil, fmt.Errorf("the size of a window of type %s cannot be %s", w.Type, w.Size)
 	}
 	if rowWindow(w) {
-		return operator.NewRows(window.Extent{Span: span, Count: count}, w.Type, in, sel)
+		return operator.NewRows(window.Extent{Span: span, Count: count}, w.Type, in, sel), nil
 	}
 	cfg := window.Config{Delay: time.Duration(w.Watermark), Accept: w.Late == "accept"}
 	switch w.Type {
@@ -146,5 +143,5 @@ func newWindow(w *app.Window, in *event.Schema, sel operator.Selection) (operato
 	if err != nil {
 		return nil, err
 	}
-	return operator.NewWindow(panes, w.Type, span, in, sel)
+	return operator.NewWindow(panes, w.Type, span, in, sel), nil
 }

@@ -4,14 +4,13 @@
 package query
 
 import (
-	"bytes"
 	"context"
-	"encoding/gob"
 	"fmt"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/operator"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/snapshot"
 )
 
 // state is what a query needs to go on after a restart.
@@ -55,15 +54,13 @@ func (q *Query) Snapshot() ([]byte, error) {
 			s.Sinks[i] = at
 		}
 	}
-	var out bytes.Buffer
-	err := gob.NewEncoder(&out).Encode(s)
-	return out.Bytes(), err
+	return snapshot.Encode(s)
 }
 
 // Restore sets the query to a state that it reported. Call it before Run.
 func (q *Query) Restore(data []byte) error {
 	var s state
-	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&s); err != nil {
+	if err := snapshot.Decode(data, &s); err != nil {
 		return fmt.Errorf("could not read the state of query %s: %w", q.ID, err)
 	}
 	for i, data := range s.Operators {

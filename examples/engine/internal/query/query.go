@@ -7,6 +7,7 @@ package query
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -83,10 +84,12 @@ type Query struct {
 	outlets []*outlet
 	metrics []metric
 	links   links
-	life    life
 	born    time.Time // when the events of the batch at hand came into the engine
 
 	processed, emitted, failures atomic.Int64
+
+	running atomic.Bool
+	failed  atomic.Pointer[error] // what ended Run before its input did
 }
 
 // New binds the query to app. An error is about Metrics that cannot be exported.
@@ -119,11 +122,13 @@ func New(app *telemetry.App, cfg Config) (*Query, error) {
 func (q *Query) Run(ctx context.Context) error {
 	defer q.worker.Close()
 	defer q.closeStreams()
-	defer q.life.end()
-	q.life.begin()
+	defer q.running.Store(false)
+	q.running.Store(true)
 	q.logger.InfoContext(ctx, "query started", "output.stream", q.Into.Name())
 	err := q.loop(ctx)
-	q.life.failed(err)
+	if err != nil {
+		q.failed.Store(&err)
+	}
 	q.logger.InfoContext(ctx, "query stopped",
 		"events.processed", q.processed.Load(), "events.emitted", q.emitted.Load(), "errors", q.failures.Load())
 	return err
@@ -160,7 +165,7 @@ func (q *Query) batch(ctx context.Context, in *input, m junction.Message) error 
 // mark sends an end or a barrier to whoever reads what the query writes.
 func (q *Query) mark(ctx context.Context, m junction.Message) error {
 	for _, out := range append(q.Letters, q.Into) {
-		if _, err := out.Publish(ctx, m); err != nil {
+		if err := out.Put(ctx, m); err != nil {
 			return err
 		}
 	}
@@ -192,4 +197,27 @@ type Totals struct {
 // Totals returns the counts so far.
 func (q *Query) Totals() Totals {
 	return Totals{Processed: q.processed.Load(), Emitted: q.emitted.Load(), Errors: q.failures.Load()}
+}
+
+// stuckAfter is how long a query may take nothing although something waits.
+const stuckAfter = 10 * time.Second
+
+// Check returns why the query does not work: its goroutine has ended with an
+// error, or it has taken nothing for ten seconds although something waits. It
+// returns nil before the query runs and after the end of its input. Any
+// goroutine may call it.
+func (q *Query) Check(now time.Time) error {
+	if err := q.failed.Load(); err != nil {
+		return fmt.Errorf("query %s has ended: %w", q.ID, *err)
+	}
+	if !q.running.Load() {
+		return nil
+	}
+	for _, from := range q.From {
+		if d := from.Standstill(now); d >= stuckAfter {
+			waiting, _ := from.Fill()
+			return fmt.Errorf("query %s has taken nothing for %s while %d batches wait", q.ID, d.Round(time.Second), waiting)
+		}
+	}
+	return nil
 }

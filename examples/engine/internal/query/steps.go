@@ -28,8 +28,8 @@ func (q *Query) bind(i int, op operator.Operator) step {
 		Operator: q.handle.Operator(op.Kind(), fmt.Sprintf("%s_%d", op.Kind(), i+1)), Failed: q.Failed,
 	}
 	if w, ok := op.(operator.Windowed); ok {
-		h.Window = q.handle.Window(w.WindowType()).SetDuration(w.Duration())
-		h.Window.SizeFunc(w.Bytes)
+		h.Window = q.handle.Window(w.WindowType())
+		operator.Watch(w, h.Window)
 	}
 	op.Bind(h)
 	return step{Operator: op, in: q.worker.Cell(h.Operator.EventsIn()), out: q.worker.Cell(h.Operator.EventsOut())}

@@ -5,9 +5,7 @@
 package rollup
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/gob"
 	"errors"
 	"fmt"
 	"maps"
@@ -21,6 +19,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/snapshot"
 )
 
 // Config describes an incremental aggregation. Fields without a note are required.
@@ -31,6 +30,7 @@ type Config struct {
 	Group   string         // a column of texts; "": all events are one group
 	Levels  []Level        // shortest first
 	MaxRows int64          // one per bucket and group; 0: a million
+	Lead    time.Duration  // an event that is further ahead of the clock is refused; 0: ten minutes
 	App     *telemetry.App // may be nil
 }
 
@@ -79,7 +79,7 @@ func New(cfg Config) (*Rollup, error) {
 	h := cfg.App.Aggregation(cfg.Name)
 	r := &Rollup{Config: cfg, group: -1, one: make(sums, 1+3*len(cfg.Values)), processed: h.EventsProcessed(), purged: h.RowsPurged()}
 	r.updates, r.finds = h.UpdateDuration(), h.QueryDuration(semconv.ResultSuccess)
-	r.MaxRows = cmp.Or(r.MaxRows, 1_000_000)
+	r.MaxRows, r.Lead = cmp.Or(r.MaxRows, 1_000_000), cmp.Or(r.Lead, 10*time.Minute)
 	if err := errors.Join(r.pick(), r.measure(h)); err != nil {
 		h.Close()
 		return nil, fmt.Errorf("could not build aggregation %s: %w", r.Name, err)
@@ -131,7 +131,11 @@ func (r *Rollup) Update(in *event.Batch) map[int]error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range in.Len() {
-		if err := r.add(in.Row(i)); err != nil {
+		err := ErrFuture // it would close every bucket, and have those purged that are kept for less than its lead
+		if in.Row(i).Time() <= start.Add(r.Lead).UnixNano() {
+			err = r.add(in.Row(i))
+		}
+		if err != nil {
 			errs[i] = fmt.Errorf("could not add to aggregation %s: %w", r.Name, err)
 		}
 	}
@@ -139,6 +143,9 @@ func (r *Rollup) Update(in *event.Batch) map[int]error {
 	r.updates.Observe(time.Since(start))
 	return errs
 }
+
+// ErrFuture is why an event is not taken that is ahead of the clock by more than Config.Lead.
+var ErrFuture = errors.New("the event is too far in the future; correct the clock it comes from or raise lead")
 
 var errOld = errors.New("the event is older than everything that is kept; keep more")
 
@@ -278,8 +285,8 @@ func (r *Rollup) Find(every time.Duration, from, to int64, groups ...event.ID) (
 // Bytes estimates the memory of the rows.
 func (r *Rollup) Bytes() int64 { return r.rows.Load() * int64(64+8*len(r.one)) }
 
-// snapshot is a Rollup at rest. The columns tell how it was declared.
-type snapshot struct {
+// saved is a Rollup at rest. The columns tell how it was declared.
+type saved struct {
 	Columns []event.Column
 	Levels  []level
 }
@@ -288,15 +295,13 @@ type snapshot struct {
 func (r *Rollup) MarshalBinary() ([]byte, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	var to bytes.Buffer
-	err := gob.NewEncoder(&to).Encode(snapshot{r.Schema.Columns, r.levels})
-	return to.Bytes(), err
+	return snapshot.Encode(saved{r.Schema.Columns, r.levels})
 }
 
 // UnmarshalBinary puts the rows that MarshalBinary returned into an aggregation without rows.
 func (r *Rollup) UnmarshalBinary(data []byte) error {
-	var from snapshot
-	err := gob.NewDecoder(bytes.NewReader(data)).Decode(&from)
+	var from saved
+	err := snapshot.Decode(data, &from)
 	same := func(a, b level) bool { return a.Every == b.Every }
 	if err == nil && (!slices.Equal(from.Columns, r.Schema.Columns) || !slices.EqualFunc(from.Levels, r.levels, same)) {
 		err = errors.New("it was declared otherwise; declare it as before or start without the checkpoint")

@@ -20,8 +20,8 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
 
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/telemetrytest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -103,7 +103,7 @@ func TestTasksRunWhenTheyAreDue(t *testing.T) {
 
 func TestASlowTaskDelaysNoOtherAndRunsOnlyOnceAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, r := telemetrytest.Start(t)
+		app, r := enginetest.Start(t)
 		s, d := New(app, quiet(), 2), &diary{begun: time.Now()}
 		if err := errors.Join(s.Every("slow", 10*time.Second, d.task("slow", 25*time.Second)),
 			s.Every("fast", 11*time.Second, d.task("fast", time.Second))); err != nil {
@@ -130,7 +130,7 @@ func TestASlowTaskDelaysNoOtherAndRunsOnlyOnceAtATime(t *testing.T) {
 
 func TestTasksWaitForAWorkerAndTheirDelayIsSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, r := telemetrytest.Start(t)
+		app, r := enginetest.Start(t)
 		s, d := New(app, quiet(), 1), &diary{begun: time.Now()}
 		for _, name := range []string{"a", "b", "c"} {
 			if err := s.At(name, time.Now(), d.task("x", 2*time.Second)); err != nil {
@@ -164,7 +164,7 @@ func TestPeriodsThatWereMissedAreSkippedAndThePhaseIsKept(t *testing.T) {
 
 func TestFailuresAreCountedAndLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, r := telemetrytest.Start(t)
+		app, r := enginetest.Start(t)
 		var log bytes.Buffer
 		s := New(app, slog.New(slog.NewTextHandler(&log, nil)), 1)
 		if err := s.At("broken", time.Now(), func(context.Context, time.Time) error { return errors.New("no luck") }); err != nil {
@@ -247,7 +247,7 @@ func TestTasksMayComeFromAnywhereConcurrentSafe(t *testing.T) {
 
 func TestTriggersPublishWhenTheyWereDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, r := telemetrytest.Start(t)
+		app, r := enginetest.Start(t)
 		s, begun := New(app, quiet(), 4), time.Now()
 		got := map[string][]float64{}
 		var mu sync.Mutex

@@ -27,7 +27,6 @@ type HTTP struct {
 	about
 
 	url     string
-	header  map[string]string
 	names   *event.Symbols
 	client  http.Client
 	sender  string
@@ -37,15 +36,15 @@ type HTTP struct {
 
 const sendTimeout = 10 * time.Second
 
-// NewHTTP returns a sink that connects with the first Send. header is sent with every request; it may be nil.
-func NewHTTP(target string, header map[string]string, names *event.Symbols) (*HTTP, error) {
+// NewHTTP returns a sink that connects with the first Send.
+func NewHTTP(target string, names *event.Symbols) (*HTTP, error) {
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("send to %q: want http://host/path or https://host/path", target)
 	}
 	return &HTTP{
 		about: about{"http", u.Redacted(), "start who listens there or correct the URL"},
-		url:   target, header: header, names: names, sender: rand.Text(),
+		url:   target, names: names, sender: rand.Text(),
 		client: http.Client{Timeout: sendTimeout, Transport: http.DefaultTransport.(*http.Transport).Clone()},
 	}, nil
 }
@@ -64,9 +63,6 @@ func (h *HTTP) Send(ctx context.Context) (int, error) {
 		return 0, Permanent(err)
 	}
 	seq := strconv.FormatUint(h.last, 10)
-	for key, value := range h.header {
-		r.Header.Set(key, value)
-	}
 	r.Header.Set("Content-Type", "application/x-ndjson")
 	r.Header.Set("Idempotency-Key", h.sender+"-"+seq)
 	r.Header.Set("X-Sender", h.sender)

@@ -31,7 +31,7 @@ func TestABatchIsPostedWithItsTrace(t *testing.T) {
 		}
 	}))
 	defer receiver.Close()
-	h, err := NewHTTP(receiver.URL+"/in", map[string]string{"Authorization": "Bearer x"}, &names)
+	h, err := NewHTTP(receiver.URL+"/in", &names)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestABatchIsPostedWithItsTrace(t *testing.T) {
 	keys := []string{}
 	for _, r := range got {
 		keys = append(keys, r.Header.Get("Idempotency-Key"))
-		if r.Method != http.MethodPost || r.URL.Path != "/in" || r.Header.Get("Authorization") != "Bearer x" ||
+		if r.Method != http.MethodPost || r.URL.Path != "/in" ||
 			r.Header.Get("Traceparent") != "00-01000000000000000000000000000000-0200000000000000-01" || r.Header.Get("Baggage") != "user=7" ||
 			r.Header.Get("X-Sender")+"-"+r.Header.Get("X-Sequence") != r.Header.Get("Idempotency-Key") {
 			t.Errorf("%s %s with %v", r.Method, r.URL, r.Header)
@@ -81,7 +81,7 @@ func TestTheAnswerSaysWhetherTryingAgainHelps(t *testing.T) {
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, strings.Repeat("because\n", 1000))
 	}))
-	h, err := NewHTTP(receiver.URL, nil, &event.Symbols{})
+	h, err := NewHTTP(receiver.URL, &event.Symbols{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,11 +117,11 @@ func TestTheAnswerSaysWhetherTryingAgainHelps(t *testing.T) {
 	}
 	_ = h.Close()
 	for _, target := range []string{"", "localhost:80/x", "ftp://x/", "http:///x", ":", "http://a b/"} {
-		if _, err := NewHTTP(target, nil, nil); err == nil {
+		if _, err := NewHTTP(target, nil); err == nil {
 			t.Errorf("%q is no target", target)
 		}
 	}
-	secret, err := NewHTTP("http://me:word@host/", nil, nil)
+	secret, err := NewHTTP("http://me:word@host/", nil)
 	if err != nil || strings.Contains(secret.Target(), "word") {
 		t.Errorf("target %q, %v", secret.Target(), err)
 	}

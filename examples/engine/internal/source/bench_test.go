@@ -8,17 +8,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/market"
 )
 
 // BenchmarkGenerator makes trades. One iteration is one event.
 func BenchmarkGenerator(b *testing.B) {
-	g, err := NewGenerator(market.Stock, &event.Symbols{}, []string{"A", "B", "C"}, 1)
+	g, err := NewGenerator(enginetest.Stock, &event.Symbols{}, []string{"A", "B", "C"}, 1)
 	if err != nil {
 		b.Fatal(err)
 	}
-	rows := event.NewBatch(market.Stock, 64)
+	rows := event.NewBatch(enginetest.Stock, 64)
 	b.ReportAllocs()
 	for i := 0; i < b.N; i += 64 {
 		rows.Truncate(0)
@@ -32,7 +32,7 @@ func BenchmarkJSON(b *testing.B) {
 	for i := range 100 {
 		fmt.Fprintf(&body, "{\"timestamp\":%d,\"symbol\":\"S%d\",\"price\":%d.25,\"volume\":%d}\n", 1700000000000+i, i%10, i, i)
 	}
-	j, rows := JSON{market.Stock, &event.Symbols{}}, event.NewBatch(market.Stock, 100)
+	j, rows := JSON{enginetest.Stock, &event.Symbols{}}, event.NewBatch(enginetest.Stock, 100)
 	b.ReportAllocs()
 	for i := 0; i < b.N; i += 100 {
 		rows.Truncate(0)

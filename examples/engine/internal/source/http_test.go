@@ -26,10 +26,10 @@ import (
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/telemetrytest"
 )
 
 // taker is a stream that keeps what it takes.
@@ -131,7 +131,7 @@ func post(t *testing.T, url, body string, header map[string]string) (status int,
 
 func TestWhatIsPostedIsWhatIsTaken(t *testing.T) {
 	var k taker
-	app, recorder := telemetrytest.Start(t)
+	app, recorder := enginetest.Start(t)
 	read := func() map[string]float64 { return recorder.Read(t) }
 	addr, _ := serve(t, NewHTTP(k.config(app.Source("Q", "http"))))
 	url := "http://" + addr + "/events"
@@ -269,7 +269,7 @@ func TestNothingIsAcceptedThatWasNotTaken(t *testing.T) {
 		http.StatusTooManyRequests:    func(context.Context) error { return context.DeadlineExceeded },
 	} {
 		k := taker{fail: fail}
-		app, recorder := telemetrytest.Start(t)
+		app, recorder := enginetest.Start(t)
 		read := func() map[string]float64 { return recorder.Read(t) }
 		addr, _ := serve(t, NewHTTP(k.config(app.Source("Q", "http"))))
 		got, _, header := post(t, "http://"+addr+"/events", event3(1), nil)
@@ -451,7 +451,7 @@ func TestTheEndOfTheRunCutsRequestsShort(t *testing.T) {
 func TestWhatOneEngineSendsAnotherTakes(t *testing.T) {
 	var k taker
 	addr, _ := serve(t, NewHTTP(k.config(nil)))
-	out, err := sink.NewHTTP("http://"+addr+"/events", nil, &k.names)
+	out, err := sink.NewHTTP("http://"+addr+"/events", &k.names)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,8 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/market"
 )
 
 const bars = "timestamp,symbol,open,high,low,close,volume\n" +
@@ -52,11 +52,11 @@ func TestCSVReadsWhatIsThereAndCountsTheRest(t *testing.T) {
 func readAll(t *testing.T, path string) (rows string, rejected int64) {
 	t.Helper()
 	var names event.Symbols
-	c, err := OpenCSV(path, market.Stock, &names, barHeaders)
+	c, err := OpenCSV(path, enginetest.Stock, &names, barHeaders)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := event.NewBatch(market.Stock, 2)
+	b := event.NewBatch(enginetest.Stock, 2)
 	for err == nil {
 		err = c.Read(b, 2, 0)
 	}
@@ -82,12 +82,12 @@ func TestFilesThatAreNoBarsAreNamed(t *testing.T) {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := OpenCSV(path, market.Stock, &event.Symbols{}, barHeaders)
+		_, err := OpenCSV(path, enginetest.Stock, &event.Symbols{}, barHeaders)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("OpenCSV of %q: %v, want the path and %q", content, err, want)
 		}
 	}
-	if _, err := OpenCSV(filepath.Join(dir, "absent"), market.Stock, &event.Symbols{}, barHeaders); !errors.Is(err, os.ErrNotExist) {
+	if _, err := OpenCSV(filepath.Join(dir, "absent"), enginetest.Stock, &event.Symbols{}, barHeaders); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("absent file: %v", err)
 	}
 }
@@ -105,11 +105,11 @@ func TestGeneratorRepeatsItselfWhateverTheBatchSize(t *testing.T) {
 func walk(t *testing.T, batch int, seed uint64) string {
 	t.Helper()
 	var names event.Symbols
-	g, err := NewGenerator(market.Stock, &names, []string{"A", "B", "C"}, seed)
+	g, err := NewGenerator(enginetest.Stock, &names, []string{"A", "B", "C"}, seed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := event.NewBatch(market.Stock, 640)
+	b := event.NewBatch(enginetest.Stock, 640)
 	last := int64(0)
 	for i := range 640 / batch {
 		if err := g.Read(b, batch, int64(100-i)); err != nil { // a clock that goes back
@@ -186,7 +186,7 @@ func TestASkippedReaderGoesOnWhereTheFirstStopped(t *testing.T) {
 	names := &event.Symbols{} // what a checkpoint restores
 	open := map[string]func() Reader{
 		"csv": func() Reader {
-			c, err := OpenCSV(path, market.Stock, names, barHeaders)
+			c, err := OpenCSV(path, enginetest.Stock, names, barHeaders)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -201,7 +201,7 @@ func TestASkippedReaderGoesOnWhereTheFirstStopped(t *testing.T) {
 			return g
 		},
 	}
-	schemas := map[string]*event.Schema{"csv": market.Stock, "generator": wide}
+	schemas := map[string]*event.Schema{"csv": enginetest.Stock, "generator": wide}
 	for name, reader := range open {
 		for first := range 4 {
 			one, two := reader(), reader()

@@ -16,7 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/telemetrytest"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 )
 
 // answers reads what comes back until the connection closes.
@@ -32,7 +32,7 @@ func answers(t *testing.T, c net.Conn) []string {
 
 func TestLinesAreTakenInOrderAndAnsweredOnceTaken(t *testing.T) {
 	var k taker
-	app, recorder := telemetrytest.Start(t)
+	app, recorder := enginetest.Start(t)
 	read := func() map[string]float64 { return recorder.Read(t) }
 	c := k.config(app.Source("Q", "tcp"))
 	c.Batch, c.MaxBytes = 3, 64

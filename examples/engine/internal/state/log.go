@@ -253,9 +253,6 @@ func (l *Log) read() (messages []junction.Message, err error) {
 	return messages, err
 }
 
-// MarshalBinary returns where Run is.
-func (l *Log) MarshalBinary() ([]byte, error) { return key(l.next.Load()), nil }
-
 // UnmarshalBinary has Run begin where it was when data was reported. Call it before Run.
 func (l *Log) UnmarshalBinary(data []byte) error {
 	return l.db.View(func(tx *bbolt.Tx) error {

@@ -50,8 +50,7 @@ func openPipeline(dir string, cfg LogConfig) (p *pipeline, err error) {
 	ok, err := p.c.Recover(p.restore)
 	if err == nil && !ok { // what the file has by now is not ours
 		id, _ := p.c.Begin(start)
-		at, _ := p.log.MarshalBinary()
-		p.c.Report(id, "log", at, nil)
+		p.c.Report(id, "log", key(p.log.next.Load()), nil)
 		p.report(id)
 		p.c.Wait()
 	}

@@ -7,8 +7,6 @@
 package state
 
 import (
-	"bytes"
-	"encoding/gob"
 	"errors"
 	"fmt"
 	"os"
@@ -20,6 +18,8 @@ import (
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 	"github.com/eventflux-io/eventflux-otel/sdk/semconv"
+
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/snapshot"
 )
 
 // Checkpoint is the state of an application between two events.
@@ -77,12 +77,12 @@ func open(dir, file string, buckets ...[]byte) (*bbolt.DB, error) {
 
 // Save writes c in one transaction: after a crash all of it is there or nothing. The newest two stay.
 func (s *Store) Save(c Checkpoint) error {
-	var value bytes.Buffer
-	if err := gob.NewEncoder(&value).Encode(c); err != nil {
+	value, err := snapshot.Encode(c)
+	if err != nil {
 		return fmt.Errorf("could not encode checkpoint %d: %w", c.ID, err)
 	}
-	err := s.transaction(s.db.Update, semconv.StateOperationCheckpoint, semconv.StateOperationSave, func(tx *bbolt.Tx) error {
-		if err := tx.Bucket(bucket).Put(key(c.ID), value.Bytes()); err != nil {
+	err = s.transaction(s.db.Update, semconv.StateOperationCheckpoint, semconv.StateOperationSave, func(tx *bbolt.Tx) error {
+		if err := tx.Bucket(bucket).Put(key(c.ID), value); err != nil {
 			return err
 		}
 		all := tx.Bucket(bucket).Cursor()
@@ -94,7 +94,7 @@ func (s *Store) Save(c Checkpoint) error {
 		return nil
 	})
 	if err == nil {
-		s.size.Store(int64(value.Len()))
+		s.size.Store(int64(len(value)))
 		s.entries.Store(int64(len(c.Parts)))
 	}
 	return err
@@ -108,7 +108,7 @@ func (s *Store) Latest() (c Checkpoint, ok bool, err error) {
 			return nil
 		}
 		s.size.Store(int64(len(value)))
-		return gob.NewDecoder(bytes.NewReader(value)).Decode(&c)
+		return snapshot.Decode(value, &c)
 	})
 	s.entries.Store(int64(len(c.Parts)))
 	return c, ok && err == nil, err

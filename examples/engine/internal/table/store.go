@@ -92,14 +92,10 @@ func (s *store) scan(yield func(event.Row) bool) error {
 	})
 }
 
-// write brings rows to the disk, all or none; nil is no row.
+// write brings rows to the disk, all or none.
 func (s *store) write(rows map[uint64]event.Row) error {
 	return s.db.Update(func(tx *bbolt.Tx) (err error) {
 		for key, row := range rows {
-			if row == nil {
-				err = errors.Join(err, tx.Bucket(s.bucket).Delete(s.name(key)))
-				continue
-			}
 			b := event.NewBatch(s.Schema, 1)
 			b.AppendRow(row)
 			err = errors.Join(err, tx.Bucket(s.bucket).Put(s.name(key), wire.Encode(nil, b, s.Names)))

@@ -23,7 +23,7 @@ import (
 type Config struct {
 	Schema  *event.Schema // its Stream is the table's name
 	Key     string        // the column that tells rows apart
-	Indexes []string      // columns by which Where need not read every row; may be empty
+	Indexes []string      // further columns that are searchable; may be empty
 	MaxRows int64         // 0: a million
 	File    string        // "": the rows are in memory
 	Cache   int           // rows of File that are in memory, too; 0: 10 000
@@ -44,9 +44,9 @@ type Table struct {
 	indexes map[int]map[uint64]map[uint64]struct{} // keys by column and its word
 	count   atomic.Int64
 
-	handle                  *telemetry.Table
-	finds, upserts, deletes operation
-	scanned                 *telemetry.Counter
+	handle         *telemetry.Table
+	finds, upserts operation
+	scanned        *telemetry.Counter
 }
 
 // Open returns a table with the rows that cfg.File has.
@@ -70,7 +70,7 @@ func Open(cfg Config) (t *Table, err error) {
 		return operation{h.Operations(op, semconv.ResultSuccess), h.Operations(op, semconv.ResultFailure), h.OperationDuration(op)}
 	}
 	t.handle, t.scanned, t.finds = h, h.RowsScanned(), of(semconv.TableOperationFind)
-	t.upserts, t.deletes = of(semconv.TableOperationUpsert), of(semconv.TableOperationDelete)
+	t.upserts = of(semconv.TableOperationUpsert)
 	if t.File != "" {
 		if t.store, err = openStore(t, h); err != nil {
 			h.Close()
@@ -101,72 +101,57 @@ func (t *Table) Bytes() int64 {
 
 // Upsert adds copies of rows, or puts them in the place of those with their keys: all, or none and an error. A store has
 // them on disk when it returns, so many at once are cheaper.
-func (t *Table) Upsert(rows ...event.Row) error {
-	changes := make(map[uint64]event.Row, len(rows))
+func (t *Table) Upsert(rows ...event.Row) (err error) {
+	start, added := time.Now(), int64(0)
+	old, changes := make(map[uint64]event.Row, len(rows)), make(map[uint64]event.Row, len(rows))
 	for _, r := range rows {
 		changes[r[t.KeyColumn+1]] = slices.Clone(r)
 	}
-	_, err := t.change(t.upserts, changes)
-	return err
-}
-
-// Delete takes the row of key away; ok is false if there was none.
-func (t *Table) Delete(key uint64) (ok bool, err error) {
-	added, err := t.change(t.deletes, map[uint64]event.Row{key: nil})
-	return added < 0, err
-}
-
-// change puts rows in the place of those with their keys; nil is no row.
-func (t *Table) change(op operation, rows map[uint64]event.Row) (added int64, err error) {
-	start, old := time.Now(), make(map[uint64]event.Row, len(rows))
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	for key, row := range rows {
+	for key := range changes {
 		if old[key], _, err = t.find(key); err != nil {
 			break
+		} else if old[key] == nil {
+			added++
 		}
-		added += int64(min(len(row), 1) - min(len(old[key]), 1))
 	}
 	if n := t.Len() + added; err == nil && added > 0 && n > t.MaxRows {
-		err = fmt.Errorf("%d rows would exceed max_rows, %d; delete some or raise it", n, t.MaxRows)
+		err = fmt.Errorf("%d rows would exceed max_rows, %d; write fewer keys or raise it", n, t.MaxRows)
 	}
 	if err == nil && t.store != nil {
-		err = t.store.write(rows)
+		err = t.store.write(changes)
 	}
-	if op.record(len(rows), err, start); err != nil {
-		return 0, fmt.Errorf("could not change table %s: %w", t.Schema.Stream, err)
+	if t.upserts.record(len(changes), err, start); err != nil {
+		return fmt.Errorf("could not change table %s: %w", t.Schema.Stream, err)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for key, row := range rows {
+	for key, row := range changes {
 		if t.store != nil {
 			t.store.keep(key, row)
-		} else if t.rows[key] = row; row == nil {
-			delete(t.rows, key)
+		} else {
+			t.rows[key] = row
 		}
 		t.index(key, old[key], row)
 	}
 	t.count.Add(added)
-	return added, nil
+	return nil
 }
 
-// index moves key from the words of the old row to those of the new one; either may be nil.
+// index moves key from the words of the old row, which may be nil, to those of the new one.
 func (t *Table) index(key uint64, old, row event.Row) {
 	for column, keys := range t.indexes {
-		if old != nil && row != nil && old[column+1] == row[column+1] {
-			continue
-		}
-		if old != nil {
+		word := row[column+1]
+		if old != nil && old[column+1] != word {
 			if delete(keys[old[column+1]], key); len(keys[old[column+1]]) == 0 {
 				delete(keys, old[column+1])
 			}
 		}
-		if row != nil {
-			if keys[row[column+1]] == nil {
-				keys[row[column+1]] = map[uint64]struct{}{}
-			}
-			keys[row[column+1]][key] = struct{}{}
+		if keys[word] == nil {
+			keys[word] = map[uint64]struct{}{}
 		}
+		keys[word][key] = struct{}{}
 	}
 }
 
@@ -177,57 +162,48 @@ func (t *Table) find(key uint64) (row event.Row, cached bool, err error) {
 	return t.rows[key], false, nil
 }
 
-// Lookup calls take with the row of each key, nil if there is none, until it returns false. Locks and metrics are taken
-// once for all keys; it returns how long that was. Neither this callback nor those below may use the table.
-func (t *Table) Lookup(keys []uint64, take func(i int, row event.Row, err error) bool) time.Duration {
-	start, hits, n, failure := time.Now(), 0, 0, error(nil)
+// Searchable finds the column by which Lookup can find rows: that of the key, or of an index.
+func (t *Table) Searchable(name string) (column int, ok bool) {
+	column, _ = t.Schema.Index(name)
+	_, ok = t.indexes[column]
+	return column, ok || name == t.Key
+}
+
+// Lookup calls take with the rows that have one of words in a searchable column: with each row of word number i, by key,
+// or with nil if there is none. Locks and metrics are taken once for all words; it returns how long that was. Neither this
+// callback nor that of Scan may use the table.
+func (t *Table) Lookup(column int, words []uint64, take func(i int, row event.Row, err error)) time.Duration {
+	start, hits, n, failure, one := time.Now(), 0, 0, error(nil), make([]uint64, 1)
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	for more := true; more && n < len(keys); n++ {
-		row, cached, err := t.find(keys[n])
-		if cached {
-			hits++
+	for i, word := range words {
+		keys, met := one, false
+		if one[0] = word; column != t.KeyColumn {
+			keys = slices.Sorted(maps.Keys(t.indexes[column][word]))
 		}
-		if err != nil {
-			err = fmt.Errorf("could not read table %s: %w", t.Schema.Stream, err)
-			failure = err
+		for _, key := range keys {
+			row, cached, err := t.find(key)
+			if n++; cached {
+				hits++
+			}
+			if err != nil {
+				err = fmt.Errorf("could not read table %s: %w", t.Schema.Stream, err)
+				failure = err
+			} else if row == nil || row[column+1] != word { // in the file it has changed, in the index not yet
+				continue
+			}
+			met = true
+			take(i, row, err)
 		}
-		more = take(n, row, err)
+		if !met {
+			take(i, nil, nil)
+		}
 	}
 	if t.store != nil {
 		t.store.hits.Add(hits)
 		t.store.misses.Add(n - hits)
 	}
-	return t.finds.record(n, failure, start)
-}
-
-// Find returns the row of key, nil if there is none.
-func (t *Table) Find(key uint64) (row event.Row, err error) {
-	t.Lookup([]uint64{key}, func(_ int, r event.Row, e error) bool { row, err = r, e; return false })
-	return row, err
-}
-
-// Where calls yield for each row with word in a column until it returns false.
-func (t *Table) Where(column string, word uint64, yield func(event.Row) bool) (err error) {
-	c, ok := t.Schema.Index(column)
-	if !ok {
-		return fmt.Errorf("could not read table %s: it has no column %q", t.Schema.Stream, column)
-	}
-	keys := []uint64{word}
-	if c != t.KeyColumn {
-		t.mu.RLock()
-		index, ok := t.indexes[c]
-		keys = slices.Collect(maps.Keys(index[word]))
-		t.mu.RUnlock()
-		if !ok {
-			return t.Scan(func(r event.Row) bool { return r[c+1] != word || yield(r) })
-		}
-	}
-	t.Lookup(keys, func(_ int, r event.Row, e error) bool {
-		err = e
-		return e == nil && (r == nil || r[c+1] != word || yield(r)) // the row may have changed since
-	})
-	return err
+	return t.finds.record(len(words), failure, start)
 }
 
 // Scan calls yield for each row until it returns false.

@@ -4,6 +4,7 @@
 package table
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -88,26 +89,16 @@ func TestTablesAgreeWithAMapOnRandomOperations(t *testing.T) {
 		tbl := open(t, cfg)
 		for step := range 600 {
 			symbol := "S" + strconv.Itoa(rng.IntN(40))
-			switch rng.IntN(4) {
-			case 0:
-				_, known := want[symbol]
-				ok, err := tbl.Delete(uint64(intern(t, cfg.Names, symbol)))
-				if err != nil || ok != known {
-					t.Fatalf("Delete(%s) = %v, %v; want %v", symbol, ok, err, known)
-				}
-				delete(want, symbol)
-			default:
-				var rows []event.Row
-				for range 1 + rng.IntN(3) { // the last one of a key wins
-					p := plain{int64(step), rng.Float64(), symbol, "sector" + strconv.Itoa(rng.IntN(4)), int64(rng.IntN(3) - 1)}
-					rows, want[symbol] = append(rows, p.row(t, cfg.Names)), p
-					symbol = "S" + strconv.Itoa(rng.IntN(40))
-				}
-				if err := tbl.Upsert(rows...); err != nil {
-					t.Fatal(err)
-				}
-				clear(rows[0]) // the table has copies
+			var rows []event.Row
+			for range 1 + rng.IntN(3) { // the last one of a key wins
+				p := plain{int64(step), rng.Float64(), symbol, "sector" + strconv.Itoa(rng.IntN(4)), int64(rng.IntN(3) - 1)}
+				rows, want[symbol] = append(rows, p.row(t, cfg.Names)), p
+				symbol = "S" + strconv.Itoa(rng.IntN(40))
 			}
+			if err := tbl.Upsert(rows...); err != nil {
+				t.Fatal(err)
+			}
+			clear(rows[0])                         // the table has copies
 			if step%150 == 149 && cfg.File != "" { // another process has other numbers for the same texts
 				if err := tbl.Close(); err != nil {
 					t.Fatal(err)
@@ -123,6 +114,12 @@ func TestTablesAgreeWithAMapOnRandomOperations(t *testing.T) {
 	})
 }
 
+// find returns the row of key, nil if there is none.
+func find(tbl *Table, key uint64) (row event.Row, err error) {
+	tbl.Lookup(tbl.KeyColumn, []uint64{key}, func(_ int, r event.Row, e error) { row, err = r, e })
+	return row, err
+}
+
 // check compares every way to read t with a map by symbol.
 func check(t *testing.T, tbl *Table, want map[string]plain) {
 	t.Helper()
@@ -132,7 +129,7 @@ func check(t *testing.T, tbl *Table, want map[string]plain) {
 	for i := range 45 {
 		symbol := "S" + strconv.Itoa(i)
 		for range 2 { // the second time from the cache
-			row, err := tbl.Find(uint64(intern(t, tbl.Names, symbol)))
+			row, err := find(tbl, uint64(intern(t, tbl.Names, symbol)))
 			p, ok := want[symbol]
 			if err != nil || ok != (row != nil) || ok && plainOf(row, tbl.Names) != p {
 				t.Fatalf("Find(%s) = %v, %v; want %v", symbol, row, err, p)
@@ -160,9 +157,20 @@ func check(t *testing.T, tbl *Table, want map[string]plain) {
 		t.Helper()
 		some := maps.Clone(want)
 		maps.DeleteFunc(some, func(_ string, p plain) bool { return !is(p) })
-		got := collect(func(yield func(event.Row) bool) error { return tbl.Where(column, word, yield) })
+		c, ok := tbl.Searchable(column)
+		if !ok {
+			t.Fatalf("%s is not searchable", column)
+		}
+		got := collect(func(yield func(event.Row) bool) (err error) {
+			tbl.Lookup(c, []uint64{word}, func(_ int, r event.Row, e error) {
+				if err = errors.Join(err, e); r != nil {
+					yield(r)
+				}
+			})
+			return err
+		})
 		if !maps.Equal(got, some) {
-			t.Fatalf("Where(%s) gave %v, want %v", column, got, some)
+			t.Fatalf("Lookup by %s gave %v, want %v", column, got, some)
 		}
 	}
 	for i := range 5 {
@@ -173,7 +181,6 @@ func check(t *testing.T, tbl *Table, want map[string]plain) {
 	}
 	for _, p := range want {
 		row := p.row(t, tbl.Names)
-		where("price", row[1], func(o plain) bool { return o.price == p.price })
 		where("symbol", row[2], func(o plain) bool { return o.symbol == p.symbol })
 		break
 	}
@@ -202,13 +209,8 @@ func TestReadingStopsWhenAskedTo(t *testing.T) {
 		n := 0
 		two := func(event.Row) bool { n++; return n%2 != 0 }
 		_ = tbl.Scan(two)
-		_ = tbl.Where("sector", uint64(intern(t, cfg.Names, "x")), two)
-		_ = tbl.Where("price", 0, two)
-		if n != 6 {
-			t.Errorf("%d rows came, want 2 of each", n)
-		}
-		if err := tbl.Where("colour", 0, two); err == nil || !strings.Contains(err.Error(), `no column "colour"`) {
-			t.Errorf("err = %v", err)
+		if n != 2 {
+			t.Errorf("%d rows came, want 2", n)
 		}
 	})
 }
@@ -229,7 +231,7 @@ func TestAFullTableRefusesAllOfACallButUpdates(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := put("S1", "S4")
-		if err == nil || !strings.Contains(err.Error(), "4 rows would exceed max_rows, 3; delete some or raise it") {
+		if err == nil || !strings.Contains(err.Error(), "4 rows would exceed max_rows, 3; write fewer keys or raise it") {
 			t.Errorf("err = %v", err)
 		}
 		for _, s := range []string{"S1", "S2", "S3"} {
@@ -238,12 +240,6 @@ func TestAFullTableRefusesAllOfACallButUpdates(t *testing.T) {
 		check(t, tbl, want)
 		if err := put("S1"); err != nil {
 			t.Errorf("an update is no growth: %v", err)
-		}
-		if ok, err := tbl.Delete(uint64(intern(t, cfg.Names, "S2"))); !ok || err != nil {
-			t.Errorf("Delete = %v, %v", ok, err)
-		}
-		if err := put("S4"); err != nil {
-			t.Errorf("there is room again: %v", err)
 		}
 	})
 }
@@ -263,7 +259,7 @@ func TestStoreRefusesWhatItCannotRead(t *testing.T) {
 		t.Errorf("a second opener got %v", err)
 	}
 	_ = tbl.Close()
-	if _, err := tbl.Find(99); err == nil || !strings.Contains(err.Error(), "could not read table Prices") {
+	if _, err := find(tbl, 99); err == nil || !strings.Contains(err.Error(), "could not read table Prices") {
 		t.Errorf("Find on a closed table: %v", err)
 	}
 	if err := tbl.Upsert(plain{symbol: "A"}.row(t, names)); err == nil {
@@ -283,7 +279,7 @@ func TestStoreRefusesWhatItCannotRead(t *testing.T) {
 	}
 	cfg.Names = &event.Symbols{}
 	again := open(t, cfg)
-	row, err := again.Find(uint64(intern(t, cfg.Names, strange.symbol)))
+	row, err := find(again, uint64(intern(t, cfg.Names, strange.symbol)))
 	if err != nil || plainOf(row, cfg.Names) != strange || again.Len() != 2 {
 		t.Errorf("%d rows, %v, %v", again.Len(), row, err)
 	}
@@ -365,6 +361,7 @@ func TestTableConcurrentSafe(t *testing.T) {
 			keys[k] = uint64(intern(t, cfg.Names, fmt.Sprint("S", k)))
 		}
 		sectors := []uint64{uint64(intern(t, cfg.Names, "0")), uint64(intern(t, cfg.Names, "1"))}
+		sector, _ := tbl.Searchable("sector")
 		var writers, readers sync.WaitGroup
 		stop := make(chan struct{})
 		for i := range 2 {
@@ -382,14 +379,18 @@ func TestTableConcurrentSafe(t *testing.T) {
 					}
 					if cfg.File == "" { // the cache and the file of a store differ for a moment
 						var seen []event.Row
-						tbl.Lookup(keys, func(_ int, r event.Row, _ error) bool { seen = append(seen, r); return true })
+						tbl.Lookup(tbl.KeyColumn, keys, func(_ int, r event.Row, _ error) { seen = append(seen, r) })
 						for _, r := range seen {
 							if !slices.Equal(r[3:], seen[0][3:]) {
 								t.Errorf("half a call is seen: %v", seen)
 							}
 						}
 					}
-					_ = tbl.Where("sector", sectors[i], func(r event.Row) bool { return r != nil })
+					tbl.Lookup(sector, sectors[i:i+1], func(_ int, r event.Row, _ error) {
+						if r != nil && r[sector+1] != sectors[i] {
+							t.Errorf("%v is not of sector %d", r, sectors[i])
+						}
+					})
 					if err := tbl.Scan(func(r event.Row) bool { return r.Float(0) == 0 }); err != nil {
 						t.Error(err)
 					}
@@ -401,9 +402,7 @@ func TestTableConcurrentSafe(t *testing.T) {
 		close(stop)
 		readers.Wait()
 		n := 0
-		for _, s := range sectors {
-			_ = tbl.Where("sector", s, func(event.Row) bool { n++; return true })
-		}
+		tbl.Lookup(sector, sectors, func(_ int, r event.Row, _ error) { n += min(len(r), 1) })
 		if n != 8 {
 			t.Errorf("%d rows in both sectors, want 8", n)
 		}
@@ -440,7 +439,7 @@ func BenchmarkLookup(b *testing.B) {
 			sum := 0.0
 			b.ReportAllocs()
 			for b.Loop() {
-				tbl.Lookup(keys, func(_ int, r event.Row, _ error) bool { sum += r.Float(0); return true })
+				tbl.Lookup(tbl.KeyColumn, keys, func(_ int, r event.Row, _ error) { sum += r.Float(0) })
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(keys)), "ns/find")
 		})

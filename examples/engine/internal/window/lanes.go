@@ -4,6 +4,7 @@
 package window
 
 import (
+	"fmt"
 	"math"
 	"time"
 
@@ -17,6 +18,14 @@ const MaxPerGroup = 1 << 16
 type Extent struct {
 	Span  time.Duration // rows older than the newest by Span or more are out; 0: no bound by time
 	Count int           // at most this many rows; 0: MaxPerGroup
+}
+
+// String says how far that is.
+func (e Extent) String() string {
+	if e.Span > 0 {
+		return e.Span.String()
+	}
+	return fmt.Sprint(e.Count, " events")
 }
 
 // Lanes keeps the recent rows of each group in order of arrival, which alone decides: what once left does not come back

@@ -24,6 +24,18 @@ type Config struct {
 	Accept bool          // late events open their windows once more, for a further result of late events alone
 }
 
+// String says how long a window is, but for one that only Drain closes.
+func (c Config) String() string {
+	switch {
+	case c.Length > 0:
+		return fmt.Sprint(c.Length, " events")
+	case c.Slide != 0 && c.Slide != c.Size:
+		return fmt.Sprint(c.Size, " every ", c.Slide)
+	default:
+		return max(c.Size, c.Gap).String()
+	}
+}
+
 // Pane is one window that holds events, [Start, End).
 type Pane struct {
 	Start, End int64

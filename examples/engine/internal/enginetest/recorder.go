@@ -1,8 +1,8 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package telemetrytest reads back, in tests, what the parts of the engine report.
-package telemetrytest
+// Package enginetest has what the tests of several packages share: a recorder of what the engine reports, and streams.
+package enginetest
 
 import (
 	"context"

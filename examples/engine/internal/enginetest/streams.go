@@ -1,8 +1,7 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package market declares streams that the tests of several packages share.
-package market
+package enginetest
 
 import (
 	"slices"

@@ -11,9 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/market"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/sink"
 )
 
@@ -32,7 +32,7 @@ func (hanging) Close() error                 { return nil }
 
 func publish(t *testing.T, j *junction.Junction) {
 	t.Helper()
-	b := event.NewBatch(market.Stock, 1)
+	b := event.NewBatch(enginetest.Stock, 1)
 	b.Append()
 	if _, err := j.Publish(context.Background(), junction.Message{Ctx: context.Background(), Batch: b}); err != nil {
 		t.Fatal(err)
@@ -41,7 +41,7 @@ func publish(t *testing.T, j *junction.Junction) {
 
 func TestAQueryIsStuckWhenNothingMovesAlthoughSomethingWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in, out, s := junction.New(nil, market.Stock, junction.Policy{}), junction.New(nil, market.Filtered, junction.Policy{}), hanging{make(chan error)}
+		in, out, s := junction.New(nil, enginetest.Stock, junction.Policy{}), junction.New(nil, enginetest.Filtered, junction.Policy{}), hanging{make(chan error)}
 		q, err := New(nil, Config{ID: "q", From: []*junction.Queue{in.Subscribe(8)}, Into: out, Sinks: []sink.Sink{s}})
 		if err != nil {
 			t.Fatal(err)
