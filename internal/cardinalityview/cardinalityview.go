@@ -16,6 +16,10 @@ import "go.opentelemetry.io/collector/component"
 type Report struct {
 	// Processor is the limiter's ID as written in the configuration.
 	Processor string `json:"processor"`
+	// Signal is "metrics", "logs" or "traces". Of logs and traces, the values of each
+	// attribute key are limited: where this speaks of series they are meant, and Metric is
+	// the key.
+	Signal string `json:"signal,omitempty"`
 	// Series is the budget over all tenants and metrics.
 	Series Budget `json:"series"`
 	// Tenants are those that have most series, most first.

@@ -12,12 +12,21 @@ import (
 	"testing"
 )
 
-// Check reads README.md of the package under test. The YAML in it must be
-// exactly the files testdata/example-*.yaml, of which there must be two at least, and
-// every option must stand in the table with its default.
+// Check reads README.md of the package under test, and any README-*.md beside
+// it. The YAML in them must be exactly the files testdata/example-*.yaml, of
+// which there must be two at least, and every option must stand in a table with
+// its default.
 func Check(t *testing.T, defaults map[string]string) {
 	t.Helper()
-	readme := read(t, "README.md")
+	paths, err := filepath.Glob("README*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for _, path := range paths {
+		text.WriteString(read(t, path))
+	}
+	readme := text.String()
 	examples, err := filepath.Glob(filepath.Join("testdata", "example-*.yaml"))
 	if err != nil {
 		t.Fatal(err)

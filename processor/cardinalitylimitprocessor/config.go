@@ -125,6 +125,9 @@ type Config struct {
 	// memory for its last value. Default 250000.
 	MaxFoldedSources int `mapstructure:"max_folded_sources"`
 
+	// Attributes bounds the values of the attributes of log records and spans.
+	Attributes AttributesConfig `mapstructure:"attributes"`
+
 	// Overflow says how overflow series look.
 	Overflow OverflowConfig `mapstructure:"overflow"`
 
@@ -242,6 +245,7 @@ func createDefaultConfig() component.Config {
 		Gauge:            "last",
 		OnMemoryCap:      capFold,
 		MaxFoldedSources: defaultMaxSources,
+		Attributes:       createDefaultAttributes(),
 		Overflow: OverflowConfig{
 			MaxSeries:          defaultMaxOverflow,
 			MaxSeriesPerMetric: defaultMaxOverflowPerMetric,
@@ -322,6 +326,7 @@ func (c *Config) Validate() error {
 		oneOf("on_memory_cap", c.OnMemoryCap, capFold, capDrop, capPass),
 		c.Tenant.validate(),
 		c.Overflow.validate(),
+		c.Attributes.validate(),
 	)
 	_, err := c.rules()
 	return errors.Join(append(errs, err)...)

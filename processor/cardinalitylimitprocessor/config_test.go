@@ -58,6 +58,13 @@ func TestConfig(t *testing.T) {
 			Gauge:                 "max",
 			OnMemoryCap:           "drop",
 			MaxFoldedSources:      70,
+			Attributes: AttributesConfig{
+				MaxValues: 400, MaxValuesPerAttribute: 300, MaxAttributes: 30, Action: rule.KeyDrop,
+				Keys: []string{"http.*"}, ExemptKeys: []string{},
+				Overrides: []AttributeOverrideConfig{
+					{Key: "user.*", MaxValuesPerAttribute: new(8), Action: new(rule.KeyObserve)},
+				},
+			},
 			Overflow: OverflowConfig{
 				MaxSeries: 40, MaxSeriesPerMetric: 4, AttributeValue: "other",
 				Attributes: map[string]any{"http.route": "other", "tier": 3}, FlushInterval: 10 * time.Second,
@@ -115,7 +122,20 @@ overflow::max_series_per_metric must be at least 1, got 0
 overflow::attribute_value must not be empty
 overflow::flush_interval must be between 0s and 1h, got -1s
 overflow::attributes::list must be text, a number or a boolean, got []interface {}
-overflow::attributes::otel.metric.overflow is always true and cannot be set`},
+overflow::attributes::otel.metric.overflow is always true and cannot be set
+attributes::max_values must be between 1 and 1000000000, got 0
+attributes::max_values_per_attribute must be at least 1, got 0
+attributes::max_attributes must be between 1 and 1000000, got 0
+attributes::action must be one of ["observe" "replace" "drop"], got "explode"
+attributes::overrides[0]: key must not be empty
+attributes::overrides[0]: max_values_per_attribute must be at least 1, got 0
+attributes::overrides[0]: action must be one of ["observe" "replace" "drop"], got "fold"
+attributes::exempt_keys[1] must not be empty
+attributes::keys[0] must not be empty`},
+		{
+			name: "more_values_than_the_tenant",
+			err:  "attributes::max_values_per_attribute (76) is more than max_values leaves to a tenant (75); lower it or raise max_values",
+		},
 		{name: "heavy_entities", err: "keep must be first_seen if entities are counted"},
 		{name: "unknown_key", err: "has invalid keys: max_serie"},
 	}
@@ -143,7 +163,11 @@ func TestSharesFollowTheWhole(t *testing.T) {
 }
 
 func TestExamplesAreValid(t *testing.T) {
-	for _, example := range []string{"example-gateway.yaml", "example-agent.yaml"} {
+	for example, signals := range map[string][]string{
+		"example-gateway.yaml": {"metrics"},
+		"example-agent.yaml":   {"metrics"},
+		"example-records.yaml": {"metrics", "logs", "traces"},
+	} {
 		t.Run(example, func(t *testing.T) {
 			conf, err := confmaptest.LoadConf(filepath.Join("testdata", example))
 			require.NoError(t, err)
@@ -151,7 +175,9 @@ func TestExamplesAreValid(t *testing.T) {
 			require.NoError(t, err)
 			_, err = load(t, processors, "")
 			require.NoError(t, err)
-			assert.Contains(t, conf.Get("service::pipelines::metrics::processors"), "cardinality_limit")
+			for _, signal := range signals {
+				assert.Contains(t, conf.Get("service::pipelines::"+signal+"::processors"), "cardinality_limit")
+			}
 		})
 	}
 }

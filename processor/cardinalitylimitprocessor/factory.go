@@ -5,6 +5,7 @@ package cardinalitylimitprocessor
 
 import (
 	"context"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
@@ -19,6 +20,8 @@ func NewFactory() processor.Factory {
 		metadata.Type,
 		createDefaultConfig,
 		processor.WithMetrics(createMetrics, metadata.MetricsStability),
+		processor.WithLogs(createLogs, metadata.LogsStability),
+		processor.WithTraces(createTraces, metadata.TracesStability),
 	)
 }
 
@@ -26,4 +29,20 @@ func createMetrics(
 	_ context.Context, set processor.Settings, cfg component.Config, next consumer.Metrics,
 ) (processor.Metrics, error) {
 	return newLimiter(set, cfg.(*Config), next)
+}
+
+func createLogs(_ context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
+	l, err := newRecordLimiter(set, cfg.(*Config), signalLogs, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return &logsLimiter{recordLimiter: l, next: next}, nil
+}
+
+func createTraces(_ context.Context, set processor.Settings, cfg component.Config, next consumer.Traces) (processor.Traces, error) {
+	l, err := newRecordLimiter(set, cfg.(*Config), signalTraces, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	return &tracesLimiter{recordLimiter: l, next: next}, nil
 }

@@ -407,7 +407,7 @@ func TestT32SourcesCap(t *testing.T) {
 		}
 		_, passed := windows(sink.AllMetrics(), "c")
 		assert.Equal(t, want, passed, policy)
-		last, _ := cumulativeOverflow(t, sink.AllMetrics(), "c")
+		last, _ := cumulativeOverflow(t, sink.AllMetrics())
 		assert.Equal(t, int64(2), last, policy)
 	}
 }

@@ -293,7 +293,8 @@ func (s *schedule) judge(name string, batch pmetric.Metrics, taken bool) {
 			l.own = passed
 		case passed:
 			s.pass(name, l, p, got)
-		case name == counts && l.promoted && p.Timestamp() < l.from: // from before it was promoted
+		case name == counts && l.promoted && (p.Timestamp() < l.from || p.Timestamp() < l.lastAt && p.IntValue() < l.base):
+			// From before it was promoted, or late and less than was folded: out of order.
 		default:
 			s.fold(name, l, p)
 		}

@@ -36,6 +36,7 @@ const (
 	tableFull
 	attributeFull
 	metricLimit
+	attributeLimit // of values of records alone
 
 	// why it could not be folded, and is lost
 	unspecifiedTemporality
@@ -51,7 +52,7 @@ const (
 )
 
 var reasonNames = [reasons]string{
-	"", "metric_full", "tenant_full", "table_full", "attribute_full", "metric_limit",
+	"", "metric_full", "tenant_full", "table_full", "attribute_full", "metric_limit", "attribute_limit",
 	"unspecified_temporality", "no_recorded_value", "invalid_value", "overflow_limit", "untracked", "baseline",
 	"count_overflow", "out_of_order", "shutdown",
 }

@@ -135,3 +135,23 @@ func TestAFolderThatCannotBeWatched(t *testing.T) {
 	l := newTestLimiter(t, cfg, consumertest.NewNop(), newClock().time)
 	require.ErrorContains(t, l.Start(t.Context(), componenttest.NewNopHost()), "overrides_file: watch")
 }
+
+// FuzzOverridesFile reads any text as an overrides file: an error, or limits that hold
+// together.
+func FuzzOverridesFile(f *testing.F) {
+	f.Add("max_series: 2000\nmax_series_per_metric: 700\noverrides:\n  - {glob: \"a*\", max_series_per_metric: 9}\n")
+	f.Add("overrides: [{regexp: \"(\"}]")
+	f.Add("lend_until: .nan")
+	f.Fuzz(func(t *testing.T, text string) {
+		cfg, err := limits(100).over([]byte(text))
+		if err != nil {
+			return
+		}
+		policy, err := newPolicy(cfg)
+		require.NoError(t, err)
+		l := policy.limits
+		require.True(t, l.Series > 0 && l.SeriesPerTenant > 0 && l.SeriesPerMetric > 0 && l.Metrics > 0 && l.Tenants > 1)
+		require.True(t, l.SeriesPerMetric <= l.SeriesPerTenant && l.SeriesPerTenant <= l.Series && l.Lend >= 0 && l.Lend <= 1)
+		require.NotNil(t, policy.rules.Of("a"))
+	})
+}

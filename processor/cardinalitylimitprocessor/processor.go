@@ -144,9 +144,11 @@ func (l *limiter) Start(ctx context.Context, host component.Host) error {
 	if err := l.watchOverrides(); err != nil {
 		return err
 	}
-	if err := l.register(host); err != nil {
+	unregister, err := register(host, l.cfg.HealthExtension, l.id, l)
+	if err != nil {
 		return err
 	}
+	l.unregister = unregister
 	if interval := l.ledger.FlushInterval(); interval > 0 {
 		l.stopped.Go(func() { l.flushEvery(interval) })
 	}

@@ -249,7 +249,7 @@ func TestLifecycle(t *testing.T) {
 	assert.True(t, l.Capabilities().MutatesData)
 }
 
-func TestTwoProcessorsNeverWriteToOneSeries(t *testing.T) {
+func TestT35TwoProcessorsNeverWriteToOneSeries(t *testing.T) {
 	instances := map[string]bool{}
 	for range 2 {
 		sink := new(consumertest.MetricsSink)

@@ -30,7 +30,7 @@ func nopSettings() processor.Settings { return processortest.NewNopSettings(meta
 
 // 64 goroutines offer more series than there is room for. Exactly as many get in as there
 // is room, all of them stay, and every point is in one of both places.
-func TestNoOvershootConcurrentSafe(t *testing.T) {
+func TestT31NoOvershootConcurrentSafe(t *testing.T) {
 	const goroutines, batches, points, limit = 64, 20, 20, 100
 	sink := new(consumertest.MetricsSink)
 	l := newTestLimiter(t, limits(limit), sink, time.Now)
@@ -70,15 +70,15 @@ func TestNoOvershootConcurrentSafe(t *testing.T) {
 	assert.Equal(t, int64(goroutines*batches*points), passed+folded)
 }
 
-// cumulativeOverflow returns the last value of an overflow series and its number of points.
-func cumulativeOverflow(t *testing.T, all []pmetric.Metrics, name string) (last int64, points int) {
+// cumulativeOverflow returns the last value of the overflow series of c and its number of points.
+func cumulativeOverflow(t *testing.T, all []pmetric.Metrics) (last int64, points int) {
 	t.Helper()
 	var end pcommon.Timestamp
 	for _, md := range all {
 		for _, rm := range md.ResourceMetrics().All() {
 			for _, m := range rm.ScopeMetrics().At(0).Metrics().All() {
 				for _, p := range m.Sum().DataPoints().All() {
-					if _, ok := p.Attributes().Get("otel.metric.overflow"); !ok || m.Name() != name {
+					if _, ok := p.Attributes().Get("otel.metric.overflow"); !ok || m.Name() != "c" {
 						continue
 					}
 					assert.Equal(t, pmetric.AggregationTemporalityCumulative, m.Sum().AggregationTemporality())
@@ -126,7 +126,7 @@ func TestDeltaToCumulativeTakesEveryWindowConcurrentSafe(t *testing.T) {
 	race.Wait()
 	require.NoError(t, l.Shutdown(t.Context()))
 
-	total, points := cumulativeOverflow(t, sink.AllMetrics(), "c")
+	total, points := cumulativeOverflow(t, sink.AllMetrics())
 	assert.Equal(t, folded.Load(), total)
 	assert.Positive(t, points)
 	assertNoErrors(t, reading)

@@ -33,5 +33,12 @@ func TestReadmeIsTrue(t *testing.T) {
 		"snapshot_interval":               "1m",
 		"offenders::max_metrics":          "256",
 		"offenders::samples":              "plain",
+		// of records
+		"attributes::max_values_per_attribute": "10000",
+		"attributes::max_values":               "1000000",
+		"attributes::max_attributes":           "2000",
+		"attributes::action":                   "replace",
+		"attributes::keys":                     "[]",
+		"attributes::overrides":                "[]",
 	})
 }

@@ -202,18 +202,22 @@ func (d *describer) Describe() ledger.Series {
 func (s *sieve) pairsOf(attributes pcommon.Map) []offenders.Pair {
 	s.pairs = s.pairs[:0]
 	for key, value := range attributes.All() {
-		pair := offenders.Pair{Key: key, Hash: s.hasher.Pair(key, value)}
-		switch value.Type() {
-		case pcommon.ValueTypeStr:
-			pair.Value = value.Str()
-		case pcommon.ValueTypeMap, pcommon.ValueTypeSlice, pcommon.ValueTypeBytes:
-			pair.Value = "(" + value.Type().String() + ")" // its text could be of any size
-		default:
-			pair.Value = value.AsString()
-		}
+		pair := offenders.Pair{Key: key, Hash: s.hasher.Pair(key, value), Value: sampleOf(value)}
 		s.pairs = append(s.pairs, pair)
 	}
 	return s.pairs
+}
+
+// sampleOf returns what is shown of a value.
+func sampleOf(value pcommon.Value) string {
+	switch value.Type() {
+	case pcommon.ValueTypeStr:
+		return value.Str()
+	case pcommon.ValueTypeMap, pcommon.ValueTypeSlice, pcommon.ValueTypeBytes:
+		return "(" + value.Type().String() + ")" // its text could be of any size
+	default:
+		return value.AsString()
+	}
 }
 
 // caseOf names the metric in hand to the board.

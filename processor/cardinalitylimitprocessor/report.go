@@ -11,43 +11,66 @@ import (
 	"github.com/eventflux-io/eventflux-otel/internal/cardinalityview"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/budget"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/offenders"
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/tenant"
 )
 
-var _ cardinalityview.Source = (*limiter)(nil)
+var (
+	_ cardinalityview.Source = (*limiter)(nil)
+	_ cardinalityview.Source = (*recordLimiter)(nil)
+)
 
-// register tells the extension that shows offenders, if one is named.
-func (l *limiter) register(host component.Host) error {
-	id := l.cfg.HealthExtension
-	if id == nil {
-		return nil
+// register tells the extension that shows offenders of a source, if one is named. It
+// returns how to take that back.
+func register(host component.Host, extension *component.ID, id component.ID, source cardinalityview.Source) (func(), error) {
+	if extension == nil {
+		return func() {}, nil
 	}
-	extension, ok := host.GetExtensions()[*id]
+	named, ok := host.GetExtensions()[*extension]
 	if !ok {
-		return fmt.Errorf("health_extension: extension %q is not in service::extensions", id)
+		return func() {}, fmt.Errorf("health_extension: extension %q is not in service::extensions", extension)
 	}
-	registry, ok := extension.(cardinalityview.Registry)
+	registry, ok := named.(cardinalityview.Registry)
 	if !ok {
-		return fmt.Errorf("health_extension: extension %q cannot show offenders; name a pipeline_health extension", id)
+		return func() {}, fmt.Errorf("health_extension: extension %q cannot show offenders; name a pipeline_health extension", extension)
 	}
-	l.unregister = registry.RegisterCardinality(l.id, l)
-	return nil
+	return registry.RegisterCardinality(id, source), nil
 }
 
 // Cardinality implements [cardinalityview.Source].
 func (l *limiter) Cardinality(top int, limits []int) cardinalityview.Report {
 	report := cardinalityview.Report{
 		Processor: l.id.String(),
+		Signal:    "metrics",
 		Series:    cardinalityview.Budget{Limit: l.policy.Load().limits.Series, Used: l.table.Usage().Series},
-		Tenants:   []cardinalityview.Tenant{},
-		Metrics:   []cardinalityview.Metric{},
+		Tenants:   tenantsOf(l.table, l.tenants, top),
 	}
-	for _, use := range l.table.Tenants(top) {
-		report.Tenants = append(report.Tenants, cardinalityview.Tenant{
-			Tenant: l.tenants.Name(use.Tenant),
+	return withOffenders(report, l.offenders(top, limits))
+}
+
+// Cardinality implements [cardinalityview.Source].
+func (l *recordLimiter) Cardinality(top int, limits []int) cardinalityview.Report {
+	report := cardinalityview.Report{
+		Processor: l.id.String(),
+		Signal:    l.signal,
+		Series:    cardinalityview.Budget{Limit: l.limits.Series, Used: l.values.Usage().Series},
+		Tenants:   tenantsOf(l.values, l.tenants, top),
+	}
+	return withOffenders(report, l.offenders(top, limits))
+}
+
+func tenantsOf(table *budget.Table, names *tenant.Directory, top int) []cardinalityview.Tenant {
+	tenants := []cardinalityview.Tenant{}
+	for _, use := range table.Tenants(top) {
+		tenants = append(tenants, cardinalityview.Tenant{
+			Tenant: names.Name(use.Tenant),
 			Budget: cardinalityview.Budget{Limit: use.Limit, Used: use.Series},
 		})
 	}
-	known := l.offenders(top, limits)
+	return tenants
+}
+
+func withOffenders(report cardinalityview.Report, known offenders.Report) cardinalityview.Report {
+	report.Metrics = []cardinalityview.Metric{}
 	for i := range known.Metrics {
 		report.Metrics = append(report.Metrics, viewOf(&known.Metrics[i]))
 	}
@@ -64,6 +87,13 @@ func (l *limiter) offenders(top int, limits []int) offenders.Report {
 	policy := l.policy.Load()
 	return l.board.Report(l.now(), top, limits, func(c offenders.Case) (used, limit int) {
 		return l.table.Of(budget.Owner{Tenant: c.Tenant, Metric: c.Metric, Limit: policy.rules.Of(c.MetricName).Series})
+	})
+}
+
+// offenders returns what the board knows, with the budgets beside it.
+func (l *recordLimiter) offenders(top int, limits []int) offenders.Report {
+	return l.board.Report(l.now(), top, limits, func(c offenders.Case) (used, limit int) {
+		return l.values.Of(budget.Owner{Tenant: c.Tenant, Metric: c.Metric, Limit: l.rules.Of(c.MetricName).Values})
 	})
 }
 

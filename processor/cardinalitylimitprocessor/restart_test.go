@@ -138,7 +138,7 @@ func TestARestartForgetsNothing(t *testing.T) {
 		require.NoError(t, second.ConsumeMetrics(t.Context(), md))
 	}
 	after := next.AllMetrics()[before:]
-	last, _ := cumulativeOverflow(t, after, "c")
+	last, _ := cumulativeOverflow(t, after)
 	assert.Equal(t, int64(9), last)
 	overflow, passed := windows(after, "d")
 	require.Len(t, overflow, 1, "a series without a place got one")
@@ -164,7 +164,7 @@ func TestT05ACrashBeginsNewOverflowSeries(t *testing.T) {
 	assert.NotEqual(t, first.overflow.instanceID, second.overflow.instanceID)
 	before := len(next.AllMetrics())
 	require.NoError(t, second.ConsumeMetrics(t.Context(), cumulativeOf(2, 10, clock.now)))
-	last, _ := cumulativeOverflow(t, next.AllMetrics()[before:], "c")
+	last, _ := cumulativeOverflow(t, next.AllMetrics()[before:])
 	assert.Equal(t, int64(3), last, "from 7, which is stored, to 10: 8 is counted twice rather than never")
 }
 

@@ -107,6 +107,39 @@ func (w *warner) metricLimit(metric string, now time.Time) {
 		zap.Int("suppressed", suppressed))
 }
 
+// valuesFull is called once per attribute key of a tenant, when a value of it in a log record
+// or a span is refused for the first time.
+func (w *warner) valuesFull(signal, tenant, key string, why reason, r *rule.Key, now time.Time) {
+	suppressed, ok := w.allow(&w.metricsFull, now)
+	if !ok {
+		return
+	}
+	message := "Attribute has as many values as it may have; "
+	limit := zap.Int("max_values_per_attribute", r.Values)
+	switch why {
+	case tableFull:
+		message = "No more values of attributes may be tracked; "
+		limit = zap.Int("max_values", w.limits.Attributes.MaxValues)
+	case tenantFull:
+		message = "Tenant has as many values of attributes as it may have; "
+		limit = zap.Int("max_values", w.limits.Attributes.MaxValues)
+	case attributeLimit:
+		message = "No more attributes may be tracked; "
+		limit = zap.Int("max_attributes", w.limits.Attributes.MaxAttributes)
+	}
+	switch r.Action {
+	case rule.KeyObserve:
+		message += "further values stay, because the action is observe"
+	case rule.KeyDrop:
+		message += "attributes with further values are removed"
+	default:
+		message += "further values are replaced"
+	}
+	w.logger.Warn(message, zap.String("signal", signal), zap.String("tenant", clip(tenant)), zap.String("attribute", clip(key)), limit,
+		zap.String("fix", "keep ever new values out of the attribute at its source, raise the limit, or add the key to exempt_keys"),
+		zap.Int("suppressed", suppressed))
+}
+
 // allow returns whether a line may be logged, and how many were not since the last.
 func (w *warner) allow(a *allowance, now time.Time) (suppressed int, ok bool) {
 	w.mu.Lock()

@@ -89,7 +89,7 @@ func TestTextIsNotRunTogether(t *testing.T) {
 }
 
 // A pair that occurs twice, which the wire format allows, must not cancel itself out.
-func TestDuplicateKeysDoNotVanish(t *testing.T) {
+func TestT20DuplicateKeysDoNotVanish(t *testing.T) {
 	h := New(NewSeed())
 	twice, err := (&pmetric.JSONUnmarshaler{}).UnmarshalMetrics([]byte(`{"resourceMetrics":[{"resource":{"attributes":[
 		{"key":"k","value":{"stringValue":"v"}},{"key":"k","value":{"stringValue":"v"}}]}}]}`))

@@ -25,35 +25,45 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                                 metric.Meter
-	mu                                    sync.Mutex
-	registrations                         []metric.Registration
-	CardinalityLimitFoldedSources         metric.Int64ObservableGauge
-	CardinalityLimitFoldedSourcesLimit    metric.Int64ObservableGauge
-	CardinalityLimitMetricsFull           metric.Int64ObservableGauge
-	CardinalityLimitMetricsLimit          metric.Int64ObservableGauge
-	CardinalityLimitMetricsTracked        metric.Int64ObservableGauge
-	CardinalityLimitOffendersEvicted      metric.Int64ObservableCounter
-	CardinalityLimitOverflowPointsHeld    metric.Int64ObservableGauge
-	CardinalityLimitOverflowPointsWritten metric.Int64Counter
-	CardinalityLimitOverflowSeries        metric.Int64ObservableGauge
-	CardinalityLimitOverflowSeriesLimit   metric.Int64ObservableGauge
-	CardinalityLimitOverridesReloads      metric.Int64Counter
-	CardinalityLimitPointsIn              metric.Int64Counter
-	CardinalityLimitPointsOut             metric.Int64Counter
-	CardinalityLimitSeriesAdded           metric.Int64ObservableCounter
-	CardinalityLimitSeriesDemand          metric.Int64ObservableGauge
-	CardinalityLimitSeriesExpired         metric.Int64Counter
-	CardinalityLimitSeriesLimit           metric.Int64ObservableGauge
-	CardinalityLimitSeriesPerMetricLimit  metric.Int64ObservableGauge
-	CardinalityLimitSeriesPerTenantLimit  metric.Int64ObservableGauge
-	CardinalityLimitSeriesReleased        metric.Int64ObservableCounter
-	CardinalityLimitSeriesTracked         metric.Int64ObservableGauge
-	CardinalityLimitTenantSeries          metric.Int64ObservableGauge
-	CardinalityLimitTenantsFull           metric.Int64ObservableGauge
-	CardinalityLimitTenantsLimit          metric.Int64ObservableGauge
-	CardinalityLimitTenantsTracked        metric.Int64ObservableGauge
-	CardinalityLimitValuesTracked         metric.Int64ObservableGauge
+	meter                                   metric.Meter
+	mu                                      sync.Mutex
+	registrations                           []metric.Registration
+	CardinalityLimitFoldedSources           metric.Int64ObservableGauge
+	CardinalityLimitFoldedSourcesLimit      metric.Int64ObservableGauge
+	CardinalityLimitMetricsFull             metric.Int64ObservableGauge
+	CardinalityLimitMetricsLimit            metric.Int64ObservableGauge
+	CardinalityLimitMetricsTracked          metric.Int64ObservableGauge
+	CardinalityLimitOffendersEvicted        metric.Int64ObservableCounter
+	CardinalityLimitOverflowPointsHeld      metric.Int64ObservableGauge
+	CardinalityLimitOverflowPointsWritten   metric.Int64Counter
+	CardinalityLimitOverflowSeries          metric.Int64ObservableGauge
+	CardinalityLimitOverflowSeriesLimit     metric.Int64ObservableGauge
+	CardinalityLimitOverridesReloads        metric.Int64Counter
+	CardinalityLimitPointsIn                metric.Int64Counter
+	CardinalityLimitPointsOut               metric.Int64Counter
+	CardinalityLimitRecordAttributesFull    metric.Int64ObservableGauge
+	CardinalityLimitRecordAttributesLimit   metric.Int64ObservableGauge
+	CardinalityLimitRecordAttributesTracked metric.Int64ObservableGauge
+	CardinalityLimitRecordValues            metric.Int64Counter
+	CardinalityLimitRecordValuesDemand      metric.Int64ObservableGauge
+	CardinalityLimitRecordValuesExpired     metric.Int64ObservableCounter
+	CardinalityLimitRecordValuesLimit       metric.Int64ObservableGauge
+	CardinalityLimitRecordValuesTracked     metric.Int64ObservableGauge
+	CardinalityLimitRecordsIn               metric.Int64Counter
+	CardinalityLimitRecordsOut              metric.Int64Counter
+	CardinalityLimitSeriesAdded             metric.Int64ObservableCounter
+	CardinalityLimitSeriesDemand            metric.Int64ObservableGauge
+	CardinalityLimitSeriesExpired           metric.Int64Counter
+	CardinalityLimitSeriesLimit             metric.Int64ObservableGauge
+	CardinalityLimitSeriesPerMetricLimit    metric.Int64ObservableGauge
+	CardinalityLimitSeriesPerTenantLimit    metric.Int64ObservableGauge
+	CardinalityLimitSeriesReleased          metric.Int64ObservableCounter
+	CardinalityLimitSeriesTracked           metric.Int64ObservableGauge
+	CardinalityLimitTenantSeries            metric.Int64ObservableGauge
+	CardinalityLimitTenantsFull             metric.Int64ObservableGauge
+	CardinalityLimitTenantsLimit            metric.Int64ObservableGauge
+	CardinalityLimitTenantsTracked          metric.Int64ObservableGauge
+	CardinalityLimitValuesTracked           metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -193,6 +203,111 @@ func (builder *TelemetryBuilder) RegisterCardinalityLimitOverflowSeriesLimitCall
 		cb(ctx, &observerInt64{inst: builder.CardinalityLimitOverflowSeriesLimit, obs: o})
 		return nil
 	}, builder.CardinalityLimitOverflowSeriesLimit)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitRecordAttributesFullCallback sets callback for observable CardinalityLimitRecordAttributesFull metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitRecordAttributesFullCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitRecordAttributesFull, obs: o})
+		return nil
+	}, builder.CardinalityLimitRecordAttributesFull)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitRecordAttributesLimitCallback sets callback for observable CardinalityLimitRecordAttributesLimit metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitRecordAttributesLimitCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitRecordAttributesLimit, obs: o})
+		return nil
+	}, builder.CardinalityLimitRecordAttributesLimit)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitRecordAttributesTrackedCallback sets callback for observable CardinalityLimitRecordAttributesTracked metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitRecordAttributesTrackedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitRecordAttributesTracked, obs: o})
+		return nil
+	}, builder.CardinalityLimitRecordAttributesTracked)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitRecordValuesDemandCallback sets callback for observable CardinalityLimitRecordValuesDemand metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitRecordValuesDemandCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitRecordValuesDemand, obs: o})
+		return nil
+	}, builder.CardinalityLimitRecordValuesDemand)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitRecordValuesExpiredCallback sets callback for observable CardinalityLimitRecordValuesExpired metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitRecordValuesExpiredCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitRecordValuesExpired, obs: o})
+		return nil
+	}, builder.CardinalityLimitRecordValuesExpired)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitRecordValuesLimitCallback sets callback for observable CardinalityLimitRecordValuesLimit metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitRecordValuesLimitCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitRecordValuesLimit, obs: o})
+		return nil
+	}, builder.CardinalityLimitRecordValuesLimit)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterCardinalityLimitRecordValuesTrackedCallback sets callback for observable CardinalityLimitRecordValuesTracked metric.
+func (builder *TelemetryBuilder) RegisterCardinalityLimitRecordValuesTrackedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.CardinalityLimitRecordValuesTracked, obs: o})
+		return nil
+	}, builder.CardinalityLimitRecordValuesTracked)
 	if err != nil {
 		return err
 	}
@@ -486,6 +601,66 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_cardinality_limit_points_out",
 		metric.WithDescription("Number of metric points received, by what happened to them. Outcomes add up to cardinality_limit_points_in; the reason shutdown, and count_overflow at times, counts folded points a second time. [Alpha]"),
 		metric.WithUnit("{datapoint}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitRecordAttributesFull, err = builder.meter.Int64ObservableGauge(
+		"otelcol_cardinality_limit_record_attributes_full",
+		metric.WithDescription("Number of attribute keys of tenants that have as many values in log records or spans as they may have. [Development]"),
+		metric.WithUnit("{attribute}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitRecordAttributesLimit, err = builder.meter.Int64ObservableGauge(
+		"otelcol_cardinality_limit_record_attributes_limit",
+		metric.WithDescription("Largest number of attribute keys of log records or spans that may be tracked at once (attributes::max_attributes). [Development]"),
+		metric.WithUnit("{attribute}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitRecordAttributesTracked, err = builder.meter.Int64ObservableGauge(
+		"otelcol_cardinality_limit_record_attributes_tracked",
+		metric.WithDescription("Number of attribute keys of log records or spans that have at least one tracked value. [Development]"),
+		metric.WithUnit("{attribute}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitRecordValues, err = builder.meter.Int64Counter(
+		"otelcol_cardinality_limit_record_values",
+		metric.WithDescription("Number of attribute values that log records or spans came with, by what happened to them. [Development]"),
+		metric.WithUnit("{value}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitRecordValuesDemand, err = builder.meter.Int64ObservableGauge(
+		"otelcol_cardinality_limit_record_values_demand",
+		metric.WithDescription("Estimated number of values that an attribute key of log records or spans of a tenant wants, for the 20 that want most beyond their limit. [Development]"),
+		metric.WithUnit("{value}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitRecordValuesExpired, err = builder.meter.Int64ObservableCounter(
+		"otelcol_cardinality_limit_record_values_expired",
+		metric.WithDescription("Number of attribute values of log records or spans forgotten because none was seen for series_ttl. [Development]"),
+		metric.WithUnit("{value}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitRecordValuesLimit, err = builder.meter.Int64ObservableGauge(
+		"otelcol_cardinality_limit_record_values_limit",
+		metric.WithDescription("Largest number of attribute values of log records or spans that may be tracked at once (attributes::max_values). [Development]"),
+		metric.WithUnit("{value}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitRecordValuesTracked, err = builder.meter.Int64ObservableGauge(
+		"otelcol_cardinality_limit_record_values_tracked",
+		metric.WithDescription("Number of attribute values of log records or spans tracked over all tenants and keys. [Development]"),
+		metric.WithUnit("{value}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitRecordsIn, err = builder.meter.Int64Counter(
+		"otelcol_cardinality_limit_records_in",
+		metric.WithDescription("Number of log records or spans received. [Development]"),
+		metric.WithUnit("{record}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.CardinalityLimitRecordsOut, err = builder.meter.Int64Counter(
+		"otelcol_cardinality_limit_records_out",
+		metric.WithDescription("Number of log records or spans handed on, by what happened to them. Outcomes add up to cardinality_limit_records_in. [Development]"),
+		metric.WithUnit("{record}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.CardinalityLimitSeriesAdded, err = builder.meter.Int64ObservableCounter(

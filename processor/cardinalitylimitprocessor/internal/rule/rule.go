@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/fold"
 )
@@ -101,36 +100,36 @@ func (p Pattern) Compile() (*regexp.Regexp, error) {
 	}
 }
 
-// maxCached bounds how many names a Set remembers the rule of. Names beyond it are
-// matched again each time: correct, but slower.
-const maxCached = 10_000
+// matcher returns whether a name matches. Only patterns that need one have an expression.
+func (p Pattern) matcher() (func(name string) bool, error) {
+	re, err := p.Compile()
+	if err != nil {
+		return nil, err
+	}
+	if p.Regexp != "" || strings.ContainsAny(p.Glob, "*?") {
+		return re.MatchString, nil
+	}
+	exact := p.Name + p.Glob
+	return func(name string) bool { return name == exact }, nil
+}
 
 // Set finds the rule of a metric. It may be used by many goroutines at once.
 type Set struct {
-	fallback *Rule
-	entries  []entry
-
-	mu    sync.RWMutex
-	cache map[string]*Rule
-}
-
-type entry struct {
-	match *regexp.Regexp
-	rule  *Rule
+	lookup[Rule]
 }
 
 // NewSet compiles overrides. Of several that match a name the first one holds, and it
 // holds alone.
 func NewSet(fallback Rule, overrides []Override) (*Set, error) {
-	s := &Set{fallback: &fallback, cache: map[string]*Rule{}}
+	s := &Set{lookup[Rule]{fallback: &fallback, cache: map[string]*Rule{}}}
 	var errs []error
 	for i, o := range overrides {
-		match, err := o.Compile()
+		match, err := o.matcher()
 		if err != nil {
 			errs = append(errs, fmt.Errorf("overrides[%d]: %w", i, err))
 			continue
 		}
-		s.entries = append(s.entries, entry{match: match, rule: o.apply(fallback)})
+		s.add(match, o.apply(fallback))
 	}
 	return s, errors.Join(errs...)
 }
@@ -152,35 +151,6 @@ func set[T any](to, from *T) {
 	if from != nil {
 		*to = *from
 	}
-}
-
-// Of returns the rule of a metric. A name that was asked for before costs one map lookup.
-func (s *Set) Of(name string) *Rule {
-	if len(s.entries) == 0 {
-		return s.fallback
-	}
-	s.mu.RLock()
-	r, ok := s.cache[name]
-	s.mu.RUnlock()
-	if ok {
-		return r
-	}
-	r = s.match(name)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.cache) < maxCached {
-		s.cache[strings.Clone(name)] = r
-	}
-	return r
-}
-
-func (s *Set) match(name string) *Rule {
-	for _, e := range s.entries {
-		if e.match.MatchString(name) {
-			return e.rule
-		}
-	}
-	return s.fallback
 }
 
 // ObservesOnly reports whether no rule takes a point out or changes one.
