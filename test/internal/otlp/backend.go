@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
 	_ "google.golang.org/grpc/encoding/gzip" // what the collector compresses with
@@ -23,17 +24,19 @@ import (
 	"github.com/eventflux-io/eventflux-otel/test/internal/recorded"
 )
 
-// Backend takes logs and spans over OTLP/gRPC. It counts each log by its body.
+// Backend takes all signals over OTLP/gRPC. It counts each log by its body.
 type Backend struct {
 	plogotlp.UnimplementedGRPCServer
 	// Delay is how long each request takes, in nanoseconds.
 	Delay atomic.Int64
+	// Stop ends what Start began.
+	Stop func()
 
 	addr   string
-	server *grpc.Server
 	mu     sync.Mutex
 	seen   map[string]int
 	spans  []recorded.Span
+	points []recorded.Point
 }
 
 // NewBackend chooses an address without listening on it.
@@ -41,22 +44,24 @@ func NewBackend(addr string) *Backend {
 	return &Backend{addr: addr, seen: map[string]int{}}
 }
 
-// Start listens until the test ends.
+// Start listens until the test ends, or Stop. It may be called again after that.
 func (b *Backend) Start(t testing.TB) {
 	t.Helper()
 	ln, err := net.Listen("tcp", b.addr)
 	if err != nil {
 		t.Fatalf("start the backend: %v", err)
 	}
-	b.server = grpc.NewServer()
-	plogotlp.RegisterGRPCServer(b.server, b)
-	ptraceotlp.RegisterGRPCServer(b.server, &traces{backend: b})
+	server := grpc.NewServer()
+	plogotlp.RegisterGRPCServer(server, b)
+	ptraceotlp.RegisterGRPCServer(server, &traces{backend: b})
+	pmetricotlp.RegisterGRPCServer(server, &metrics{backend: b})
 	var serving sync.WaitGroup
-	serving.Go(func() { _ = b.server.Serve(ln) }) // ends with Stop
-	t.Cleanup(func() {
-		b.server.Stop()
+	serving.Go(func() { _ = server.Serve(ln) }) // ends with Stop
+	b.Stop = sync.OnceFunc(func() {
+		server.Stop()
 		serving.Wait()
 	})
+	t.Cleanup(b.Stop)
 }
 
 // Export implements plogotlp.GRPCServer.
@@ -81,7 +86,7 @@ func (b *Backend) Seen() map[string]int {
 	return maps.Clone(b.seen)
 }
 
-// traces is the Backend's other service: both are called Export.
+// traces is another service of the Backend: all methods are called Export.
 type traces struct {
 	ptraceotlp.UnimplementedGRPCServer
 	backend *Backend
@@ -102,6 +107,29 @@ func (b *Backend) Spans() []recorded.Span {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.spans)
+}
+
+// metrics is the Backend's third service.
+type metrics struct {
+	pmetricotlp.UnimplementedGRPCServer
+	backend *Backend
+}
+
+// Export implements pmetricotlp.GRPCServer.
+func (s *metrics) Export(_ context.Context, req pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
+	b := s.backend
+	time.Sleep(time.Duration(b.Delay.Load()))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.points = recorded.AppendPoints(b.points, req.Metrics())
+	return pmetricotlp.NewExportResponse(), nil
+}
+
+// Points returns all points of sums that arrived, in the order of their arrival.
+func (b *Backend) Points() []recorded.Point {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.points)
 }
 
 // Addr is the address that it listens on.

@@ -79,6 +79,11 @@ func (s *Sender) Gauge(ctx context.Context, resource map[string]string, name str
 	p := m.SetEmptyGauge().DataPoints().AppendEmpty()
 	p.SetTimestamp(pcommon.Timestamp(1_900_000_000_000_000_000))
 	p.SetIntValue(value)
+	return s.Metrics(ctx, md)
+}
+
+// Metrics sends a batch once.
+func (s *Sender) Metrics(ctx context.Context, md pmetric.Metrics) error {
 	_, err := pmetricotlp.NewGRPCClient(s.conn).Export(ctx, pmetricotlp.NewExportRequestFromMetrics(md))
 	return err
 }

@@ -67,6 +67,35 @@ func Logs(path string) (logs []Log, err error) {
 	return logs, err
 }
 
+// Point is one recorded point of a sum with the name of its metric and its resource.
+type Point struct {
+	pmetric.NumberDataPoint
+	Metric   string
+	Resource pcommon.Map
+}
+
+// Series names the series of the point: no other series has the same text.
+func (p Point) Series() string {
+	return fmt.Sprintf("%s %v %v", p.Metric, p.Resource.AsRaw(), p.Attributes().AsRaw())
+}
+
+// AppendPoints appends the points of all sums of one request.
+func AppendPoints(points []Point, md pmetric.Metrics) []Point {
+	for _, rm := range md.ResourceMetrics().All() {
+		for _, sm := range rm.ScopeMetrics().All() {
+			for _, m := range sm.Metrics().All() {
+				if m.Type() != pmetric.MetricTypeSum {
+					continue
+				}
+				for _, p := range m.Sum().DataPoints().All() {
+					points = append(points, Point{p, m.Name(), rm.Resource().Attributes()})
+				}
+			}
+		}
+	}
+	return points
+}
+
 // MetricResources returns the resource of every recorded batch of metrics.
 func MetricResources(path string) (resources []pcommon.Map, err error) {
 	unmarshal := (&pmetric.JSONUnmarshaler{}).UnmarshalMetrics

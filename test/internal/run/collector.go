@@ -17,7 +17,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/test/internal/scrape"
 )
 
-// Collector is a running otelcol-eventflux with one of the shipped configurations.
+// Collector is a running otelcol-eventflux.
 type Collector struct {
 	*Process
 	GRPC, HTTP, Prometheus, Health, Self int
@@ -45,8 +45,14 @@ func NewCollector(t testing.TB) *Collector {
 	}
 }
 
-// Launch starts the collector without waiting for it.
+// Launch starts the collector with configs/<config>.yaml without waiting for it.
 func (c *Collector) Launch(config string, env map[string]string) {
+	c.t.Helper()
+	c.LaunchFile(filepath.Join(Root(c.t), "configs", config+".yaml"), env)
+}
+
+// LaunchFile is Launch with any configuration that listens where the shipped ones do.
+func (c *Collector) LaunchFile(path string, env map[string]string) {
 	c.t.Helper()
 	all := map[string]string{
 		"EVENTFLUX_GRPC_PORT":       strconv.Itoa(c.GRPC),
@@ -59,8 +65,8 @@ func (c *Collector) Launch(config string, env map[string]string) {
 		"EVENTFLUX_HOST":            "test-host",
 	}
 	maps.Copy(all, env)
-	path := filepath.Join(Root(c.t), "configs", config+".yaml")
-	c.Process = Start(c.t, "collector "+config, Binary(c.t, "otelcol-eventflux"), []string{"--config", path}, all)
+	name := "collector " + strings.TrimSuffix(filepath.Base(path), ".yaml")
+	c.Process = Start(c.t, name, Binary(c.t, "otelcol-eventflux"), []string{"--config", path}, all)
 }
 
 // WaitReady waits until /ready says 200.
