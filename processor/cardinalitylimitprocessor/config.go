@@ -128,6 +128,13 @@ type Config struct {
 	// Attributes bounds the values of the attributes of log records and spans.
 	Attributes AttributesConfig `mapstructure:"attributes"`
 
+	// MaxStartAge is how long ago a cumulative series may have started for its first point
+	// to be folded whole. Older ones are taken for series that were written before, under
+	// their own name or by another replica, and only what they add from then on counts. Not
+	// more than SeriesTTL, which 0, the default, stands for. Where series move from replica
+	// to replica it should be about one export interval.
+	MaxStartAge time.Duration `mapstructure:"max_start_age"`
+
 	// Overflow says how overflow series look.
 	Overflow OverflowConfig `mapstructure:"overflow"`
 
@@ -313,6 +320,9 @@ func (c *Config) Validate() error {
 	}
 	if c.SeriesTTL < minSeriesTTL || c.SeriesTTL > maxSeriesTTL {
 		bad("series_ttl must be between %s and %s, got %s", minSeriesTTL, maxSeriesTTL, c.SeriesTTL)
+	}
+	if c.MaxStartAge < 0 || c.MaxStartAge > c.SeriesTTL {
+		bad("max_start_age must be between 0s and series_ttl (%s), got %s", c.SeriesTTL, c.MaxStartAge)
 	}
 	if c.SnapshotInterval < time.Second || c.SnapshotInterval > time.Hour {
 		bad("snapshot_interval must be between 1s and 1h, got %s", c.SnapshotInterval)

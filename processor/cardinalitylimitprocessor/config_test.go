@@ -58,6 +58,7 @@ func TestConfig(t *testing.T) {
 			Gauge:                 "max",
 			OnMemoryCap:           "drop",
 			MaxFoldedSources:      70,
+			MaxStartAge:           30 * time.Second,
 			Attributes: AttributesConfig{
 				MaxValues: 400, MaxValuesPerAttribute: 300, MaxAttributes: 30, Action: rule.KeyDrop,
 				Keys: []string{"http.*"}, ExemptKeys: []string{},
@@ -109,6 +110,7 @@ max_folded_sources must be between 0 and 1000000000, got -1
 max_series_per_tenant (-1) is more than max_series (-6) leaves; lower it or raise max_series
 lend_until must be between 0 and 1, got 1.5
 series_ttl must be between 1s and 720h0m0s, got -1s
+max_start_age must be between 0s and series_ttl (-1s), got 1h0m0s
 snapshot_interval must be between 1s and 1h, got 1ms
 count must be one of ["series" "entities"], got "points"
 action must be one of ["observe" "fold_attribute" "fold" "drop"], got "explode"

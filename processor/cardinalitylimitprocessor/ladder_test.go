@@ -412,6 +412,21 @@ func TestT32SourcesCap(t *testing.T) {
 	}
 }
 
+// A cumulative series that comes from another replica began too long ago to count whole.
+func TestMaxStartAge(t *testing.T) {
+	for age, want := range map[time.Duration]int64{0: 7, 10 * time.Second: 7, 9 * time.Second: 0} {
+		cfg, clock := limits(1), newClock()
+		cfg.MaxStartAge = age
+		sink := new(consumertest.MetricsSink)
+		l := newTestLimiter(t, cfg, sink, clock.time)
+		clock.advance(11 * time.Second) // cumulativeOf began 10s ago
+		require.NoError(t, l.ConsumeMetrics(t.Context(), cumulativeOf(1, 1, clock.now)))
+		require.NoError(t, l.ConsumeMetrics(t.Context(), cumulativeOf(2, 7, clock.now)))
+		last, _ := cumulativeOverflow(t, sink.AllMetrics())
+		assert.Equal(t, want, last, age)
+	}
+}
+
 // Backends that ignore points without an attribute get one, of the type they want.
 func TestOverflowSeriesLookAsConfigured(t *testing.T) {
 	cfg := limits(1)

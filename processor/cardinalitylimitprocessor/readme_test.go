@@ -26,6 +26,7 @@ func TestReadmeIsTrue(t *testing.T) {
 		"keep":                            "first_seen",
 		"on_memory_cap":                   "fold",
 		"max_folded_sources":              "250000",
+		"max_start_age":                   "0s",
 		"overflow::max_series_per_metric": "100",
 		"overflow::max_series":            "10000",
 		"overflow::attribute_value":       "otel.cardinality_overflow",

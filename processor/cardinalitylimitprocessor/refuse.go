@@ -4,6 +4,7 @@
 package cardinalitylimitprocessor
 
 import (
+	"cmp"
 	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -144,9 +145,10 @@ func (s *sieve) fold(p fold.Point, as shape) reason {
 }
 
 // newSince returns when a series must have started for it to be certain that it never had
-// a place: those that had one and lost it were silent for series_ttl, or said that they end.
+// a place, here or at another replica: those that had one here and lost it were silent for
+// series_ttl, or said that they end.
 func (s *sieve) newSince() pcommon.Timestamp {
-	return max(pcommon.NewTimestampFromTime(s.now.Add(-s.ttl)), pcommon.Timestamp(s.released.Load()))
+	return max(pcommon.NewTimestampFromTime(s.now.Add(-cmp.Or(s.cfg.MaxStartAge, s.ttl))), pcommon.Timestamp(s.released.Load()))
 }
 
 // sum returns the fingerprint of the attributes that the overflow series keeps.
