@@ -5,6 +5,9 @@ package cardinalitylimitprocessor
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"time"
@@ -19,12 +22,13 @@ import (
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/rule"
 )
 
-// The batches of all benchmarks have this many points. Where series are known there are
-// as many batches as make a hundred thousand series, so that the points come from memory
-// and not from the cache.
+// The batches of all benchmarks have this many points. Where series are known there are a
+// hundred thousand of them, and the batches are drawn from these: few enough to be as near
+// to the processor as batches are that a receiver has just read.
 const (
 	benchPoints  = 1000
 	benchBatches = 100
+	benchDrawn   = 4
 )
 
 // benchBatch has points with this many attributes, all of them series of their own.
@@ -58,6 +62,22 @@ func benchBatchesOf(attributes int) []pmetric.Metrics {
 	return batches
 }
 
+// drawn returns batches of points that are drawn from all series.
+func drawn(attributes int) []pmetric.Metrics {
+	rng := rand.New(rand.NewPCG(1, 2))
+	batches := make([]pmetric.Metrics, benchDrawn)
+	for i := range batches {
+		batches[i] = counter("query.events.processed")
+		points := numbers(batches[i])
+		for range benchPoints {
+			p := points.AppendEmpty()
+			p.SetIntValue(1)
+			benchAttributes(p.Attributes(), attributes, rng.IntN(benchPoints*benchBatches))
+		}
+	}
+	return batches
+}
+
 func perPoint(b *testing.B, points int) {
 	b.Helper()
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(points), "ns/point")
@@ -72,14 +92,15 @@ func benchLimiter(b *testing.B, cfg *Config) *limiter {
 func BenchmarkKnown(b *testing.B) {
 	for _, attributes := range []int{3, 10, 20} {
 		b.Run(fmt.Sprintf("attributes=%d", attributes), func(b *testing.B) {
-			l, batches := benchLimiter(b, createDefaultConfig().(*Config)), benchBatchesOf(attributes)
-			for _, md := range batches {
+			l := benchLimiter(b, createDefaultConfig().(*Config))
+			for _, md := range benchBatchesOf(attributes) {
 				require.NoError(b, l.ConsumeMetrics(b.Context(), md))
 			}
+			batches := drawn(attributes)
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {
-				_ = l.ConsumeMetrics(b.Context(), batches[i%benchBatches])
+				_ = l.ConsumeMetrics(b.Context(), batches[i%benchDrawn])
 				i++
 			}
 			perPoint(b, benchPoints)
@@ -91,10 +112,10 @@ func BenchmarkKnown(b *testing.B) {
 func BenchmarkMapHash(b *testing.B) {
 	for _, attributes := range []int{3, 10, 20} {
 		b.Run(fmt.Sprintf("attributes=%d", attributes), func(b *testing.B) {
-			batches := benchBatchesOf(attributes)
+			batches := drawn(attributes)
 			i := 0
 			for b.Loop() {
-				for _, p := range numbers(batches[i%benchBatches]).All() {
+				for _, p := range numbers(batches[i%benchDrawn]).All() {
 					pdatautil.MapHash(p.Attributes())
 				}
 				i++
@@ -108,11 +129,14 @@ func BenchmarkMapHash(b *testing.B) {
 func BenchmarkObserved(b *testing.B) {
 	cfg := createDefaultConfig().(*Config)
 	cfg.Action = rule.Observe
-	l, batches := benchLimiter(b, cfg), benchBatchesOf(10)
+	l, batches := benchLimiter(b, cfg), drawn(10)
+	for _, md := range batches {
+		require.NoError(b, l.ConsumeMetrics(b.Context(), md))
+	}
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
-		_ = l.ConsumeMetrics(b.Context(), batches[i%benchBatches])
+		_ = l.ConsumeMetrics(b.Context(), batches[i%benchDrawn])
 		i++
 	}
 	perPoint(b, benchPoints)
@@ -141,8 +165,8 @@ func BenchmarkTwoCores(b *testing.B) {
 			b.Helper()
 			private := make([][]pmetric.Metrics, goroutines)
 			for g := range private {
-				for i := range 20 {
-					private[g] = append(private[g], benchBatch(3, (20*g+i)*benchPoints))
+				for i := range benchDrawn {
+					private[g] = append(private[g], benchBatch(3, (benchDrawn*g+i)*benchPoints))
 					work(private[g][i])
 				}
 			}
@@ -151,7 +175,7 @@ func BenchmarkTwoCores(b *testing.B) {
 			for g := range goroutines {
 				all.Go(func() {
 					for i := range b.N {
-						work(private[g][i%20])
+						work(private[g][i%benchDrawn])
 					}
 				})
 			}
@@ -195,12 +219,15 @@ func BenchmarkFolded(b *testing.B) {
 			for round := range 3 {
 				require.NoError(b, l.ConsumeMetrics(b.Context(), batch(round)))
 			}
-			const made = 16 // batches are used up, and made while the clock stands
+			// Batches are used up, and made and collected while the clock stands.
+			const made = benchDrawn
+			defer debug.SetGCPercent(debug.SetGCPercent(-1))
 			batches := make([]pmetric.Metrics, 0, made)
 			round := 3
 			for b.Loop() {
 				if len(batches) == 0 {
 					b.StopTimer()
+					runtime.GC()
 					for range made {
 						round++
 						batches = append(batches, batch(round))

@@ -4,7 +4,6 @@
 package cardinalitylimitprocessor
 
 import (
-	"cmp"
 	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -132,23 +131,16 @@ func (s *sieve) fold(p fold.Point, as shape) reason {
 		s.excess = s.ledger.NewBatch(s.ts)
 	}
 	d := &s.describer
-	*d = describer{sieve: s, shape: as, attributes: p.Attributes()}
+	d.sieve, d.shape, d.attributes = s, as, p.Attributes()
 	group := identity.Mix(s.refused.owner.Tenant ^ s.id.Stream)
 	t := ledger.Target{
 		Key:      identity.Series(group, uint64(s.rule.Gauge), d.sum()),
 		Group:    group,
 		Source:   s.refused.series,
 		Form:     s.form,
-		NewSince: s.newSince(),
+		NewSince: max(s.newSince, pcommon.Timestamp(s.released.Load())),
 	}
 	return ofLedger(s.excess.Add(&t, p, d))
-}
-
-// newSince returns when a series must have started for it to be certain that it never had
-// a place, here or at another replica: those that had one here and lost it were silent for
-// series_ttl, or said that they end.
-func (s *sieve) newSince() pcommon.Timestamp {
-	return max(pcommon.NewTimestampFromTime(s.now.Add(-cmp.Or(s.cfg.MaxStartAge, s.ttl))), pcommon.Timestamp(s.released.Load()))
 }
 
 // sum returns the fingerprint of the attributes that the overflow series keeps.

@@ -4,6 +4,7 @@
 package cardinalitylimitprocessor
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -29,6 +30,10 @@ type sieve struct {
 	at     budget.Tick
 	now    time.Time
 	ts     pcommon.Timestamp // now, too
+	// newSince is when a series must have started for it to be certain that it never had a
+	// place, here or at another replica: those that had one here and lost it were silent for
+	// series_ttl, or said that they end, which limiter.released knows.
+	newSince pcommon.Timestamp
 
 	promotions int // series of which something was folded before they had a place
 
@@ -59,6 +64,7 @@ var sieves = sync.Pool{New: func() any { return new(sieve) }}
 func (l *limiter) newSieve(now time.Time, at budget.Tick) *sieve {
 	s := sieves.Get().(*sieve)
 	*s = sieve{limiter: l, policy: l.policy.Load(), at: at, now: now, pairs: s.pairs[:0]}
+	s.newSince = pcommon.NewTimestampFromTime(now.Add(-cmp.Or(l.cfg.MaxStartAge, l.ttl)))
 	s.ts, s.promotions = pcommon.NewTimestampFromTime(now), l.ledger.Promotions()
 	return s
 }
