@@ -173,7 +173,7 @@ func (p *Pump) batch(run context.Context, now time.Time, n int) (more bool, err 
 	p.meter.Took(b, now)
 	_, err = p.Into.Publish(run, junction.Message{
 		Ctx: context.Background(), Batch: b, // a context of its own per batch would cost an allocation
-		Source: p.Kind, ReadStart: now, ReadEnd: end,
+		Source: p.Kind, ReadStart: now, ReadEnd: end, Sent: end,
 	})
 	return more, err
 }
