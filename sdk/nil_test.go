@@ -42,6 +42,7 @@ func TestEveryMethodIsLegalWithoutTelemetry(t *testing.T) {
 				assert.Equal(t, t.Context(), s.Context(t.Context()))
 				s.End()
 				assert.False(t, b.Link().Valid())
+				b.EndAt(time.Now())
 				b.End()
 			}
 			w.Logger().Error("nothing")

@@ -110,7 +110,7 @@ func (w *Worker) Begin(ctx context.Context, a Arrival) Batch {
 	if w == nil || w.off {
 		return Batch{worker: w, ctx: ctx}
 	}
-	return w.arrive(ctx, a)
+	return w.arrive(ctx, &a)
 }
 
 // Trigger opens a batch for a window that a timer closed. It is traced as a root of its own, linked to the
@@ -120,7 +120,7 @@ func (w *Worker) Trigger(ctx context.Context, links ...Link) Batch {
 	if w == nil || w.off {
 		return Batch{worker: w, ctx: ctx}
 	}
-	b := w.begin(ctx, Arrival{})
+	b := w.begin(ctx, time.Time{}, time.Time{})
 	w.timer, w.count, w.stream = true, 0, ""
 	switch {
 	case anyValid(links):

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -34,8 +35,21 @@ const (
 	exitUsage  = 2
 )
 
+// heapGrowth is the GOGC of an engine whose environment does not set it. What is left of events is garbage at once, so
+// a small engine lives at Go's smallest heap, which at 100 is 4 MB: at batches of 64 events it is collected after every
+// 570 of them, and each time all that stays is marked, the series of the telemetry included. At 400 it is 16 MB.
+const heapGrowth = 400
+
 func main() {
+	growHeap()
 	os.Exit(signalled())
+}
+
+// growHeap makes the collector run less often, unless GOGC says how often.
+func growHeap() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(heapGrowth)
+	}
 }
 
 // signalled runs the program until it ends or is asked to. A second signal cuts

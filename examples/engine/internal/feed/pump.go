@@ -172,6 +172,6 @@ func (p *Pump) batch(run context.Context, now time.Time, n int) (more bool, err 
 	p.meter.Took(b, now)
 	return more, p.Into.Put(run, junction.Message{
 		Ctx: context.Background(), Batch: b, // a context of its own per batch would cost an allocation
-		Source: p.Kind, ReadStart: now, ReadEnd: end,
+		Source: p.Kind, ReadStart: now, ReadEnd: end, Sent: end,
 	})
 }

@@ -38,7 +38,7 @@ func drained(t *testing.T, cfg Config, position []byte) (got []float64, p *Pump)
 	}
 	ended := false
 	for {
-		m, state := q.TryTake()
+		m, state := q.TryTake(time.Time{})
 		if state != junction.Taken {
 			break
 		}

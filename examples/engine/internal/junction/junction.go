@@ -31,7 +31,7 @@ type Message struct {
 	Source             string
 	ReadStart, ReadEnd time.Time // reading from that source
 	Born               time.Time // when its newest events came into the engine; zero if that is not known
-	Sent               time.Time // when Publish was called
+	Sent               time.Time // when it was handed over; Publish reads the clock if it is zero
 	Taken              time.Time // when the subscriber took it
 }
 
@@ -106,7 +106,9 @@ func (j *Junction) Publish(ctx context.Context, m Message) (waited time.Duration
 		j.received.Add(int64(n))
 		j.meter.published.Add(n)
 	}
-	m.Sent = time.Now()
+	if m.Sent.IsZero() {
+		m.Sent = time.Now()
+	}
 	for _, q := range j.queues {
 		d, err := q.put(ctx, m)
 		waited += d

@@ -28,7 +28,7 @@ func one(n int64) Message {
 
 func take(q *Queue) (Message, bool) {
 	for {
-		switch m, state := q.TryTake(); state {
+		switch m, state := q.TryTake(time.Time{}); state {
 		case Taken:
 			return m, true
 		case Closed:
@@ -140,7 +140,7 @@ func TestAQueueSaysHowLongNothingMoves(t *testing.T) {
 		if d := q.Standstill(time.Now()); d != 3*time.Second {
 			t.Errorf("stands still for %s, want since the first event came", d)
 		}
-		q.TryTake()
+		q.TryTake(time.Time{})
 		time.Sleep(5 * time.Second)
 		if d := q.Standstill(time.Now()); d != 5*time.Second {
 			t.Errorf("stands still for %s, want since the last event left", d)
@@ -152,4 +152,22 @@ func TestAQueueSaysHowLongNothingMoves(t *testing.T) {
 			t.Errorf("%d of %d batches, %d of %d events", n, room, q.events(), q.capacity())
 		}
 	})
+}
+
+func TestWhoReadTheClockSaysWhatItSaid(t *testing.T) {
+	j, at := New(nil, schema, Policy{}), time.Now()
+	q := j.Subscribe(1)
+	for name, c := range map[string]struct{ now, want time.Time }{
+		"a look after the hand-over":  {at.Add(time.Second), at.Add(time.Second)},
+		"a look before the hand-over": {at.Add(-time.Second), at},
+	} {
+		m := one(1)
+		m.Sent = at
+		if _, err := j.Publish(context.Background(), m); err != nil {
+			t.Fatal(err)
+		}
+		if m, _ := q.TryTake(c.now); !m.Sent.Equal(at) || !m.Taken.Equal(c.want) {
+			t.Errorf("%s: sent at %s and taken at %s, want %s and %s", name, m.Sent, m.Taken, at, c.want)
+		}
+	}
 }

@@ -58,8 +58,9 @@ func (q *Queue) Stream() string { return q.junction.Name() }
 // Ready receives when TryTake is worth another try.
 func (q *Queue) Ready() <-chan struct{} { return q.ready }
 
-// TryTake takes the oldest message, if any, and stamps it.
-func (q *Queue) TryTake() (Message, State) {
+// TryTake takes the oldest message, if any, and stamps it: with now, which is what the clock has just said, or with a
+// reading of it if now is zero.
+func (q *Queue) TryTake(now time.Time) (Message, State) {
 	q.mu.Lock()
 	if q.length == 0 {
 		defer q.mu.Unlock()
@@ -76,7 +77,11 @@ func (q *Queue) TryTake() (Message, State) {
 	q.waiting -= int64(m.Batch.Len())
 	q.mu.Unlock()
 	signal(q.room)
-	m.Taken = time.Now()
+	if m.Taken = now; now.IsZero() {
+		m.Taken = time.Now()
+	} else if now.Before(m.Sent) { // it came in since
+		m.Taken = m.Sent
+	}
 	q.taken.Store(m.Taken.UnixNano())
 	if wait := int64(m.Taken.Sub(m.Sent)); wait > q.longest.Load() {
 		q.longest.Store(wait)

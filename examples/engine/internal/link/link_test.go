@@ -185,7 +185,7 @@ func TestALostAnswerCountsNoEventTwice(t *testing.T) {
 		for n := range 10 {
 			b := rows(sent, 3*n, 3*n+3)
 			send(t, c, b)
-			m, state := q.TryTake()
+			m, state := q.TryTake(time.Time{})
 			if state != junction.Taken || m.Batch.Len() != 3 || m.Source != protocol {
 				t.Fatalf("took %d events of %q, state %d", m.Batch.Len(), m.Source, state)
 			}
@@ -198,16 +198,16 @@ func TestALostAnswerCountsNoEventTwice(t *testing.T) {
 			}
 		}
 		again(t, c.Finish)
-		if m, _ := q.TryTake(); !m.End {
+		if m, _ := q.TryTake(time.Time{}); !m.End {
 			t.Error("the end of the input did not arrive")
 		}
-		if _, state := q.TryTake(); state != junction.Empty || s.Received.Load() != 30 || s.Duplicates.Load() != 11 {
+		if _, state := q.TryTake(time.Time{}); state != junction.Empty || s.Received.Load() != 30 || s.Duplicates.Load() != 11 {
 			t.Errorf("received %d, want 30; %d duplicates, want 11", s.Received.Load(), s.Duplicates.Load())
 		}
 		send(t, c, rows(sent, 30, 31)) // a new input
 		again(t, c.Finish)
-		q.TryTake()
-		if m, _ := q.TryTake(); !m.End {
+		q.TryTake(time.Time{})
+		if m, _ := q.TryTake(time.Time{}); !m.End {
 			t.Error("the end of the second input did not arrive")
 		}
 	})
@@ -225,14 +225,14 @@ func TestARequestThatTimesOutIsNotPublishedTwice(t *testing.T) {
 				t.Fatal("acknowledged although the queue is full")
 			}
 		}
-		q.TryTake()
+		q.TryTake(time.Time{})
 		if err := within(c, 5*time.Second); err != nil {
 			t.Fatal(err)
 		}
-		if m, _ := q.TryTake(); m.Batch.Len() != 2 {
+		if m, _ := q.TryTake(time.Time{}); m.Batch.Len() != 2 {
 			t.Errorf("took %d events, want 2", m.Batch.Len())
 		}
-		if _, state := q.TryTake(); state != junction.Empty {
+		if _, state := q.TryTake(time.Time{}); state != junction.Empty {
 			t.Error("the batch is there twice")
 		}
 	})

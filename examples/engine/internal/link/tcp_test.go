@@ -138,7 +138,7 @@ func TestCancellingEndsAnExchangeAtOnce(t *testing.T) {
 	if _, err := c.Send(ctx); err == nil || time.Since(start) > 5*time.Second {
 		t.Errorf("err = %v after %s", err, time.Since(start))
 	}
-	q.TryTake()
+	q.TryTake(time.Time{})
 }
 
 // FuzzFrame holds that no bytes panic or allocate beyond the limit, that an error is of the connection or says what is

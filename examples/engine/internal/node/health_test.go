@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 	"github.com/eventflux-io/eventflux-otel/sdk/health"
@@ -32,12 +33,12 @@ func TestThePipelineIsAsFullAsItsFullestQueue(t *testing.T) {
 		if _, err := stock.Publish(context.Background(), junction.Message{Batch: b}); err != nil {
 			t.Fatal(err)
 		}
-		empty.TryTake()
+		empty.TryTake(time.Time{})
 	}
 	if r := a.pipeline(); r.QueueDepth != 3 || r.QueueCapacity != 4 || r.Events != 3 {
 		t.Errorf("got %+v, want the queue with 3 of 4", r)
 	}
-	full.TryTake()
+	full.TryTake(time.Time{})
 	if r := a.pipeline(); r.QueueDepth != 2 || r.Latency <= 0 {
 		t.Errorf("got %+v, want 2 of 4 and how long the third waited", r)
 	}

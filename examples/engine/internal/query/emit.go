@@ -19,18 +19,20 @@ import (
 )
 
 // emit puts rows into the output stream: into the queues of the queries that
-// read it, and out through its sinks.
-func (q *Query) emit(ctx context.Context, b telemetry.Batch, rows *event.Batch) error {
+// read it, and out through its sinks. It returns when that was, or zero if it was
+// more than a hand-over that did not wait.
+func (q *Query) emit(ctx context.Context, b telemetry.Batch, rows *event.Batch) (handed time.Time, err error) {
 	n := rows.Len()
 	if n == 0 {
-		return nil
+		return time.Time{}, nil
 	}
 	span := b.Span(telemetry.StageOutput, attribute.Int("event.count", n))
 	defer span.End()
-	waited, err := q.Into.Publish(ctx, junction.Message{Ctx: b.Context(), Batch: rows, Born: q.born})
+	sent := time.Now()
+	waited, err := q.Into.Publish(ctx, junction.Message{Ctx: b.Context(), Batch: rows, Born: q.born, Sent: sent})
 	b.Blocked(waited)
 	if err != nil {
-		return fmt.Errorf("publish to %s: %w", q.Into.Name(), err)
+		return time.Time{}, fmt.Errorf("publish to %s: %w", q.Into.Name(), err)
 	}
 	b.Emitted(q.output, n)
 	q.emitted.Add(int64(n))
@@ -38,14 +40,17 @@ func (q *Query) emit(ctx context.Context, b telemetry.Batch, rows *event.Batch) 
 	for _, o := range q.outlets {
 		if err := q.deliver(ctx, b, span, o, rows); err != nil {
 			if err = q.refused(ctx, b, rows, err); err != nil {
-				return err
+				return time.Time{}, err
 			}
 			continue
 		}
 		o.took(n)
 		q.meter.arrived(o, q.born)
 	}
-	return nil
+	if waited > 0 || len(q.outlets)+len(q.metrics) > 0 {
+		return time.Time{}, nil
+	}
+	return sent, nil
 }
 
 // refused finds a place for rows that a sink will never take.

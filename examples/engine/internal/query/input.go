@@ -65,7 +65,8 @@ func (q *Query) round(ctx context.Context) (worked bool, err error) {
 		if in.ready() == nil {
 			continue
 		}
-		m, state := in.TryTake()
+		m, state := in.TryTake(q.now)
+		q.now = time.Time{}
 		switch state {
 		case junction.Taken:
 			worked = true

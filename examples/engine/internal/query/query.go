@@ -85,6 +85,7 @@ type Query struct {
 	metrics []metric
 	links   links
 	born    time.Time // when the events of the batch at hand came into the engine
+	now     time.Time // what the clock said at the end of a batch, until the next look for one; else zero
 
 	processed, emitted, failures atomic.Int64
 
@@ -146,7 +147,7 @@ func (q *Query) batch(ctx context.Context, in *input, m junction.Message) error 
 		Count: n, Stream: in.Stream(), Source: m.Source,
 		ReadStart: m.ReadStart, ReadEnd: m.ReadEnd, SendStart: m.Sent, SendEnd: m.Taken,
 	})
-	defer b.End()
+	defer q.ended(b)
 	b.Processed(in.handle, n)
 	q.processed.Add(int64(n))
 	out := through(b, q.steps, m.Batch)
@@ -159,7 +160,17 @@ func (q *Query) batch(ctx context.Context, in *input, m junction.Message) error 
 	if b.Sampled() { // one line for a traced batch, so that log and trace point at each other
 		q.logger.DebugContext(b.Context(), "batch executed", "events.processed", n, "events.emitted", out.Len())
 	}
-	return q.emit(ctx, b, out)
+	var err error
+	q.now, err = q.emit(ctx, b, out)
+	return err
+}
+
+// ended ends a batch. The clock is read at most once between two batches.
+func (q *Query) ended(b telemetry.Batch) {
+	if q.now.IsZero() {
+		q.now = time.Now()
+	}
+	b.EndAt(q.now)
 }
 
 // mark sends an end or a barrier to whoever reads what the query writes.

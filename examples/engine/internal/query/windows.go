@@ -25,6 +25,7 @@ func (q *Query) holds() bool {
 // closeWindows ends every window because time or input did. No batch caused
 // that, so it is a trace of its own, linked to the batches that filled them.
 func (q *Query) closeWindows(ctx context.Context, now time.Time) error {
+	q.now = time.Time{}
 	if !q.holds() {
 		return nil
 	}
@@ -37,7 +38,7 @@ func (q *Query) closeWindows(ctx context.Context, now time.Time) error {
 		}
 		rows := w.Close(b, now)
 		q.steps[i].out.Add(rows.Len())
-		if err := q.emit(ctx, b, through(b, q.steps[i+1:], rows)); err != nil {
+		if _, err := q.emit(ctx, b, through(b, q.steps[i+1:], rows)); err != nil {
 			return err
 		}
 	}
