@@ -49,8 +49,8 @@ func (s *sieve) refuse(why reason, p fold.Point) (outcome, reason) {
 		return dropped, ofForm(s.obstacle)
 	}
 	if action == rule.FoldAttribute {
-		if key, ok := s.culprit(p.Attributes()); ok {
-			if lost := s.fold(p, shape{without: key, all: true}); lost != overflowLimit {
+		if as, ok := s.culprit(p.Attributes()); ok {
+			if lost := s.fold(p, as); lost != overflowLimit {
 				return s.settled(foldedAttribute, why, lost)
 			}
 		}
@@ -94,27 +94,34 @@ func (s *sieve) judge() {
 	}
 }
 
-// culprit returns the attribute whose removal leaves few enough series, empty if leaving out
-// the resource is enough, and false if no single attribute is to blame.
-func (s *sieve) culprit(attributes pcommon.Map) (key string, ok bool) {
-	if s.refused.blamed != "" {
-		return s.refused.blamed, !slices.Contains(s.rule.Protected, s.refused.blamed)
-	}
-	switch s.blame {
-	case offenders.Resource:
-		return "", true
-	case offenders.Key:
-		_, has := attributes.Get(s.blamed)
-		return s.blamed, has
+// culprit returns what is left without the attribute whose removal leaves few enough series,
+// or without the resource if that is enough, and false if no single attribute is to blame.
+func (s *sieve) culprit(attributes pcommon.Map) (as shape, ok bool) {
+	key := s.refused.blamed // over a limit of its own
+	switch {
+	case key != "":
+		if slices.Contains(s.rule.Protected, key) {
+			return shape{}, false
+		}
+	case s.blame == offenders.Resource:
+		return shape{all: true}, true
+	case s.blame == offenders.Key:
+		key = s.blamed
 	default:
-		return "", false
+		return shape{}, false
 	}
+	value, ok := attributes.Get(key)
+	if !ok {
+		return shape{}, false
+	}
+	return shape{all: true, without: key, pair: s.hasher.Pair(key, value)}, true
 }
 
 // shape is what an overflow series keeps of a point's attributes.
 type shape struct {
 	all     bool   // all of them, but for without, whose value is replaced
 	without string // none if empty
+	pair    uint64 // the hash of without and its value
 	bare    bool   // none, not even the protected ones
 }
 
@@ -149,10 +156,10 @@ func (d *describer) sum() uint64 {
 	case d.shape.bare:
 		return 0
 	case d.shape.all:
-		if v, ok := d.attributes.Get(d.shape.without); ok && d.shape.without != "" {
-			return d.refused.sum - d.hasher.Pair(d.shape.without, v) + d.hasher.Text(d.shape.without)
+		if d.shape.without == "" {
+			return d.refused.sum
 		}
-		return d.refused.sum
+		return d.refused.sum - d.shape.pair + d.hasher.Text(d.shape.without)
 	default:
 		sum := uint64(0)
 		for _, key := range d.rule.Protected {

@@ -284,7 +284,10 @@ func (s *sieve) seriesOf(sum uint64) uint64 {
 // newcomer looks closer at a series that was not simply known, and returns why it has no
 // place, if it has none. It remembers what refuse needs to know.
 func (s *sieve) newcomer(verdict budget.Verdict, owner budget.Owner, series, sum uint64, p fold.Point) reason {
-	s.refused = refusal{owner: owner, series: identity.Series(s.scope, s.id.Stream, sum), sum: sum}
+	s.refused = refusal{owner: owner, series: series, sum: sum}
+	if s.entities {
+		s.refused.series = identity.Series(s.scope, s.id.Stream, sum)
+	}
 	if !verdict.Admitted() {
 		return ofVerdict(verdict)
 	}
