@@ -12,9 +12,8 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/market"
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/operator"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/telemetrytest"
 )
 
 // slow is a window that takes its time over every batch, and much time to close. It
@@ -46,8 +45,8 @@ func TestTheEndOfABatchIsWhenTheNextOneIsTaken(t *testing.T) {
 	for name, pass := range map[string]bool{"with results": true, "without results": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				app, r := telemetrytest.Start(t)
-				in, out := junction.New(app, market.Stock, junction.Policy{}), junction.New(app, market.Filtered, junction.Policy{})
+				app, r := enginetest.Start(t)
+				in, out := junction.New(app, enginetest.Stock, junction.Policy{}), junction.New(app, enginetest.Filtered, junction.Policy{})
 				q, err := New(app, Config{
 					ID: "q", From: []*junction.Queue{in.Subscribe(8)}, Into: out, Operators: []operator.Operator{slow{pass}},
 					Every: 15 * time.Millisecond, // due in the second batch, and again in the third
@@ -63,7 +62,7 @@ func TestTheEndOfABatchIsWhenTheNextOneIsTaken(t *testing.T) {
 					t.Fatal(err)
 				}
 				// The batches wait for 0, 10 and 1020 ms.
-				stream := market.Stock.Stream
+				stream := enginetest.Stock.Stream
 				r.Expect(t, map[string]float64{
 					"eventflux.pipeline.queue.wait " + stream: 3, "eventflux.pipeline.queue.wait " + stream + " sum": 1030 * ms,
 					"query.latency q": 5, "query.latency q sum": 3060 * ms, "eventflux.query.busy.time q": 2030 * ms,
