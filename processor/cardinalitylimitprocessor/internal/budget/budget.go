@@ -118,6 +118,9 @@ func (t *Table) SetLimits(limits Limits) {
 // may still be refused the last place, which it takes.
 func (t *Table) Admit(o Owner, series uint64, at Tick) Verdict {
 	s := t.shard(series)
+	if s.current(series&remainder, at) {
+		return Known
+	}
 	v := s.touch(series&remainder, at)
 	if v == tooLate {
 		t.late.Add(int64(t.expire(s, at)))

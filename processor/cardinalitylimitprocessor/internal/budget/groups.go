@@ -84,10 +84,7 @@ func (s *shard) place(series uint64, position uint32, meta byte) {
 			continue
 		}
 		slot := uint32(bits.TrailingZeros64(free)) / 8
-		line[slot] = meta
-		line[8+slot] = byte(series)
-		binary.LittleEndian.PutUint32(line[16+6*slot:], uint32(series>>8))
-		binary.LittleEndian.PutUint16(line[20+6*slot:], uint16(series>>40))
+		s.setSlot(group, slot, series, meta)
 		column := s.column(group, slot)
 		for i := range s.width {
 			s.mem[column+i] = byte(position >> (8 * i))
@@ -103,7 +100,9 @@ func (s *shard) remove(group, slot uint32) {
 			*n--
 		}
 	}
-	s.line(group)[slot] = 0
+	s.begin()
+	s.setMeta(group, slot, 0)
+	s.end()
 	s.used--
 }
 
@@ -118,8 +117,10 @@ func (s *shard) sizeFor(n uint32) uint32 {
 
 func widthOf(position uint32) uint32 { return max(uint32(bits.Len32(position)+7)/8, 1) }
 
-// rebuild moves all series to at least as many groups, which must be enough.
+// rebuild moves all series to at least as many groups, which must be enough. They cannot be
+// found without the lock until they are published.
 func (s *shard) rebuild(groups, width uint32) {
+	s.hide()
 	old := shard{mem: s.mem, groups: s.groups, width: s.width}
 	s.mem, s.groups, s.used, s.width = nil, 0, 0, width
 	if groups == 0 {

@@ -84,6 +84,7 @@ func (t *Table) fill(s *shard, from rows, cells []uint32, at Tick) {
 	}
 	restored, crowded := uint64(0), uint64(0)
 	s.grow(from.len(), t.cells.next)
+	defer s.publish()
 	for i := range from.len() {
 		series, age, cell := from.at(i)
 		if _, _, known := s.find(series); known {

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -16,7 +17,7 @@ const (
 )
 
 // shard is an open-addressing table of groups of eight series. A group is one cache line,
-// and so is the shard itself:
+// the shard itself two:
 //
 //	8 bytes  meta: one per slot, the upper bit tells that it is occupied, the others are
 //	         the Tick when the series was last seen, modulo 128
@@ -31,6 +32,12 @@ const (
 // A search starts at the home group and ends where no series passed: neither deleted
 // series nor full groups make it longer than it must be.
 type shard struct {
+	// What is read without the lock is on a cache line of its own.
+	lines    atomic.Pointer[lines] // nil: ask with the lock
+	sequence atomic.Uint32         // odd while a group is changed
+	sweptAt  atomic.Int32          // swept, again
+	_        [lineSize - 16]byte
+
 	mu     sync.Mutex
 	mem    []byte
 	groups uint32
@@ -91,11 +98,11 @@ func (s *shard) see(series uint64, at Tick) Verdict {
 	if !ok {
 		return unknown
 	}
-	meta := &s.mem[group*lineSize+slot]
-	if *meta == clockAt(at) || at <= s.seen(*meta) {
+	meta := s.mem[group*lineSize+slot]
+	if meta == clockAt(at) || at <= s.seen(meta) {
 		return Known
 	}
-	*meta = clockAt(at)
+	s.setMeta(group, slot, clockAt(at))
 	s.newest = max(s.newest, at)
 	return Renewed
 }
@@ -115,6 +122,7 @@ func (s *shard) insert(series uint64, position uint32, at Tick) bool {
 	if !s.put(series, position, at) {
 		return false
 	}
+	s.publish()
 	s.added++
 	return true
 }
@@ -163,6 +171,7 @@ func (s *shard) expire(at Tick, dead []uint32) []uint32 {
 		return dead
 	}
 	s.swept = at
+	s.sweptAt.Store(int32(at))
 	// Some series may have been seen later than at, so ages count from the newest on. If
 	// that itself is too old, so is everything, and clocks may have gone round.
 	from := max(at, s.newest)
@@ -183,6 +192,7 @@ func (s *shard) expire(at Tick, dead []uint32) []uint32 {
 	}
 	if s.groups > 1 && s.used*10 < s.groups*groupSize*4 {
 		s.rebuild(s.sizeFor(s.used), s.width)
+		s.publish()
 	}
 	return dead
 }

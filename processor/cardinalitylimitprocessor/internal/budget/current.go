@@ -1,0 +1,148 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package budget
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Nearly every point is of a series that was seen in this Tick before: nothing has to be
+// noted then, and nobody has to be kept out. Such a series is found without the lock, so
+// that cores do not pass it back and forth.
+//
+// Who changes a group holds the lock and makes the sequence number odd meanwhile. Who reads
+// without the lock reads whole words, and believes them if the number was even and is the
+// same afterwards; whoever doubts asks again with the lock.
+
+// lines is the memory of a shard's groups, as words.
+type lines struct {
+	words  []uint64
+	groups uint32
+}
+
+// littleEndian tells whether words have their bytes in the order in which groups are
+// written. On other machines all go with the lock.
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+const lineWords = lineSize / 8
+
+// looked is how many groups are looked at without the lock: the home group, and the next
+// one, where most of those are that found it full.
+const looked = 2
+
+// current reports whether a series was seen in the given Tick before. False means that the
+// lock is needed to tell.
+func (s *shard) current(series uint64, at Tick) bool {
+	sequence := s.sequence.Load()
+	l := s.lines.Load()
+	if sequence&1 != 0 || l == nil || at-Tick(s.sweptAt.Load()) > clockAhead {
+		return false
+	}
+	home, _ := bits.Mul64(series<<8, uint64(l.groups))
+	group := uint32(home)
+	for range looked {
+		if l.has(group, series, clockAt(at)) {
+			return s.sequence.Load() == sequence
+		}
+		if group++; group == l.groups {
+			group = 0
+		}
+	}
+	return false
+}
+
+// has reports whether a group holds a series with this clock.
+func (l *lines) has(group uint32, series uint64, clock byte) bool {
+	line := l.words[group*lineWords:][:lineWords]
+	meta, tags := atomic.LoadUint64(&line[0]), atomic.LoadUint64(&line[1])
+	x := tags ^ series&0xff*allBytes
+	same := ^((x&^highBits + ^uint64(highBits)) | x) & meta & highBits
+	for ; same != 0; same &= same - 1 {
+		slot := bits.TrailingZeros64(same) / 8
+		if rest(line, slot) == series>>8 {
+			return byte(meta>>(8*slot)) == clock
+		}
+	}
+	return false
+}
+
+// rest reads what a slot holds beside the tag: six bytes, which may lie in two words.
+func rest(line []uint64, slot int) uint64 {
+	bit := 48 * slot
+	word, shift := 2+bit/64, bit%64
+	v := atomic.LoadUint64(&line[word]) >> shift
+	if shift > 16 {
+		v |= atomic.LoadUint64(&line[word+1]) << (64 - shift)
+	}
+	return v & (1<<48 - 1)
+}
+
+// publish lets series be found without the lock. It needs the lock, as all that follows.
+func (s *shard) publish() {
+	if s.public() || s.groups == 0 || !littleEndian {
+		return
+	}
+	words := unsafe.Slice((*uint64)(unsafe.Pointer(&s.mem[0])), s.groups*lineWords)
+	s.lines.Store(&lines{words: words, groups: s.groups})
+}
+
+// public reports whether somebody may read the groups without the lock.
+func (s *shard) public() bool { return s.lines.Load() != nil }
+
+// hide begins a time in which the groups may be changed as a whole.
+func (s *shard) hide() {
+	s.sequence.Add(1)
+	s.lines.Store(nil)
+	s.sequence.Add(1)
+}
+
+// begin and end enclose a change of a group.
+func (s *shard) begin() { s.sequence.Add(1) }
+func (s *shard) end()   { s.sequence.Add(1) }
+
+// setMeta sets one byte of a group's first word. A reader sees it or does not, and is right
+// both times: it needs no new sequence number.
+func (s *shard) setMeta(group, slot uint32, meta byte) {
+	if !s.public() {
+		s.mem[group*lineSize+slot] = meta
+		return
+	}
+	s.setBits(group*lineWords, 8*slot, 8, uint64(meta))
+}
+
+// setBits sets bits of one word, which must hold all of them.
+func (s *shard) setBits(word, shift, size uint32, value uint64) {
+	w := &s.lines.Load().words[word]
+	mask := uint64(1)<<size - 1
+	atomic.StoreUint64(w, *w&^(mask<<shift)|value<<shift)
+}
+
+// setSlot fills a free slot, of which nothing is seen until its meta is there.
+func (s *shard) setSlot(group, slot uint32, series uint64, meta byte) {
+	line := s.line(group)
+	if !s.public() {
+		line[8+slot] = byte(series)
+		for i := range uint32(6) {
+			line[16+6*slot+i] = byte(series >> (8 + 8*i))
+		}
+		line[slot] = meta
+		return
+	}
+	s.begin()
+	defer s.end()
+	first := group * lineWords
+	s.setBits(first+1, 8*slot, 8, series&0xff)
+	bit := 48 * slot
+	word, shift, value := first+2+bit/64, bit%64, series>>8&(1<<48-1)
+	if shift <= 16 {
+		s.setBits(word, shift, 48, value)
+	} else {
+		s.setBits(word, shift, 64-shift, value&(1<<(64-shift)-1))
+		s.setBits(word+1, 0, shift-16, value>>(64-shift))
+	}
+	s.setMeta(group, slot, meta)
+}
