@@ -4,15 +4,16 @@
 package query
 
 import (
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	telemetry "github.com/eventflux-io/eventflux-otel/sdk"
 
+	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/event"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/junction"
-	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/enginetest"
 	"github.com/eventflux-io/eventflux-otel/examples/engine/internal/operator"
 )
 
@@ -20,10 +21,13 @@ import (
 // passes batches on if pass is set.
 type slow struct{ pass bool }
 
+var _ operator.Windowed = slow{}
+
 func (slow) Kind() string            { return "test" }
 func (slow) WindowType() string      { return "test" }
 func (slow) Duration() time.Duration { return 0 }
 func (slow) Bytes() int64            { return 0 }
+func (slow) Oldest() int64           { return math.MaxInt64 }
 func (slow) Holds() bool             { return true }
 func (slow) Bind(operator.Handles)   {}
 
