@@ -86,7 +86,8 @@ func (s *shard) publish() {
 	if s.public() || s.groups == 0 || !littleEndian {
 		return
 	}
-	words := unsafe.Slice((*uint64)(unsafe.Pointer(&s.mem[0])), s.groups*lineWords)
+	// An allocation of at least a line begins where a word may, and outlives its words.
+	words := unsafe.Slice((*uint64)(unsafe.Pointer(&s.mem[0])), s.groups*lineWords) //nolint:gosec // the two views of one memory are what this is about
 	s.lines.Store(&lines{words: words, groups: s.groups})
 }
 
