@@ -49,6 +49,11 @@ type Registry struct {
 	byID    map[Identity]*list.Element
 	recency *list.List // of *engine, last seen in front
 	evicted int64
+
+	// Goodbyes of senders that are not on the list: signals travel apart, so
+	// the last metrics of an engine may come after its goodbye.
+	goodbyes map[Identity]*list.Element
+	farewell *list.List // of goodbye, newest in front
 }
 
 type engine struct {
@@ -63,6 +68,11 @@ type engine struct {
 	runtime             verdict
 }
 
+type goodbye struct {
+	id Identity
+	at time.Time
+}
+
 // verdict is what an engine said of one of its parts, and when.
 type verdict struct {
 	health engineview.Health
@@ -75,6 +85,9 @@ func New(limits Limits) *Registry {
 		limits:  limits,
 		byID:    make(map[Identity]*list.Element),
 		recency: list.New(),
+
+		goodbyes: make(map[Identity]*list.Element),
+		farewell: list.New(),
 	}
 }
 
@@ -92,7 +105,7 @@ func (r *Registry) Add(id Identity, version string, now time.Time) (added bool) 
 		r.evicted++
 	}
 	r.byID[id] = r.recency.PushFront(&engine{
-		id: id, version: version, firstSeen: now, lastSeen: now,
+		id: id, version: version, firstSeen: now, lastSeen: now, goodbye: r.recall(id, now),
 	})
 	return true
 }
@@ -173,13 +186,43 @@ func (r *Registry) Check(id Identity, name string, health engineview.Health, now
 	}
 }
 
-// Goodbye records that the engine announced its end.
+// Goodbye records that the engine announced its end. A sender that is not on
+// the list stays off it: its goodbye is kept for SilentAfter, in case its last
+// metrics are still on the way. At most Max goodbyes are kept, the newest.
 func (r *Registry) Goodbye(id Identity, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if el, ok := r.byID[id]; ok {
 		el.Value.(*engine).goodbye = now
+		return
 	}
+	r.recall(id, now)
+	for el := r.farewell.Back(); el != nil; el = r.farewell.Back() {
+		expired := now.Sub(el.Value.(goodbye).at) >= r.limits.SilentAfter
+		if !expired && len(r.goodbyes) < r.limits.Max {
+			break
+		}
+		if !expired {
+			r.evicted++
+		}
+		r.recall(el.Value.(goodbye).id, now)
+	}
+	r.goodbyes[id] = r.farewell.PushFront(goodbye{id, now})
+}
+
+// recall takes the goodbye of id out of memory. It returns the zero time when
+// there is none, or one so old that data after it is of a new life.
+func (r *Registry) recall(id Identity, now time.Time) time.Time {
+	el, ok := r.goodbyes[id]
+	if !ok {
+		return time.Time{}
+	}
+	delete(r.goodbyes, id)
+	said := r.farewell.Remove(el).(goodbye)
+	if now.Sub(said.at) >= r.limits.SilentAfter {
+		return time.Time{}
+	}
+	return said.at
 }
 
 // Engines implements [engineview.Source]. Engines that ended longer than
@@ -198,7 +241,8 @@ func (r *Registry) Engines(now time.Time) []engineview.Engine {
 	return seen
 }
 
-// Evicted returns how many engines left the list because it was full.
+// Evicted returns how many engines left the list because it was full, and how
+// many goodbyes of senders not on it left memory for the same reason.
 func (r *Registry) Evicted() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
