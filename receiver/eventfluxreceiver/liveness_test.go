@@ -17,7 +17,10 @@ import (
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 )
 
-const sdkUserAgent = "OTel-OTLP-Exporter-Rust/0.31.0"
+const (
+	sdkUserAgent = "OTel-OTLP-Exporter-Rust/0.31.0"
+	goUserAgent  = "OTel OTLP Exporter Go/1.47.0" // the OpenTelemetry SDK for Go has blanks
+)
 
 func dialAs(t *testing.T, addr, userAgent string) *grpc.ClientConn {
 	t.Helper()
@@ -51,7 +54,7 @@ var engineA = map[string]any{"service.name": "engine", "service.instance.id": "a
 func TestAnEngineThatClosesItsConnectionIsLost(t *testing.T) {
 	_, next := collecting()
 	b := start(t, testConfig(), next)
-	conn := dialAs(t, b.receiver.server.GRPCAddr.String(), sdkUserAgent)
+	conn := dialAs(t, b.receiver.server.GRPCAddr.String(), goUserAgent)
 	export(t, conn, engineMetrics(engineA))
 	assert.Equal(t, engineview.EvidenceConnection, b.only(t).Evidence)
 	require.NoError(t, conn.Close())

@@ -12,9 +12,13 @@ import (
 	"google.golang.org/grpc/stats"
 )
 
-// sdkAgent is in the user agent of every OTLP exporter of an SDK, by the OTLP
-// exporter specification. Agents and proxies name themselves.
-const sdkAgent = "OTel-OTLP-Exporter-"
+// The user agent of an SDK's OTLP exporter has one of these in it: what the OTLP
+// exporter specification asks for, and what the SDK for Go sends. Agents and
+// proxies name themselves.
+const (
+	sdkAgent = "OTel-OTLP-Exporter-"
+	goAgent  = "OTel OTLP Exporter Go/"
+)
 
 // Connection is a gRPC connection.
 type Connection struct {
@@ -61,7 +65,7 @@ func direct(ctx context.Context) *Connection {
 		return nil
 	}
 	for _, agent := range metadata.ValueFromIncomingContext(ctx, "user-agent") {
-		if strings.Contains(agent, sdkAgent) {
+		if strings.Contains(agent, sdkAgent) || strings.Contains(agent, goAgent) {
 			return c
 		}
 	}
