@@ -22,9 +22,10 @@ import (
 type State uint8
 
 const (
-	// StateUp means that the engine was heard of within the silence timeout.
+	// StateUp means that the engine sends, or holds a connection.
 	StateUp State = iota + 1
-	// StateSilent means that the engine stopped sending without a goodbye.
+	// StateSilent means that the engine stopped sending, or lost its last
+	// connection, without a goodbye.
 	StateSilent
 	// StateShutdown means that the engine said goodbye. It is not an alarm.
 	StateShutdown
@@ -44,6 +45,25 @@ func (s State) String() string {
 	}
 }
 
+// Evidence says what a [State] rests on.
+type Evidence string
+
+const (
+	// EvidenceData means that the engine is up because data arrived lately.
+	EvidenceData Evidence = "data"
+	// EvidenceConnection means that the engine is up because it holds a
+	// connection, whether or not it sends.
+	EvidenceConnection Evidence = "connection"
+	// EvidenceConnectionLost means that the engine's last connection ended and it
+	// did not come back.
+	EvidenceConnectionLost Evidence = "connection_lost"
+	// EvidenceMissedExports means that the engine sent nothing for much longer
+	// than it used to.
+	EvidenceMissedExports Evidence = "missed_exports"
+	// EvidenceGoodbye means that the engine announced its end.
+	EvidenceGoodbye Evidence = "goodbye"
+)
+
 // Engine is what a receiver knows about one engine process at one moment.
 type Engine struct {
 	// Name is the engine's service.name.
@@ -56,6 +76,8 @@ type Engine struct {
 	FirstSeen, LastSeen time.Time
 	// State is the verdict at the time asked for.
 	State State
+	// Evidence is what State rests on.
+	Evidence Evidence
 	// Queries is the engine's last query.active.count, 0 before the first one.
 	Queries int64
 	// Streams is the number of distinct streams the engine reports.

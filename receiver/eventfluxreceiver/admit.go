@@ -54,7 +54,24 @@ func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin
 				r.observe(key, id, m, now)
 			}
 		}
+		r.heard(key, from.Connection, now)
 	}
+}
+
+// heard binds the engine to its connection. The connection may have ended while
+// its last request was worked on, and its end is then told again.
+func (r *eventfluxReceiver) heard(key engines.Identity, on *server.Connection, now time.Time) {
+	if on == nil {
+		return
+	}
+	r.list.Heard(key, engines.Connection(on.ID))
+	if on.Ended() {
+		r.ended(on, now)
+	}
+}
+
+func (r *eventfluxReceiver) ended(on *server.Connection, now time.Time) {
+	r.list.Ended(engines.Connection(on.ID), r.conclusive, now)
 }
 
 func (r *eventfluxReceiver) observe(key engines.Identity, id contract.Identity, m pmetric.Metric, now time.Time) {
@@ -116,7 +133,9 @@ func (r *eventfluxReceiver) add(key engines.Identity, id contract.Identity, now 
 func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin, td ptrace.Traces, now time.Time) {
 	for _, rs := range td.ResourceSpans().All() {
 		id := r.identify(ctx, from, rs.Resource())
-		r.list.Touch(engines.Identity{Name: id.Name, Instance: id.Instance}, id.Version, now)
+		key := engines.Identity{Name: id.Name, Instance: id.Instance}
+		r.list.Touch(key, id.Version, now)
+		r.heard(key, from.Connection, now)
 	}
 }
 
@@ -126,6 +145,7 @@ func (r *eventfluxReceiver) admitLogs(ctx context.Context, from server.Origin, l
 		id := r.identify(ctx, from, rl.Resource())
 		key := engines.Identity{Name: id.Name, Instance: id.Instance}
 		r.list.Touch(key, id.Version, now)
+		r.heard(key, from.Connection, now)
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, record := range sl.LogRecords().All() {
 				if record.EventName() == eventDelete {

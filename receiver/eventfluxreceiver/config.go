@@ -68,10 +68,17 @@ type HTTPConfig struct {
 
 // EnginesConfig says when silence means something and how much is remembered.
 type EnginesConfig struct {
-	// SilentAfter is how long an engine may send nothing before it counts as
-	// silent. It should be at least three times the engine's export interval,
-	// which is 5s in the EventFlux SDK. Default 15s.
+	// SilentAfter is the least time that an engine may send nothing before it
+	// counts as silent. The time is six export intervals of the engine, as learned
+	// from its exports, where that is longer. Default 15s.
 	SilentAfter time.Duration `mapstructure:"silent_after"`
+	// SilentAtMost bounds the six intervals. It is the time for an engine with
+	// fewer than three exports, and for one that holds a connection. Default 6m,
+	// which is enough for an interval of 60s.
+	SilentAtMost time.Duration `mapstructure:"silent_at_most"`
+	// ReconnectGrace is how long an engine whose last gRPC connection ended may
+	// take to come back before it counts as silent. Default 2s.
+	ReconnectGrace time.Duration `mapstructure:"reconnect_grace"`
 	// ForgetAfter is how long a silent or stopped engine stays on the list.
 	// Default 1h.
 	ForgetAfter time.Duration `mapstructure:"forget_after"`
@@ -114,13 +121,33 @@ func (c *EnginesConfig) Validate() error {
 	if c.SilentAfter <= 0 {
 		errs = append(errs, fmt.Errorf("silent_after must be positive, got %s", c.SilentAfter))
 	}
-	if c.ForgetAfter < c.SilentAfter {
-		errs = append(errs, fmt.Errorf("forget_after must be at least silent_after (%s), got %s", c.SilentAfter, c.ForgetAfter))
+	if c.SilentAtMost < c.SilentAfter {
+		errs = append(errs, fmt.Errorf("silent_at_most must be at least silent_after (%s), got %s", c.SilentAfter, c.SilentAtMost))
+	}
+	if c.ReconnectGrace < 0 {
+		errs = append(errs, fmt.Errorf("reconnect_grace must not be negative, got %s", c.ReconnectGrace))
+	}
+	if c.ForgetAfter < c.SilentAtMost {
+		errs = append(errs, fmt.Errorf("forget_after must be at least silent_at_most (%s), got %s", c.SilentAtMost, c.ForgetAfter))
 	}
 	if c.Max <= 0 {
 		errs = append(errs, fmt.Errorf("max must be positive, got %d", c.Max))
 	}
 	return errors.Join(errs...)
+}
+
+// endsConnections reports whether the gRPC server itself ends connections that
+// are in use. A client may then wait for its next export to come back.
+func (c *Config) endsConnections() bool {
+	if !c.Protocols.GRPC.HasValue() {
+		return false
+	}
+	keepalive := c.Protocols.GRPC.Get().Keepalive.Get()
+	if keepalive == nil || !keepalive.ServerParameters.HasValue() {
+		return false
+	}
+	params := keepalive.ServerParameters.Get()
+	return params.MaxConnectionAge > 0 || params.MaxConnectionIdle > 0
 }
 
 func newDefaultConfig() component.Config {
@@ -130,9 +157,11 @@ func newDefaultConfig() component.Config {
 			HTTP: configoptional.Default(defaultHTTP()),
 		},
 		Engines: EnginesConfig{
-			SilentAfter: 15 * time.Second,
-			ForgetAfter: time.Hour,
-			Max:         10_000,
+			SilentAfter:    15 * time.Second,
+			SilentAtMost:   6 * time.Minute,
+			ReconnectGrace: 2 * time.Second,
+			ForgetAfter:    time.Hour,
+			Max:            10_000,
 		},
 		ShutdownTimeout: 10 * time.Second,
 	}

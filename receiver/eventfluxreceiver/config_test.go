@@ -52,7 +52,10 @@ func TestEveryOptionIsRead(t *testing.T) {
 	assert.Equal(t, "0.0.0.0:4318", http.Server.NetAddr.Endpoint)
 	assert.Equal(t, URLPath("/spans"), http.TracesURLPath)
 	assert.Equal(t, component.MustNewIDWithName("pipeline_health", "edge"), *cfg.HealthExtension)
-	assert.Equal(t, EnginesConfig{SilentAfter: 30 * time.Second, ForgetAfter: 2 * time.Hour, Max: 50}, cfg.Engines)
+	assert.Equal(t, EnginesConfig{
+		SilentAfter: 30 * time.Second, SilentAtMost: 10 * time.Minute, ReconnectGrace: 5 * time.Second,
+		ForgetAfter: 2 * time.Hour, Max: 50,
+	}, cfg.Engines)
 	assert.Equal(t, 3*time.Second, cfg.ShutdownTimeout)
 }
 
@@ -62,7 +65,9 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 		"eventflux/bad_values": {
 			"shutdown_timeout must be positive, got 0s",
 			"engines: silent_after must be positive, got 0s",
-			"forget_after must be at least silent_after (0s), got -1s",
+			"silent_at_most must be at least silent_after (0s), got -2s",
+			"reconnect_grace must not be negative, got -3s",
+			"forget_after must be at least silent_at_most (-2s), got -10s",
 			"max must be positive, got 0",
 		},
 		"eventflux/wrong_key": {"endpiont"},

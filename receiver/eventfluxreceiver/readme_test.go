@@ -11,10 +11,12 @@ import (
 
 func TestReadmeIsTrue(t *testing.T) {
 	readmetest.Check(t, map[string]string{
-		"health_extension":      "none",
-		"engines::silent_after": "15s",
-		"engines::forget_after": "1h",
-		"engines::max":          "10000",
-		"shutdown_timeout":      "10s",
+		"health_extension":         "none",
+		"engines::silent_after":    "15s",
+		"engines::silent_at_most":  "6m",
+		"engines::reconnect_grace": "2s",
+		"engines::forget_after":    "1h",
+		"engines::max":             "10000",
+		"shutdown_timeout":         "10s",
 	})
 }

@@ -26,11 +26,13 @@ import (
 // eventfluxReceiver stands behind the up to three pipelines of one
 // configuration. The next consumers are set before Start and not after.
 type eventfluxReceiver struct {
-	cfg    *Config
-	set    receiver.Settings
-	tel    *telemetry
-	list   *engines.Registry
-	forget func() // takes this receiver out of the factory's instances
+	cfg  *Config
+	set  receiver.Settings
+	tel  *telemetry
+	list *engines.Registry
+	// conclusive says that connections end only when the far end ends.
+	conclusive bool
+	forget     func() // takes this receiver out of the factory's instances
 
 	nextTraces  consumer.Traces
 	nextMetrics consumer.Metrics
@@ -47,7 +49,8 @@ type eventfluxReceiver struct {
 func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*eventfluxReceiver, error) {
 	list := engines.New(engines.Limits{
 		Max:         cfg.Engines.Max,
-		SilentAfter: cfg.Engines.SilentAfter,
+		SilentAfter: cfg.Engines.SilentAfter, SilentAtMost: cfg.Engines.SilentAtMost,
+		Grace:       cfg.Engines.ReconnectGrace,
 		ForgetAfter: cfg.Engines.ForgetAfter,
 	})
 	tel, err := newTelemetry(set, list)
@@ -56,6 +59,7 @@ func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*eventfluxR
 	}
 	return &eventfluxReceiver{
 		cfg: cfg, set: set, tel: tel, list: list, forget: forget,
+		conclusive: !cfg.endsConnections(),
 		unregister: func() {},
 	}, nil
 }
@@ -74,6 +78,7 @@ func (r *eventfluxReceiver) startOnce(ctx context.Context, host component.Host) 
 	srv, err := server.Start(ctx, r.serverConfig(), r.consumers(), server.Settings{
 		Host:      host,
 		Telemetry: r.set.TelemetrySettings,
+		Ended:     func(c *server.Connection) { r.ended(c, time.Now()) },
 		Failed: func(err error) {
 			componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(err))
 		},

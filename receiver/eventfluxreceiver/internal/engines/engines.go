@@ -4,8 +4,11 @@
 // Package engines keeps the list of engines that a receiver has heard of and
 // judges who of them is alive.
 //
-// The evidence so far is of two kinds: data that arrives, and a goodbye. The
-// package has no clock: every call that needs the time takes it as now.
+// There are three kinds of evidence against an engine: a goodbye, the end of its
+// last connection, and exports that it missed. An open connection that carries
+// one engine alone outweighs missed exports for SilentAtMost: the server's
+// keep-alive ends it when nobody is there, but a proxy may hold it. The package has no clock: every call that needs the time
+// takes it as now.
 package engines
 
 import (
@@ -34,9 +37,17 @@ type Limits struct {
 	// Max is the number of engines remembered. The one that was silent longest
 	// goes first. At least 1.
 	Max int
-	// SilentAfter is how long an engine may send nothing before it counts as
-	// silent.
+	// SilentAfter is how long an engine may at least send nothing before it
+	// counts as silent. It is longer for engines whose export interval is long:
+	// six intervals.
 	SilentAfter time.Duration
+	// SilentAtMost bounds the six intervals, and is the time for an engine of
+	// which fewer than three exports are known or which holds a connection. At
+	// least SilentAfter, else it has no effect.
+	SilentAtMost time.Duration
+	// Grace is how long an engine that lost its last connection may take to come
+	// back.
+	Grace time.Duration
 	// ForgetAfter is how long a silent or stopped engine stays on the list.
 	ForgetAfter time.Duration
 }
@@ -49,6 +60,14 @@ type Registry struct {
 	byID    map[Identity]*list.Element
 	recency *list.List // of *engine, last seen in front
 	evicted int64
+
+	// Goodbyes of senders that are not on the list: signals travel apart, so
+	// the last metrics of an engine may come after its goodbye.
+	goodbyes map[Identity]*list.Element
+	farewell *list.List // of goodbye, newest in front
+
+	// Open connections on which an engine on the list was heard.
+	connections map[Connection]*connection
 }
 
 type engine struct {
@@ -56,11 +75,19 @@ type engine struct {
 	version             string
 	firstSeen, lastSeen time.Time
 	goodbye             time.Time // zero while it runs
+	rhythm              rhythm
+	connections         []Connection // open, and of this engine alone
+	disconnected        time.Time    // zero when data came after the last connection ended
 	queries             int64
 	streams             map[string]time.Time // last time each was reported
 	pipeline            verdict
 	state               verdict
 	runtime             verdict
+}
+
+type goodbye struct {
+	id Identity
+	at time.Time
 }
 
 // verdict is what an engine said of one of its parts, and when.
@@ -75,6 +102,11 @@ func New(limits Limits) *Registry {
 		limits:  limits,
 		byID:    make(map[Identity]*list.Element),
 		recency: list.New(),
+
+		goodbyes: make(map[Identity]*list.Element),
+		farewell: list.New(),
+
+		connections: make(map[Connection]*connection),
 	}
 }
 
@@ -83,17 +115,22 @@ func New(limits Limits) *Registry {
 func (r *Registry) Add(id Identity, version string, now time.Time) (added bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e, ok := r.byID[id]; ok {
-		r.touch(e, version, now)
+	if el, ok := r.byID[id]; ok {
+		e := el.Value.(*engine)
+		if e.rhythm.interval() != 0 && now.Sub(e.rhythm.last) >= r.patience(e) {
+			e.rhythm = rhythm{} // what it kept before it fell silent may not hold
+		}
+		e.rhythm.beat(now)
+		r.touch(el, version, now)
 		return false
 	}
 	if len(r.byID) >= r.limits.Max {
 		r.remove(r.recency.Back())
 		r.evicted++
 	}
-	r.byID[id] = r.recency.PushFront(&engine{
-		id: id, version: version, firstSeen: now, lastSeen: now,
-	})
+	e := &engine{id: id, version: version, firstSeen: now, lastSeen: now, goodbye: r.recall(id, now)}
+	e.rhythm.beat(now)
+	r.byID[id] = r.recency.PushFront(e)
 	return true
 }
 
@@ -118,6 +155,7 @@ func (r *Registry) touch(el *list.Element, version string, now time.Time) {
 		e.goodbye = time.Time{}
 		e.firstSeen = now
 	}
+	e.disconnected = time.Time{}
 	if version != "" {
 		e.version = version
 	}
@@ -173,13 +211,43 @@ func (r *Registry) Check(id Identity, name string, health engineview.Health, now
 	}
 }
 
-// Goodbye records that the engine announced its end.
+// Goodbye records that the engine announced its end. A sender that is not on
+// the list stays off it: its goodbye is kept for SilentAfter, in case its last
+// metrics are still on the way. At most Max goodbyes are kept, the newest.
 func (r *Registry) Goodbye(id Identity, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if el, ok := r.byID[id]; ok {
 		el.Value.(*engine).goodbye = now
+		return
 	}
+	r.recall(id, now)
+	for el := r.farewell.Back(); el != nil; el = r.farewell.Back() {
+		expired := now.Sub(el.Value.(goodbye).at) >= r.limits.SilentAfter
+		if !expired && len(r.goodbyes) < r.limits.Max {
+			break
+		}
+		if !expired {
+			r.evicted++
+		}
+		r.recall(el.Value.(goodbye).id, now)
+	}
+	r.goodbyes[id] = r.farewell.PushFront(goodbye{id, now})
+}
+
+// recall takes the goodbye of id out of memory. It returns the zero time when
+// there is none, or one so old that data after it is of a new life.
+func (r *Registry) recall(id Identity, now time.Time) time.Time {
+	el, ok := r.goodbyes[id]
+	if !ok {
+		return time.Time{}
+	}
+	delete(r.goodbyes, id)
+	said := r.farewell.Remove(el).(goodbye)
+	if now.Sub(said.at) >= r.limits.SilentAfter {
+		return time.Time{}
+	}
+	return said.at
 }
 
 // Engines implements [engineview.Source]. Engines that ended longer than
@@ -198,7 +266,8 @@ func (r *Registry) Engines(now time.Time) []engineview.Engine {
 	return seen
 }
 
-// Evicted returns how many engines left the list because it was full.
+// Evicted returns how many engines left the list because it was full, and how
+// many goodbyes of senders not on it left memory for the same reason.
 func (r *Registry) Evicted() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -211,13 +280,15 @@ func (r *Registry) view(e *engine, now time.Time) engineview.Engine {
 			delete(e.streams, name)
 		}
 	}
+	state, evidence := r.judge(e, now)
 	return engineview.Engine{
 		Name:       e.id.Name,
 		InstanceID: e.id.Instance,
 		Version:    e.version,
 		FirstSeen:  e.firstSeen,
 		LastSeen:   e.lastSeen,
-		State:      r.state(e, now),
+		State:      state,
+		Evidence:   evidence,
 		Queries:    e.queries,
 		Streams:    len(e.streams),
 		Checks: engineview.Checks{
@@ -236,15 +307,29 @@ func (r *Registry) recent(v verdict, now time.Time) engineview.Health {
 	return v.health
 }
 
-func (r *Registry) state(e *engine, now time.Time) engineview.State {
+// judge weighs the evidence, the strongest first.
+func (r *Registry) judge(e *engine, now time.Time) (engineview.State, engineview.Evidence) {
 	switch {
 	case !e.goodbye.IsZero():
-		return engineview.StateShutdown
-	case now.Sub(e.lastSeen) >= r.limits.SilentAfter:
-		return engineview.StateSilent
+		return engineview.StateShutdown, engineview.EvidenceGoodbye
+	case len(e.connections) > 0 && now.Sub(e.lastSeen) < max(r.limits.SilentAfter, r.limits.SilentAtMost):
+		return engineview.StateUp, engineview.EvidenceConnection
+	case !e.disconnected.IsZero() && now.Sub(e.disconnected) >= r.limits.Grace:
+		return engineview.StateSilent, engineview.EvidenceConnectionLost
+	case now.Sub(e.lastSeen) >= r.patience(e):
+		return engineview.StateSilent, engineview.EvidenceMissedExports
 	default:
-		return engineview.StateUp
+		return engineview.StateUp, engineview.EvidenceData
 	}
+}
+
+// patience is how long the engine may send nothing.
+func (r *Registry) patience(e *engine) time.Duration {
+	learned := patienceFactor * e.rhythm.interval()
+	if learned == 0 {
+		learned = r.limits.SilentAtMost
+	}
+	return max(r.limits.SilentAfter, min(learned, r.limits.SilentAtMost))
 }
 
 // forget removes what ended long ago. Recency order lets it stop early; a
@@ -262,6 +347,10 @@ func (r *Registry) forget(now time.Time) {
 }
 
 func (r *Registry) remove(el *list.Element) {
-	delete(r.byID, el.Value.(*engine).id)
+	e := el.Value.(*engine)
+	delete(r.byID, e.id)
+	for _, on := range e.connections {
+		delete(r.connections, on)
+	}
 	r.recency.Remove(el)
 }

@@ -41,6 +41,15 @@ func TestStateFollowsTheEvidence(t *testing.T) {
 			r.Goodbye(nodeA, at(1))
 			r.Add(nodeA, "", at(2))
 		}, at(3), engineview.StateShutdown},
+		{"goodbye before the first metrics", func(r *Registry) {
+			r.Goodbye(nodeA, at(1))
+			r.Add(nodeA, "", at(2))
+		}, at(60), engineview.StateShutdown},
+		{"goodbye of a stranger puts nobody on the list", func(r *Registry) { r.Goodbye(nodeA, at(1)) }, at(2), 0},
+		{"goodbye of an earlier life", func(r *Registry) {
+			r.Goodbye(nodeA, at(1))
+			r.Add(nodeA, "", at(17))
+		}, at(18), engineview.StateUp},
 		{"a restart under the same id revives", func(r *Registry) {
 			r.Add(nodeA, "", at(0))
 			r.Goodbye(nodeA, at(1))
@@ -156,5 +165,23 @@ func TestStreamsOfOneEngineAreBounded(t *testing.T) {
 	}
 	if got := r.Engines(start)[0].Streams; got != maxStreams {
 		t.Errorf("streams = %d, want %d", got, maxStreams)
+	}
+}
+
+func TestGoodbyesOfStrangersAreBounded(t *testing.T) {
+	r := New(limits)
+	for i := range 3 * limits.Max {
+		r.Goodbye(Identity{Name: "engine", Instance: fmt.Sprint(i)}, start)
+	}
+	r.Goodbye(Identity{Name: "engine", Instance: "8"}, start) // known already
+	if got := len(r.goodbyes); got != limits.Max {
+		t.Errorf("%d goodbyes remembered, want %d", got, limits.Max)
+	}
+	if got := r.Evicted(); got != int64(2*limits.Max) {
+		t.Errorf("evicted = %d, want %d", got, 2*limits.Max)
+	}
+	r.Goodbye(nodeA, start.Add(limits.SilentAfter))
+	if got := len(r.goodbyes); got != 1 {
+		t.Errorf("%d goodbyes remembered after the others lost their meaning, want 1", got)
 	}
 }

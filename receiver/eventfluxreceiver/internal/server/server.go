@@ -50,6 +50,9 @@ type Settings struct {
 	// Failed is called, from a goroutine of its own, when a server that was
 	// started stops serving by itself.
 	Failed func(error)
+	// Ended is called when a gRPC connection ends, whoever ended it. It must not
+	// block.
+	Ended func(*Connection)
 }
 
 // Start listens and serves. When one server cannot start, the other is stopped
@@ -69,7 +72,8 @@ func (s *Server) startGRPC(ctx context.Context, cfg *configgrpc.ServerConfig, c 
 	if cfg == nil {
 		return nil
 	}
-	srv, err := cfg.ToServer(ctx, set.Host.GetExtensions(), set.Telemetry)
+	srv, err := cfg.ToServer(ctx, set.Host.GetExtensions(), set.Telemetry,
+		configgrpc.WithGrpcServerOption(grpc.StatsHandler(connections{ended: set.Ended})))
 	if err != nil {
 		return fmt.Errorf("protocols::grpc: %w", err)
 	}
@@ -163,7 +167,7 @@ func (s *Server) stopGRPC(ctx context.Context) error {
 }
 
 func grpcOrigin(ctx context.Context) Origin {
-	o := Origin{Transport: GRPC}
+	o := Origin{Transport: GRPC, Connection: direct(ctx)}
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
 		o.Peer = p.Addr.String()
 	}

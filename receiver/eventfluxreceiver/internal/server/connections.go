@@ -1,0 +1,73 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package server
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
+)
+
+// The user agent of an SDK's OTLP exporter has one of these in it: what the OTLP
+// exporter specification asks for, and what the SDK for Go sends. Agents and
+// proxies name themselves.
+const (
+	sdkAgent = "OTel-OTLP-Exporter-"
+	goAgent  = "OTel OTLP Exporter Go/"
+)
+
+// Connection is a gRPC connection.
+type Connection struct {
+	// ID is unique in the process and never zero.
+	ID    uint64
+	ended atomic.Bool
+}
+
+// Ended reports whether the connection is closed. It turns true before
+// Settings.Ended is called.
+func (c *Connection) Ended() bool { return c.ended.Load() }
+
+var lastConnection atomic.Uint64
+
+// connections is a stats handler that knows when a connection ends.
+type connections struct {
+	ended func(*Connection)
+}
+
+type connectionKey struct{}
+
+func (connections) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context {
+	return context.WithValue(ctx, connectionKey{}, &Connection{ID: lastConnection.Add(1)})
+}
+
+func (h connections) HandleConn(ctx context.Context, s stats.ConnStats) {
+	if _, ok := s.(*stats.ConnEnd); !ok {
+		return
+	}
+	if c, ok := ctx.Value(connectionKey{}).(*Connection); ok {
+		c.ended.Store(true)
+		h.ended(c)
+	}
+}
+
+func (connections) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+
+func (connections) HandleRPC(context.Context, stats.RPCStats) {}
+
+// direct returns the connection when the SDK of a single process holds it.
+func direct(ctx context.Context) *Connection {
+	c, ok := ctx.Value(connectionKey{}).(*Connection)
+	if !ok {
+		return nil
+	}
+	for _, agent := range metadata.ValueFromIncomingContext(ctx, "user-agent") {
+		if strings.Contains(agent, sdkAgent) || strings.Contains(agent, goAgent) {
+			return c
+		}
+	}
+	return nil
+}
