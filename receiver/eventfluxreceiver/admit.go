@@ -49,8 +49,10 @@ func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin
 		id := r.identify(ctx, from, rm.Resource())
 		key := engines.Identity{Name: id.Name, Instance: id.Instance}
 		r.list.Touch(key, id.Version, now)
+		found := r.tel.violation(ctx)
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
+				contract.CheckMetric(m, found)
 				r.observe(key, id, m, now)
 			}
 		}
@@ -117,6 +119,12 @@ func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin,
 	for _, rs := range td.ResourceSpans().All() {
 		id := r.identify(ctx, from, rs.Resource())
 		r.list.Touch(engines.Identity{Name: id.Name, Instance: id.Instance}, id.Version, now)
+		found := r.tel.violation(ctx)
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				contract.CheckSpan(span, found)
+			}
+		}
 	}
 }
 
@@ -126,8 +134,10 @@ func (r *eventfluxReceiver) admitLogs(ctx context.Context, from server.Origin, l
 		id := r.identify(ctx, from, rl.Resource())
 		key := engines.Identity{Name: id.Name, Instance: id.Instance}
 		r.list.Touch(key, id.Version, now)
+		found := r.tel.violation(ctx)
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, record := range sl.LogRecords().All() {
+				contract.CheckRecord(record, found)
 				if record.EventName() == eventDelete {
 					r.list.Goodbye(key, now)
 				}

@@ -96,6 +96,15 @@ func (t *telemetry) assigned(ctx context.Context, id contract.Identity) {
 	}
 }
 
+// violation returns what counts breaches of the contract, by rule alone: the
+// names come from the sender and are not bounded.
+func (t *telemetry) violation(ctx context.Context) func(contract.Finding) {
+	return func(f contract.Finding) {
+		t.builder.ReceiverEventfluxContractViolations.Add(ctx, 1,
+			metric.WithAttributes(attribute.String("rule", f.Rule.String())))
+	}
+}
+
 func (t *telemetry) shutdown() {
 	t.builder.Shutdown()
 }

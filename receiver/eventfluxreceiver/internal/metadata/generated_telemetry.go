@@ -28,6 +28,7 @@ type TelemetryBuilder struct {
 	meter                               metric.Meter
 	mu                                  sync.Mutex
 	registrations                       []metric.Registration
+	ReceiverEventfluxContractViolations metric.Int64Counter
 	ReceiverEventfluxEngines            metric.Int64ObservableUpDownCounter
 	ReceiverEventfluxEnginesEvicted     metric.Int64ObservableCounter
 	ReceiverEventfluxIdentitiesAssigned metric.Int64Counter
@@ -102,6 +103,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ReceiverEventfluxContractViolations, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_contract_violations",
+		metric.WithDescription("Breaches of the conventions in metrics, points, spans and events, which pass all the same. [Alpha]"),
+		metric.WithUnit("{violation}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverEventfluxEngines, err = builder.meter.Int64ObservableUpDownCounter(
 		"otelcol_receiver_eventflux_engines",
 		metric.WithDescription("Engines on the receiver's list, by state. [Alpha]"),
