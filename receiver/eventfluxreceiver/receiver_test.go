@@ -290,6 +290,24 @@ func TestEnginesWithoutInstanceIDStayApart(t *testing.T) {
 	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 }
 
+func TestABreachOfTheContractIsCountedAndPasses(t *testing.T) {
+	sink, next := collecting()
+	b := start(t, testConfig(), next)
+	md := pmetric.NewMetrics()
+	rm := md.ResourceMetrics().AppendEmpty()
+	rm.Resource().Attributes().PutStr("service.name", "engine")
+	m := rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+	m.SetName("eventflux.uptime")
+	m.SetUnit("ms")
+	m.SetEmptyGauge().DataPoints().AppendEmpty().SetIntValue(1)
+	export(t, b.dial(t), md)
+
+	assert.Equal(t, 1, sink.DataPointCount())
+	metadatatest.AssertEqualReceiverEventfluxContractViolations(t, b.tel, []metricdata.DataPoint[int64]{
+		{Value: 1, Attributes: attribute.NewSet(attribute.String("rule", "wrong_unit"))},
+	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+}
+
 func TestEmptyExportIsASignOfLife(t *testing.T) {
 	sink, next := collecting()
 	b := start(t, testConfig(), next)
