@@ -49,6 +49,9 @@ func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin
 		id := r.identify(ctx, from, rm.Resource())
 		key := engines.Identity{Name: id.Name, Instance: id.Instance}
 		r.list.Touch(key, id.Version, now)
+		if r.cfg.Contract.Mode == ModeFix {
+			r.tel.repaired(ctx, contract.RepairMetrics(rm))
+		}
 		found := r.tel.violation(ctx)
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {

@@ -32,6 +32,7 @@ type TelemetryBuilder struct {
 	ReceiverEventfluxEngines            metric.Int64ObservableUpDownCounter
 	ReceiverEventfluxEnginesEvicted     metric.Int64ObservableCounter
 	ReceiverEventfluxIdentitiesAssigned metric.Int64Counter
+	ReceiverEventfluxPointsRepaired     metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -125,6 +126,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_eventflux_identities_assigned",
 		metric.WithDescription("Resources that came without the attribute and were given one. [Alpha]"),
 		metric.WithUnit("{resource}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxPointsRepaired, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_points_repaired",
+		metric.WithDescription("Points of metrics with names of older engines. [Alpha]"),
+		metric.WithUnit("{datapoint}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs
