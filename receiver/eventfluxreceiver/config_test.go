@@ -64,6 +64,7 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 			"engines: silent_after must be positive, got 0s",
 			"forget_after must be at least silent_after (0s), got -1s",
 			"max must be positive, got 0",
+			`contract: mode must be "observe" or "fix", got "reject"`,
 		},
 		"eventflux/wrong_key": {"endpiont"},
 	}

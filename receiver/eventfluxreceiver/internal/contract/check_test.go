@@ -223,7 +223,8 @@ func BenchmarkCheckMetric(b *testing.B) {
 func FuzzCheck(f *testing.F) {
 	md := pmetric.NewMetrics()
 	metrics := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics()
-	for want := range semconv.Metrics() {
+	for _, name := range []string{"connections", "query.latency", "eventflux.uptime"} {
+		want, _ := semconv.LookupMetric(name)
 		right(want, 1).CopyTo(metrics.AppendEmpty())
 	}
 	seed, err := (&pmetric.ProtoMarshaler{}).MarshalMetrics(md)
