@@ -49,8 +49,13 @@ func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin
 		id := r.identify(ctx, from, rm.Resource())
 		key := engines.Identity{Name: id.Name, Instance: id.Instance}
 		r.list.Touch(key, id.Version, now)
+		if r.cfg.Contract.Mode == ModeFix {
+			r.tel.repaired(ctx, contract.RepairMetrics(rm))
+		}
+		found := r.tel.violation(ctx)
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
+				contract.CheckMetric(m, found)
 				r.observe(key, id, m, now)
 			}
 		}
@@ -136,6 +141,12 @@ func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin,
 		key := engines.Identity{Name: id.Name, Instance: id.Instance}
 		r.list.Touch(key, id.Version, now)
 		r.heard(key, from.Connection, now)
+		found := r.tel.violation(ctx)
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, span := range ss.Spans().All() {
+				contract.CheckSpan(span, found)
+			}
+		}
 	}
 }
 
@@ -146,8 +157,10 @@ func (r *eventfluxReceiver) admitLogs(ctx context.Context, from server.Origin, l
 		key := engines.Identity{Name: id.Name, Instance: id.Instance}
 		r.list.Touch(key, id.Version, now)
 		r.heard(key, from.Connection, now)
+		found := r.tel.violation(ctx)
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, record := range sl.LogRecords().All() {
+				contract.CheckRecord(record, found)
 				if record.EventName() == eventDelete {
 					r.list.Goodbye(key, now)
 				}

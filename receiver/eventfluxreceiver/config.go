@@ -30,6 +30,9 @@ type Config struct {
 	// Engines bounds the list of engines.
 	Engines EnginesConfig `mapstructure:"engines"`
 
+	// Contract says what is done with data that does not meet the conventions.
+	Contract ContractConfig `mapstructure:"contract"`
+
 	// ShutdownTimeout bounds the wait for requests in flight when the collector
 	// stops. What is left then is cut off, and its sender retries. Default 10s.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
@@ -88,6 +91,33 @@ type EnginesConfig struct {
 
 	// prevent unkeyed literal initialization
 	_ struct{}
+}
+
+// ContractConfig says what is done with data that does not meet the conventions.
+type ContractConfig struct {
+	// Mode is fix to give metrics of older engines their names of today, or
+	// observe to let all pass as it came. Default fix.
+	Mode ContractMode `mapstructure:"mode"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// ContractMode is what is done with data that does not meet the conventions.
+type ContractMode string
+
+// The modes. Breaches are counted in both.
+const (
+	ModeObserve ContractMode = "observe"
+	ModeFix     ContractMode = "fix"
+)
+
+// Validate checks the mode.
+func (c *ContractConfig) Validate() error {
+	if c.Mode != ModeObserve && c.Mode != ModeFix {
+		return fmt.Errorf("mode must be %q or %q, got %q", ModeObserve, ModeFix, c.Mode)
+	}
+	return nil
 }
 
 // URLPath is a URL path; a missing leading slash is added.
@@ -163,6 +193,7 @@ func newDefaultConfig() component.Config {
 			ForgetAfter:    time.Hour,
 			Max:            10_000,
 		},
+		Contract:        ContractConfig{Mode: ModeFix},
 		ShutdownTimeout: 10 * time.Second,
 	}
 }

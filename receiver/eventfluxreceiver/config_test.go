@@ -69,6 +69,7 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 			"reconnect_grace must not be negative, got -3s",
 			"forget_after must be at least silent_at_most (-2s), got -10s",
 			"max must be positive, got 0",
+			`contract: mode must be "observe" or "fix", got "reject"`,
 		},
 		"eventflux/wrong_key": {"endpiont"},
 	}

@@ -290,6 +290,50 @@ func TestEnginesWithoutInstanceIDStayApart(t *testing.T) {
 	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 }
 
+func TestABreachOfTheContractIsCountedAndPasses(t *testing.T) {
+	sink, next := collecting()
+	b := start(t, testConfig(), next)
+	md := pmetric.NewMetrics()
+	rm := md.ResourceMetrics().AppendEmpty()
+	rm.Resource().Attributes().PutStr("service.name", "engine")
+	m := rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+	m.SetName("eventflux.uptime")
+	m.SetUnit("ms")
+	m.SetEmptyGauge().DataPoints().AppendEmpty().SetIntValue(1)
+	export(t, b.dial(t), md)
+
+	assert.Equal(t, 1, sink.DataPointCount())
+	metadatatest.AssertEqualReceiverEventfluxContractViolations(t, b.tel, []metricdata.DataPoint[int64]{
+		{Value: 1, Attributes: attribute.NewSet(attribute.String("rule", "wrong_unit"))},
+	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+}
+
+func TestLegacyNamesAreRepairedUnlessObserved(t *testing.T) {
+	for mode, want := range map[ContractMode]string{ModeFix: "stream.events.received", ModeObserve: "stream_events_total"} {
+		t.Run(string(mode), func(t *testing.T) {
+			sink, next := collecting()
+			cfg := testConfig()
+			cfg.Contract.Mode = mode
+			b := start(t, cfg, next)
+			md := pmetric.NewMetrics()
+			m := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+			m.SetName("stream_events_total")
+			m.SetEmptySum().SetIsMonotonic(true)
+			m.Sum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+			m.Sum().DataPoints().AppendEmpty().Attributes().PutStr("stream", "s")
+			export(t, b.dial(t), md)
+
+			got := sink.AllMetrics()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
+			assert.Equal(t, want, got.Name())
+			if mode == ModeFix {
+				metadatatest.AssertEqualReceiverEventfluxPointsRepaired(t, b.tel, []metricdata.DataPoint[int64]{
+					{Value: 1, Attributes: attribute.NewSet(attribute.String("repair", "renamed"))},
+				}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+			}
+		})
+	}
+}
+
 func TestEmptyExportIsASignOfLife(t *testing.T) {
 	sink, next := collecting()
 	b := start(t, testConfig(), next)

@@ -25,6 +25,8 @@ const metadataFormat = "otlp"
 var (
 	nameMissing     = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.name")))
 	instanceMissing = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.instance.id")))
+	pointsRenamed   = metric.WithAttributeSet(attribute.NewSet(attribute.String("repair", "renamed")))
+	pointsDoubled   = metric.WithAttributeSet(attribute.NewSet(attribute.String("repair", "doubled")))
 )
 
 // telemetry is everything the receiver says about itself.
@@ -93,6 +95,25 @@ func (t *telemetry) assigned(ctx context.Context, id contract.Identity) {
 	}
 	if id.InstanceAssigned {
 		t.builder.ReceiverEventfluxIdentitiesAssigned.Add(ctx, 1, instanceMissing)
+	}
+}
+
+// violation returns what counts breaches of the contract, by rule alone: the
+// names come from the sender and are not bounded.
+func (t *telemetry) violation(ctx context.Context) func(contract.Finding) {
+	return func(f contract.Finding) {
+		t.builder.ReceiverEventfluxContractViolations.Add(ctx, 1,
+			metric.WithAttributes(attribute.String("rule", f.Rule.String())))
+	}
+}
+
+// repaired counts the points of metrics with legacy names.
+func (t *telemetry) repaired(ctx context.Context, did contract.Repaired) {
+	if did.Renamed > 0 {
+		t.builder.ReceiverEventfluxPointsRepaired.Add(ctx, int64(did.Renamed), pointsRenamed)
+	}
+	if did.Doubled > 0 {
+		t.builder.ReceiverEventfluxPointsRepaired.Add(ctx, int64(did.Doubled), pointsDoubled)
 	}
 }
 

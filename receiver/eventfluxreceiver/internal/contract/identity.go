@@ -4,9 +4,10 @@
 // Package contract checks what engines send against what the rest of the
 // pipeline relies on, and repairs what can be repaired without guessing.
 //
-// So far it covers identity: every resource leaves with a service.name and a
+// It repairs identity: every resource leaves with a service.name and a
 // service.instance.id, because the Prometheus exporter tells series of two
-// engines apart by these two alone and lets the later one overwrite the other.
+// engines apart by these two alone and lets the later one overwrite the other. It checks names, types, units and
+// attributes against the conventions, and tells each breach with the way out.
 package contract
 
 import (

@@ -28,9 +28,11 @@ type TelemetryBuilder struct {
 	meter                               metric.Meter
 	mu                                  sync.Mutex
 	registrations                       []metric.Registration
+	ReceiverEventfluxContractViolations metric.Int64Counter
 	ReceiverEventfluxEngines            metric.Int64ObservableUpDownCounter
 	ReceiverEventfluxEnginesEvicted     metric.Int64ObservableCounter
 	ReceiverEventfluxIdentitiesAssigned metric.Int64Counter
+	ReceiverEventfluxPointsRepaired     metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -102,6 +104,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ReceiverEventfluxContractViolations, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_contract_violations",
+		metric.WithDescription("Breaches of the conventions in metrics, points, spans and events, which pass all the same. [Alpha]"),
+		metric.WithUnit("{violation}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverEventfluxEngines, err = builder.meter.Int64ObservableUpDownCounter(
 		"otelcol_receiver_eventflux_engines",
 		metric.WithDescription("Engines on the receiver's list, by state. [Alpha]"),
@@ -118,6 +126,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_eventflux_identities_assigned",
 		metric.WithDescription("Resources that came without the attribute and were given one. [Alpha]"),
 		metric.WithUnit("{resource}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxPointsRepaired, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_points_repaired",
+		metric.WithDescription("Points of metrics with names of older engines. [Alpha]"),
+		metric.WithUnit("{datapoint}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs
