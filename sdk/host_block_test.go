@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,18 +33,28 @@ var brokenBackends = []brokenBackend{
 	{"answers a byte at a time", listening(trickle)},
 	{"has a name that no resolver answers for", func(t *testing.T) (string, func()) {
 		t.Helper()
-		whole, over := net.DefaultResolver, make(chan struct{})
-		t.Cleanup(func() { net.DefaultResolver = whole })
-		net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			select {
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			case <-over:
-				return nil, net.ErrClosed
-			}
-		}}
+		over := make(chan struct{})
+		unanswered.Store(&over)
+		t.Cleanup(func() { unanswered.Store(nil) })
 		return "collector.example:4317", func() { close(over) }
 	}},
+}
+
+// unanswered is what resolvers wait for in vain; nil if they are asked as always. The
+// resolver itself is set once, before all tests: connections that are given up still read it.
+var unanswered atomic.Pointer[chan struct{}]
+
+func dialResolver(ctx context.Context, network, address string) (net.Conn, error) {
+	over := unanswered.Load()
+	if over == nil {
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-*over:
+		return nil, net.ErrClosed
+	}
 }
 
 func listening(serve func(c net.Conn, over <-chan struct{})) func(*testing.T) (string, func()) {
