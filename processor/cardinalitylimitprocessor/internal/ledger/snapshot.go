@@ -27,6 +27,10 @@ func (l *Ledger) Append(dst []byte, now pcommon.Timestamp) ([]byte, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	from := len(dst)
+	for i := range l.waiting.entries { // a stream may have been forgotten on the way to its deposit
+		e := &l.waiting.entries[i]
+		e.stream = l.current(e.stream)
+	}
 	w := encoder{dst: dst}
 	w.number(snapshotVersion)
 	w.number(uint64(l.floor))
@@ -46,14 +50,9 @@ func (l *Ledger) Append(dst []byte, now pcommon.Timestamp) ([]byte, error) {
 			w.value(&s.last)
 		}
 	}
-	var waiting []*entry
+	w.number(uint64(len(l.waiting.entries)))
 	for i := range l.waiting.entries {
-		if e := &l.waiting.entries[i]; l.streams[e.stream.key] == e.stream {
-			waiting = append(waiting, e)
-		}
-	}
-	w.number(uint64(len(waiting)))
-	for _, e := range waiting {
+		e := &l.waiting.entries[i]
 		w.number(number[e.stream])
 		w.value(&e.value)
 	}

@@ -88,6 +88,15 @@ func TestT05TotalsBeginAnewAfterACrash(t *testing.T) {
 	assert.Equal(t, int64(9), got["sessions"].IntValue(), "a level is what its sources stand at")
 }
 
+// What was deposited for a stream that was forgotten on the way is stored all the same.
+func TestDepositsOfAForgottenStreamAreKept(t *testing.T) {
+	l := limited(9)
+	slow := batchOf(t, l, 1500, requests, 5)
+	l.Expire(1501)
+	l.Deposit(slow)
+	assert.Equal(t, int64(5), totals(reload(t, l, true))["requests"].IntValue())
+}
+
 func TestSeriesAreKeptAsTheyWere(t *testing.T) {
 	l := limited(9)
 	add(l, 1500, served, 1, cumulative(1100, 1500, 10))
