@@ -40,6 +40,7 @@ func TestDefaultsLetAnHonestEngineThrough(t *testing.T) {
 	}
 	require.NoError(t, l.Shutdown(t.Context()))
 	require.Greater(t, metrics, 400)
+	t.Log(points, "points")
 	require.Greater(t, points, 400_000)
 
 	out, err := reading.GetMetric("otelcol_cardinality_limit_points_out")
