@@ -6,22 +6,32 @@ package eventfluxreceiver
 import (
 	"bytes"
 	"compress/gzip"
+	"compress/zlib"
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
+	"mime"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/golang/snappy"
+	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componenttest"
-	"go.opentelemetry.io/collector/consumer/consumererror"
+	"go.opentelemetry.io/collector/config/configauth"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"go.opentelemetry.io/collector/receiver/otlpreceiver"
 	"go.opentelemetry.io/collector/receiver/receivertest"
@@ -30,36 +40,275 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// door is the pair of addresses of one running OTLP receiver.
-type door struct{ grpc, http string }
+const (
+	protobufType = "application/x-protobuf"
+	jsonType     = "application/json"
+)
 
-// doors runs this receiver and the stock one in front of the same consumers.
-// What follows is asked of both: where they answer alike, OTLP clients cannot
-// tell them apart.
-func doors(t *testing.T, next sinks) map[string]door {
-	t.Helper()
-	ours := start(t, testConfig(), next)
-	return map[string]door{
-		"eventflux": {grpc: ours.receiver.server.GRPCAddr.String(), http: "http://" + ours.receiver.server.HTTPAddr.String()},
-		"stock":     startStock(t, next),
+func upper(ctype string) string { return strings.ToUpper(ctype) }
+
+// signal is one of the three.
+type signal struct {
+	name, path, method string
+	request            func() (protobuf, json func() ([]byte, error)) // with one item
+	response           func() interface {
+		UnmarshalProto([]byte) error
+		UnmarshalJSON([]byte) error
 	}
 }
 
-func startStock(t *testing.T, next sinks) door {
+var signals = []signal{
+	{
+		name: "metrics", path: "/v1/metrics", method: "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+		request: func() (protobuf, json func() ([]byte, error)) {
+			md := pmetric.NewMetrics()
+			m := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+			m.SetName("eventflux.uptime")
+			m.SetEmptyGauge().DataPoints().AppendEmpty().SetDoubleValue(1)
+			req := pmetricotlp.NewExportRequestFromMetrics(md)
+			return req.MarshalProto, req.MarshalJSON
+		},
+		response: func() interface {
+			UnmarshalProto([]byte) error
+			UnmarshalJSON([]byte) error
+		} {
+			return pmetricotlp.NewExportResponse()
+		},
+	},
+	{
+		name: "traces", path: "/v1/traces", method: "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+		request: func() (protobuf, json func() ([]byte, error)) {
+			td := ptrace.NewTraces()
+			td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty().SetName("query")
+			req := ptraceotlp.NewExportRequestFromTraces(td)
+			return req.MarshalProto, req.MarshalJSON
+		},
+		response: func() interface {
+			UnmarshalProto([]byte) error
+			UnmarshalJSON([]byte) error
+		} {
+			return ptraceotlp.NewExportResponse()
+		},
+	},
+	{
+		name: "logs", path: "/v1/logs", method: "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+		request: func() (protobuf, json func() ([]byte, error)) {
+			ld := plog.NewLogs()
+			ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr("started")
+			req := plogotlp.NewExportRequestFromLogs(ld)
+			return req.MarshalProto, req.MarshalJSON
+		},
+		response: func() interface {
+			UnmarshalProto([]byte) error
+			UnmarshalJSON([]byte) error
+		} {
+			return plogotlp.NewExportResponse()
+		},
+	},
+}
+
+func oneItem(ctype string) func(*testing.T, signal) []byte {
+	return func(t *testing.T, s signal) []byte {
+		t.Helper()
+		protobuf, json := s.request()
+		if ctype == jsonType {
+			protobuf = json
+		}
+		body, err := protobuf()
+		require.NoError(t, err)
+		return body
+	}
+}
+
+// padded is one item in a body of exactly smallBody bytes: an unknown field, or
+// spaces, make the rest.
+func padded(ctype string) func(*testing.T, signal) []byte {
+	return func(t *testing.T, s signal) []byte {
+		t.Helper()
+		body := oneItem(ctype)(t, s)
+		if ctype == jsonType {
+			return append(body, bytes.Repeat([]byte{' '}, smallBody-len(body))...)
+		}
+		// Field 15, length-delimited: a byte of key and two of length.
+		n := smallBody - len(body) - 3
+		body = append(body, 15<<3|2, byte(n&0x7f|0x80), byte(n>>7))
+		return append(body, make([]byte, n)...)
+	}
+}
+
+// noise cannot be compressed and is over every small limit.
+func noise(*testing.T, signal) []byte {
+	r, b := rand.New(rand.NewPCG(1, 2)), make([]byte, 3*smallBody)
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	return b
+}
+
+func half(body func(*testing.T, signal) []byte) func(*testing.T, signal) []byte {
+	return func(t *testing.T, s signal) []byte {
+		t.Helper()
+		b := body(t, s)
+		return b[:len(b)/2]
+	}
+}
+
+// compressions are the values of Content-Encoding and what makes them.
+var compressions = map[string]func(*testing.T, []byte) []byte{
+	"gzip": gzipped, "zstd": zstded, "zlib": zlibbed, "deflate": zlibbed, "snappy": snappied,
+}
+
+func written(t *testing.T, w io.WriteCloser, into *bytes.Buffer, body []byte) []byte {
+	t.Helper()
+	_, err := w.Write(body)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return into.Bytes()
+}
+
+func gzipped(t *testing.T, body []byte) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	return written(t, gzip.NewWriter(&buf), &buf, body)
+}
+
+func zlibbed(t *testing.T, body []byte) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	return written(t, zlib.NewWriter(&buf), &buf, body)
+}
+
+func zstded(t *testing.T, body []byte) []byte {
+	t.Helper()
+	var buf bytes.Buffer
+	w, err := zstd.NewWriter(&buf)
+	require.NoError(t, err)
+	return written(t, w, &buf, body)
+}
+
+func snappied(_ *testing.T, body []byte) []byte { return snappy.Encode(nil, body) }
+
+// pipeline counts what arrives and refuses with err while it has one.
+type pipeline struct {
+	mu    sync.Mutex
+	items int
+	err   error
+}
+
+func (p *pipeline) take(items int) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err != nil {
+		return p.err
+	}
+	p.items += items
+	return nil
+}
+
+// delivered returns what arrived since the last call.
+func (p *pipeline) delivered() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.items
+	p.items = 0
+	return n
+}
+
+func (p *pipeline) refuse(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err = err
+}
+
+func (p *pipeline) sinks(t *testing.T) sinks {
+	t.Helper()
+	m, err := consumer.NewMetrics(func(_ context.Context, md pmetric.Metrics) error { return p.take(md.DataPointCount()) })
+	require.NoError(t, err)
+	tr, err := consumer.NewTraces(func(_ context.Context, td ptrace.Traces) error { return p.take(td.SpanCount()) })
+	require.NoError(t, err)
+	l, err := consumer.NewLogs(func(_ context.Context, ld plog.Logs) error { return p.take(ld.LogRecordCount()) })
+	require.NoError(t, err)
+	return sinks{m, tr, l}
+}
+
+// The authenticator of these tests knows one token.
+var (
+	tokenID   = component.MustNewID("token")
+	tokenAuth = configauth.Config{AuthenticatorID: tokenID}
+)
+
+const rightToken = "Bearer right"
+
+type tokenAuthenticator struct {
+	component.StartFunc
+	component.ShutdownFunc
+}
+
+func (tokenAuthenticator) Authenticate(ctx context.Context, headers map[string][]string) (context.Context, error) {
+	for _, name := range []string{"Authorization", "authorization"} {
+		if got := headers[name]; len(got) == 1 && got[0] == rightToken {
+			return ctx, nil
+		}
+	}
+	return ctx, errors.New("no or wrong token")
+}
+
+// door is one running OTLP receiver.
+type door struct {
+	grpc *grpc.ClientConn
+	http string
+	next *pipeline
+}
+
+// doors runs this receiver and the stock one in the same setting. Where they
+// answer alike, OTLP clients cannot tell them apart.
+func doors(t *testing.T, set setting) (ours, stock door) {
+	t.Helper()
+	ours.next, stock.next = &pipeline{}, &pipeline{}
+	cfg := testConfig()
+	if change, ok := httpSettings[set]; ok {
+		change(&cfg.Protocols.HTTP.Get().Server)
+	}
+	if change, ok := grpcSettings[set]; ok {
+		change(cfg.Protocols.GRPC.Get())
+	}
+	b := start(t, cfg, ours.next.sinks(t))
+	ours.grpc = dial(t, b.receiver.server.GRPCAddr.String())
+	ours.http = "http://" + b.receiver.server.HTTPAddr.String()
+
+	f := otlpreceiver.NewFactory()
+	theirs := f.CreateDefaultConfig().(*otlpreceiver.Config)
+	g, h := theirs.Protocols.GRPC.GetOrInsertDefault(), &theirs.Protocols.HTTP.GetOrInsertDefault().ServerConfig
+	g.NetAddr.Endpoint, h.NetAddr.Endpoint = freePort(t), freePort(t)
+	if change, ok := httpSettings[set]; ok {
+		change(h)
+	}
+	if change, ok := grpcSettings[set]; ok {
+		change(g)
+	}
+	startStock(t, theirs, stock.next.sinks(t))
+	stock.grpc, stock.http = dial(t, g.NetAddr.Endpoint), "http://"+h.NetAddr.Endpoint
+	return ours, stock
+}
+
+func dial(t *testing.T, addr string) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+func startStock(t *testing.T, cfg *otlpreceiver.Config, next sinks) {
 	t.Helper()
 	f := otlpreceiver.NewFactory()
-	cfg := f.CreateDefaultConfig().(*otlpreceiver.Config)
-	d := door{grpc: freePort(t), http: freePort(t)}
-	cfg.Protocols.GRPC.GetOrInsertDefault().NetAddr.Endpoint = d.grpc
-	cfg.Protocols.HTTP.GetOrInsertDefault().ServerConfig.NetAddr.Endpoint = d.http
-	d.http = "http://" + d.http
-
 	set := receivertest.NewNopSettings(f.Type())
 	m, err := f.CreateMetrics(t.Context(), set, cfg, next.metrics)
 	require.NoError(t, err)
@@ -68,10 +317,9 @@ func startStock(t *testing.T, next sinks) door {
 	l, err := f.CreateLogs(t.Context(), set, cfg, next.logs)
 	require.NoError(t, err)
 	for _, c := range []component.Component{m, tr, l} {
-		require.NoError(t, c.Start(t.Context(), componenttest.NewNopHost()))
+		require.NoError(t, c.Start(t.Context(), fakeHost{tokenID: tokenAuthenticator{}}))
 		t.Cleanup(func() { assert.NoError(t, c.Shutdown(context.Background())) })
 	}
-	return d
 }
 
 func freePort(t *testing.T) string {
@@ -82,82 +330,83 @@ func freePort(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-const (
-	protobufType = "application/x-protobuf"
-	jsonType     = "application/json"
-)
-
-func protobufMetrics(t *testing.T) []byte {
-	t.Helper()
-	body, err := pmetricotlp.NewExportRequestFromMetrics(engineMetrics(nil)).MarshalProto()
-	require.NoError(t, err)
-	return body
-}
-
-func jsonMetrics(t *testing.T) []byte {
-	t.Helper()
-	body, err := pmetricotlp.NewExportRequestFromMetrics(engineMetrics(nil)).MarshalJSON()
-	require.NoError(t, err)
-	return body
-}
-
-func gzipped(t *testing.T, body []byte) []byte {
-	t.Helper()
-	var buf bytes.Buffer
-	w := gzip.NewWriter(&buf)
-	_, err := w.Write(body)
-	require.NoError(t, err)
-	require.NoError(t, w.Close())
-	return buf.Bytes()
-}
-
-func TestHTTPAnswersAsTheStockReceiver(t *testing.T) {
-	_, next := collecting()
-	running := doors(t, next)
-	tests := []struct {
-		name                        string
-		method, path, ctype, encode string
-		body                        []byte
-		code                        int
-		answer                      string // Content-Type
-	}{
-		{"protobuf", "POST", "/v1/metrics", protobufType, "", protobufMetrics(t), 200, protobufType},
-		{"JSON", "POST", "/v1/metrics", jsonType, "", jsonMetrics(t), 200, jsonType},
-		{"content type with a parameter", "POST", "/v1/metrics", jsonType + "; charset=utf-8", "", jsonMetrics(t), 200, jsonType},
-		{"gzip", "POST", "/v1/metrics", protobufType, "gzip", gzipped(t, protobufMetrics(t)), 200, protobufType},
-		{"empty traces", "POST", "/v1/traces", protobufType, "", nil, 200, protobufType},
-		{"empty logs", "POST", "/v1/logs", jsonType, "", []byte("{}"), 200, jsonType},
-		{"GET", "GET", "/v1/metrics", protobufType, "", nil, 405, "text/plain"},
-		{"PUT", "PUT", "/v1/logs", protobufType, "", nil, 405, "text/plain"},
-		{"no content type", "POST", "/v1/metrics", "", "", protobufMetrics(t), 415, "text/plain"},
-		{"text", "POST", "/v1/traces", "text/plain", "", []byte("hello"), 415, "text/plain"},
-		{"broken protobuf", "POST", "/v1/metrics", protobufType, "", []byte{0x0a, 0xff}, 400, protobufType},
-		{"broken JSON", "POST", "/v1/metrics", jsonType, "", []byte(`{"resourceMetrics":[`), 400, jsonType},
-		{"not gzip at all", "POST", "/v1/metrics", protobufType, "gzip", []byte("plain"), 400, protobufType},
-		{"unknown compression", "POST", "/v1/metrics", protobufType, "brr", protobufMetrics(t), 400, protobufType},
-		{"unknown path", "POST", "/v1/profiles", protobufType, "", nil, 404, "text/plain"},
-	}
-	for _, tt := range tests {
-		for who, d := range running {
-			t.Run(tt.name+"/"+who, func(t *testing.T) {
-				req, err := http.NewRequestWithContext(t.Context(), tt.method, d.http+tt.path, bytes.NewReader(tt.body))
-				require.NoError(t, err)
-				if tt.ctype != "" {
-					req.Header.Set("Content-Type", tt.ctype)
-				}
-				if tt.encode != "" {
-					req.Header.Set("Content-Encoding", tt.encode)
-				}
-				resp, body := do(t, req)
-				assert.Equal(t, tt.code, resp.StatusCode, "%s", body)
-				got, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
-				assert.Equal(t, tt.answer, got)
-				if tt.code == 400 {
-					assert.Equal(t, codes.InvalidArgument, codes.Code(decodeStatus(t, got, body).GetCode()))
-				}
-			})
+// bySetting groups rows, so that one pair of receivers answers a group.
+func bySetting[R any](rows []R, set func(R) setting) map[setting][]R {
+	groups := map[setting][]R{}
+	for _, row := range rows {
+		key := set(row)
+		if key == "" {
+			key = plain
 		}
+		groups[key] = append(groups[key], row)
 	}
+	return groups
+}
+
+func TestHTTPConformance(t *testing.T) {
+	for set, rows := range bySetting(httpRows(), func(r httpRow) setting { return r.set }) {
+		t.Run(string(set), func(t *testing.T) {
+			ours, stock := doors(t, set)
+			for _, row := range rows {
+				for _, s := range signals {
+					t.Run(row.name+"/"+s.name, func(t *testing.T) {
+						row.ask(t, ours, s, row.want)
+						if row.stock != nil {
+							assert.NotEmpty(t, row.why, "a difference has a reason")
+							assert.NotEqual(t, row.want, *row.stock, "a difference is one")
+							row.ask(t, stock, s, *row.stock)
+							return
+						}
+						row.ask(t, stock, s, row.want)
+					})
+				}
+			}
+		})
+	}
+}
+
+func (row httpRow) ask(t *testing.T, d door, s signal, want httpAnswer) {
+	t.Helper()
+	url := d.http + s.path
+	if strings.HasPrefix(row.path, "/v1") {
+		url = d.http
+	}
+	method := row.method
+	if method == "" {
+		method = http.MethodPost
+	}
+	req, err := http.NewRequestWithContext(t.Context(), method, url+row.path, bytes.NewReader(row.body(t, s)))
+	require.NoError(t, err)
+	for key, value := range row.header {
+		req.Header.Set(key, value)
+	}
+	if row.ctype != "" {
+		req.Header.Set("Content-Type", row.ctype)
+	}
+	if row.encode != "" {
+		req.Header.Set("Content-Encoding", row.encode)
+	}
+	resp, body := do(t, req)
+	require.Equal(t, want.code, resp.StatusCode, "%s", body)
+	ctype, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	assert.Equal(t, want.ctype, ctype)
+	for key, value := range want.header {
+		assert.Equal(t, value, resp.Header.Get(key), key)
+	}
+	switch {
+	case want.status != codes.OK:
+		st := decodeStatus(t, ctype, body)
+		assert.Equal(t, want.status, codes.Code(st.GetCode()), "%s", body)
+		assert.NotEmpty(t, st.GetMessage())
+	case want.code == http.StatusOK && ctype == jsonType:
+		assert.JSONEq(t, `{"partialSuccess":{}}`, string(body))
+		assert.NoError(t, s.response().UnmarshalJSON(body))
+	case want.code == http.StatusOK:
+		assert.NoError(t, s.response().UnmarshalProto(body))
+	case want.code >= 400:
+		assert.NotEmpty(t, body)
+	}
+	assert.Equal(t, row.items, d.next.delivered())
 }
 
 func do(t *testing.T, req *http.Request) (*http.Response, []byte) {
@@ -175,77 +424,127 @@ func decodeStatus(t *testing.T, contentType string, body []byte) *spb.Status {
 	t.Helper()
 	st := &spb.Status{}
 	if contentType == jsonType {
-		require.NoError(t, protojson.Unmarshal(body, st))
+		require.NoError(t, protojson.Unmarshal(body, st), "%s", body)
 		return st
 	}
-	require.NoError(t, proto.Unmarshal(body, st))
+	require.NoError(t, proto.Unmarshal(body, st), "%s", body)
 	return st
 }
 
-func throttled(delay time.Duration) error {
-	st, _ := status.New(codes.ResourceExhausted, "slow down").
-		WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(delay)})
-	return st.Err()
+// raw is a gRPC codec that sends bytes as they are.
+type raw struct{}
+
+func (raw) Name() string { return "proto" }
+
+func (raw) Marshal(v any) (mem.BufferSlice, error) {
+	return mem.BufferSlice{mem.SliceBuffer(*v.(*[]byte))}, nil
 }
 
-func TestPipelineErrorsReachTheSenderAsFromTheStockReceiver(t *testing.T) {
-	tests := []struct {
-		name  string
-		err   error
-		grpc  codes.Code
-		http  int
-		retry string
-	}{
-		{"a full queue is retried", errors.New("sending queue is full"), codes.Unavailable, 503, ""},
-		{"a permanent error is not", consumererror.NewPermanent(errors.New("bad data")), codes.Internal, 500, ""},
-		{"a status is kept", status.Error(codes.InvalidArgument, "no name"), codes.InvalidArgument, 400, ""},
-		{"throttling says for how long", throttled(3 * time.Second), codes.ResourceExhausted, 429, "3"},
-		{"unauthenticated", status.Error(codes.Unauthenticated, "who"), codes.Unauthenticated, 401, ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			for who, d := range doors(t, failing(tt.err)) {
-				t.Run(who, func(t *testing.T) {
-					conn, err := grpc.NewClient(d.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
-					require.NoError(t, err)
-					defer func() { _ = conn.Close() }()
-					_, err = pmetricotlp.NewGRPCClient(conn).Export(t.Context(), pmetricotlp.NewExportRequestFromMetrics(engineMetrics(nil)))
-					assert.Equal(t, tt.grpc, status.Code(err))
+func (raw) Unmarshal(data mem.BufferSlice, v any) error {
+	*v.(*[]byte) = data.Materialize()
+	return nil
+}
 
-					req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.http+"/v1/metrics", bytes.NewReader(jsonMetrics(t)))
-					require.NoError(t, err)
-					req.Header.Set("Content-Type", jsonType)
-					resp, body := do(t, req)
-					assert.Equal(t, tt.http, resp.StatusCode)
-					assert.Equal(t, tt.retry, resp.Header.Get("Retry-After"))
-					assert.Equal(t, tt.grpc, codes.Code(decodeStatus(t, jsonType, body).GetCode()))
-				})
+// call sends a message of any bytes and returns the answer's.
+func call(ctx context.Context, conn *grpc.ClientConn, method, encode string, body []byte) ([]byte, error) {
+	opts := []grpc.CallOption{grpc.ForceCodecV2(raw{})}
+	if encode != "" {
+		opts = append(opts, grpc.UseCompressor(encode))
+	}
+	var answer []byte
+	err := conn.Invoke(ctx, method, &body, &answer, opts...)
+	return answer, err
+}
+
+func TestGRPCConformance(t *testing.T) {
+	for set, rows := range bySetting(grpcRows(), func(r grpcRow) setting { return r.set }) {
+		t.Run(string(set), func(t *testing.T) {
+			ours, stock := doors(t, set)
+			for _, row := range rows {
+				for _, s := range signals {
+					t.Run(row.name+"/"+s.name, func(t *testing.T) {
+						row.ask(t, ours, s, row.want)
+						if row.stock != nil {
+							assert.NotEmpty(t, row.why, "a difference has a reason")
+							assert.NotEqual(t, row.want, *row.stock, "a difference is one")
+							row.ask(t, stock, s, *row.stock)
+							return
+						}
+						row.ask(t, stock, s, row.want)
+					})
+				}
 			}
 		})
 	}
 }
 
-// Where this receiver answers otherwise on purpose.
-func TestWantedDifferencesFromTheStockReceiver(t *testing.T) {
-	_, next := collecting()
-	cfg := testConfig()
-	cfg.Protocols.HTTP.Get().Server.MaxRequestBodySize = 16
-	url := "http://" + start(t, cfg, next).receiver.server.HTTPAddr.String() + "/v1/metrics"
+func (row grpcRow) ask(t *testing.T, d door, s signal, want grpcAnswer) {
+	t.Helper()
+	ctx, method := t.Context(), s.method
+	if row.method != "" {
+		method = row.method
+	}
+	if row.token != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", row.token)
+	}
+	answer, err := call(ctx, d.grpc, method, row.encode, row.body(t, s))
+	assert.Equal(t, want.code, status.Code(err), "%v", err)
+	if err == nil {
+		assert.NoError(t, s.response().UnmarshalProto(answer))
+	}
+	assert.Equal(t, row.items, d.next.delivered())
+}
 
-	t.Run("405 names the allowed method", func(t *testing.T) {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+func TestPipelineErrorsReachTheSender(t *testing.T) {
+	ours, stock := doors(t, plain)
+	for _, row := range errorRows() {
+		for _, s := range signals {
+			t.Run(row.name+"/"+s.name, func(t *testing.T) {
+				row.ask(t, ours, s, row)
+				want := row
+				if row.stock != nil {
+					assert.NotEmpty(t, row.why, "a difference has a reason")
+					want = *row.stock
+				}
+				row.ask(t, stock, s, want)
+			})
+		}
+	}
+}
+
+func (row errorRow) ask(t *testing.T, d door, s signal, want errorRow) {
+	t.Helper()
+	d.next.refuse(row.err)
+	_, err := call(t.Context(), d.grpc, s.method, "", oneItem(protobufType)(t, s))
+	assert.Equal(t, want.grpc, status.Code(err))
+	assert.Equal(t, want.retry, retryInfo(status.Convert(err)))
+
+	for _, ctype := range []string{protobufType, jsonType} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.http+s.path, bytes.NewReader(oneItem(ctype)(t, s)))
 		require.NoError(t, err)
-		resp, _ := do(t, req)
-		assert.Equal(t, "POST", resp.Header.Get("Allow"))
-	})
-	t.Run("a body over the limit is 413, not 400", func(t *testing.T) {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(protobufMetrics(t)))
-		require.NoError(t, err)
-		req.Header.Set("Content-Type", protobufType)
+		req.Header.Set("Content-Type", ctype)
 		resp, body := do(t, req)
-		assert.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
-		assert.Contains(t, decodeStatus(t, protobufType, body).GetMessage(), "too large")
-	})
+		assert.Equal(t, want.http, resp.StatusCode)
+		assert.Equal(t, want.after, resp.Header.Get("Retry-After"))
+		if want.http == http.StatusOK {
+			continue
+		}
+		if want.json {
+			ctype = jsonType
+		}
+		st := decodeStatus(t, ctype, body)
+		assert.Equal(t, want.grpc, codes.Code(st.GetCode()))
+		assert.Equal(t, want.retry, retryInfo(status.FromProto(st)))
+	}
+}
+
+func retryInfo(st *status.Status) time.Duration {
+	for _, detail := range st.Details() {
+		if info, ok := detail.(*errdetails.RetryInfo); ok {
+			return info.GetRetryDelay().AsDuration()
+		}
+	}
+	return 0
 }
 
 func TestSignalsWithoutAPipelineAreRefused(t *testing.T) {

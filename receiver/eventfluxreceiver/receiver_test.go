@@ -112,7 +112,7 @@ func start(t *testing.T, cfg *Config, next sinks) *bench {
 	require.Same(t, m, tr, "pipelines share one receiver")
 
 	for _, r := range []component.Component{m, tr, l} {
-		require.NoError(t, r.Start(t.Context(), fakeHost{healthID: b.health}))
+		require.NoError(t, r.Start(t.Context(), fakeHost{healthID: b.health, tokenID: tokenAuthenticator{}}))
 	}
 	b.receiver = m.(*eventfluxReceiver)
 	t.Cleanup(func() {

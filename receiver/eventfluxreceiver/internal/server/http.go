@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
@@ -39,7 +41,12 @@ func routes(paths Paths, c Consumers) http.Handler {
 		svc := &logs{consume: c.Logs, origin: httpOrigin}
 		mux.Handle(paths.Logs, route(plogotlp.NewExportRequest, svc.Export))
 	}
+	mux.HandleFunc("/", notFound)
 	return mux
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) {
+	refuse(w, r, http.StatusNotFound, "no pipeline takes OTLP on the path %q", r.URL.Path)
 }
 
 // route is the path of one request: method, encoding, body, pipeline, answer.
@@ -49,12 +56,12 @@ func route[Req otlpRequest, Resp otlpResponse](
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
 			w.Header().Set("Allow", http.MethodPost)
-			plainError(w, http.StatusMethodNotAllowed, "%s is not allowed, send OTLP with POST", r.Method)
+			refuse(w, r, http.StatusMethodNotAllowed, "%s is not allowed, send OTLP with POST", r.Method)
 			return
 		}
 		enc, ok := encodingOf(r.Header.Get("Content-Type"))
 		if !ok {
-			plainError(w, http.StatusUnsupportedMediaType, "content type %q is not supported, send %s or %s",
+			refuse(w, r, http.StatusUnsupportedMediaType, "content type %q is not supported, send %s or %s",
 				r.Header.Get("Content-Type"), protobufType, jsonType)
 			return
 		}
@@ -85,7 +92,7 @@ func route[Req otlpRequest, Resp otlpResponse](
 
 // bodyErrorCode tells a body over the size limit from a broken one.
 func bodyErrorCode(err error) int {
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+	if limit := (*http.MaxBytesError)(nil); errors.As(err, &limit) {
 		return http.StatusRequestEntityTooLarge
 	}
 	return http.StatusBadRequest
@@ -93,17 +100,36 @@ func bodyErrorCode(err error) int {
 
 // writeConfigHTTPError answers errors that confighttp finds before the routes
 // do, such as failed authentication or a broken compression, as OTLP wants:
-// with a Status message in the encoding of the request.
+// with a Status message in the encoding of the request. All that confighttp
+// hands over is a text, and 400 for a body over the limit too.
 func writeConfigHTTPError(w http.ResponseWriter, r *http.Request, msg string, code int) {
 	enc, ok := encodingOf(r.Header.Get("Content-Type"))
 	if !ok {
 		enc = encodings[jsonType]
 	}
-	writeStatus(w, enc, code, status.New(grpcCode(code), msg))
+	if code == http.StatusBadRequest && slices.ContainsFunc(tooLarge, func(text string) bool { return strings.Contains(msg, text) }) {
+		code = http.StatusRequestEntityTooLarge
+	}
+	writeStatus(w, enc, code, newStatus(grpcCode(code), msg))
+}
+
+// tooLarge are the texts of bodies over the limit: net/http's, and that of
+// confighttp for snappy, whose header has the length.
+var tooLarge = []string{(&http.MaxBytesError{}).Error(), "exceeds max request body size"}
+
+// refuse answers a request that is none of OTLP: in the encoding that it
+// names, as plain text when that is none.
+func refuse(w http.ResponseWriter, r *http.Request, code int, format string, args ...any) {
+	enc, ok := encodingOf(r.Header.Get("Content-Type"))
+	if !ok {
+		plainError(w, code, format, args...)
+		return
+	}
+	writeStatus(w, enc, code, newStatus(grpcCode(code), fmt.Sprintf(format, args...)))
 }
 
 func writeHTTPError(w http.ResponseWriter, enc encoding, err error, code int) {
-	writeStatus(w, enc, code, status.New(grpcCode(code), err.Error()))
+	writeStatus(w, enc, code, newStatus(grpcCode(code), err.Error()))
 }
 
 func writeStatus(w http.ResponseWriter, enc encoding, code int, st *status.Status) {
@@ -112,7 +138,7 @@ func writeStatus(w http.ResponseWriter, enc encoding, code int, st *status.Statu
 		w.Header().Set("Retry-After", strconv.FormatInt(int64((delay+time.Second-1)/time.Second), 10))
 	}
 	msg, err := enc.status(st.Proto())
-	if err != nil {
+	if err != nil { // a component attached a detail that cannot be encoded
 		plainError(w, http.StatusInternalServerError, "encode error: %v", err)
 		return
 	}
