@@ -15,6 +15,8 @@ import (
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configtls"
+
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
 )
 
 // Config of the receiver. The keys under protocols are those of the
@@ -67,6 +69,27 @@ type HTTPConfig struct {
 
 	// prevent unkeyed literal initialization
 	_ struct{}
+}
+
+// Validate checks that each path has one meaning.
+func (c *HTTPConfig) Validate() error {
+	var errs []error
+	taken := map[URLPath]string{server.HealthPath: "the server's own health"}
+	for _, p := range []struct {
+		key  string
+		path URLPath
+	}{
+		{"traces_url_path", c.TracesURLPath}, {"metrics_url_path", c.MetricsURLPath}, {"logs_url_path", c.LogsURLPath},
+	} {
+		switch by, is := taken[p.path]; {
+		case is:
+			errs = append(errs, fmt.Errorf("%s %q is taken by %s: choose another", p.key, p.path, by))
+		case p.path == "/" || strings.ContainsAny(string(p.path), "{} "):
+			errs = append(errs, fmt.Errorf("%s %q must be a path below / without braces and spaces", p.key, p.path))
+		}
+		taken[p.path] = p.key
+	}
+	return errors.Join(errs...)
 }
 
 // EnginesConfig says when silence means something and how much is remembered.

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/configgrpc"
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 	"go.opentelemetry.io/collector/receiver/otlpreceiver"
@@ -37,10 +38,24 @@ func TestEmptyProtocolsMeanTheirDefaults(t *testing.T) {
 	require.NoError(t, err)
 	grpc, http := cfg.Protocols.GRPC.Get(), cfg.Protocols.HTTP.Get()
 	assert.Equal(t, "localhost:4317", grpc.NetAddr.Endpoint)
-	assert.Equal(t, 10*time.Second, grpc.Keepalive.Get().ServerParameters.Get().Time, "half-open connections must end")
+	assert.Equal(t, 15*time.Second, pinged(grpc), "half-open connections must end")
 	assert.Equal(t, "localhost:4318", http.Server.NetAddr.Endpoint)
 	assert.Equal(t, URLPath("/v1/metrics"), http.MetricsURLPath)
 	assert.Nil(t, cfg.HealthExtension)
+}
+
+// pinged is how long a connection lives whose far end vanished.
+func pinged(cfg *configgrpc.ServerConfig) time.Duration {
+	params := cfg.Keepalive.Get().ServerParameters.Get()
+	return params.Time + params.Timeout
+}
+
+func TestOtherKeepAliveOptionsLeaveThePingsAlone(t *testing.T) {
+	cfg, err := load(t, "eventflux/keepalive")
+	require.NoError(t, err)
+	grpc := cfg.Protocols.GRPC.Get()
+	assert.Equal(t, time.Hour, grpc.Keepalive.Get().ServerParameters.Get().MaxConnectionAge)
+	assert.Equal(t, 15*time.Second, pinged(grpc))
 }
 
 func TestEveryOptionIsRead(t *testing.T) {
@@ -70,6 +85,14 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 			"forget_after must be at least silent_at_most (-2s), got -10s",
 			"max must be positive, got 0",
 			`contract: mode must be "observe" or "fix", got "reject"`,
+		},
+		"eventflux/bad_paths": {
+			`http: traces_url_path "/health" is taken by the server's own health: choose another`,
+			`logs_url_path "/v1/metrics" is taken by metrics_url_path: choose another`,
+		},
+		"eventflux/bad_pattern": {
+			`http: traces_url_path "/" must be a path below / without braces and spaces`,
+			`metrics_url_path "/{x" must be a path below / without braces and spaces`,
 		},
 		"eventflux/wrong_key": {"endpiont"},
 	}

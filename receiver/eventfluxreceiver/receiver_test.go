@@ -92,12 +92,19 @@ func testConfig() *Config {
 // start runs the receiver with all three pipelines ending in next.
 func start(t *testing.T, cfg *Config, next sinks) *bench {
 	t.Helper()
+	return startWith(t, cfg, next, fakeHost{tokenID: tokenAuthenticator{}})
+}
+
+// startWith is start with extensions beside the health extension.
+func startWith(t *testing.T, cfg *Config, next sinks, host fakeHost) *bench {
+	t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
 	b := &bench{
 		logs:   logs,
 		health: &fakeHealth{sources: map[component.ID]engineview.Source{}},
 		tel:    componenttest.NewTelemetry(),
 	}
+	host[healthID] = b.health
 	set := receivertest.NewNopSettings(metadata.Type)
 	set.TelemetrySettings = b.tel.NewTelemetrySettings()
 	set.Logger = zap.New(core)
@@ -112,7 +119,7 @@ func start(t *testing.T, cfg *Config, next sinks) *bench {
 	require.Same(t, m, tr, "pipelines share one receiver")
 
 	for _, r := range []component.Component{m, tr, l} {
-		require.NoError(t, r.Start(t.Context(), fakeHost{healthID: b.health, tokenID: tokenAuthenticator{}}))
+		require.NoError(t, r.Start(t.Context(), host))
 	}
 	b.receiver = m.(*eventfluxReceiver)
 	t.Cleanup(func() {

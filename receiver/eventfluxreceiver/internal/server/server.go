@@ -39,6 +39,9 @@ type Server struct {
 	grpc    *grpc.Server
 	http    *http.Server
 	serving sync.WaitGroup
+	// stopping is closed when Shutdown begins.
+	stopping chan struct{}
+	stop     sync.Once
 	// Addresses listened on, for logs and tests; nil when not running.
 	GRPCAddr, HTTPAddr net.Addr
 }
@@ -58,7 +61,7 @@ type Settings struct {
 // Start listens and serves. When one server cannot start, the other is stopped
 // again.
 func Start(ctx context.Context, cfg Config, c Consumers, set Settings) (*Server, error) {
-	s := &Server{}
+	s := &Server{stopping: make(chan struct{})}
 	if err := s.startGRPC(ctx, cfg.GRPC, c, set); err != nil {
 		return nil, err
 	}
@@ -86,6 +89,7 @@ func (s *Server) startGRPC(ctx context.Context, cfg *configgrpc.ServerConfig, c 
 	if c.Logs != nil {
 		plogotlp.RegisterGRPCServer(srv, &logs{consume: c.Logs, origin: grpcOrigin})
 	}
+	registerHealth(srv, s.stopping)
 	ln, err := cfg.NetAddr.Listen(ctx)
 	if err != nil {
 		return fmt.Errorf("protocols::grpc::endpoint %q cannot be listened on: %w", cfg.NetAddr.Endpoint, err)
@@ -108,6 +112,7 @@ func (s *Server) startHTTP(ctx context.Context, cfg Config, c Consumers, set Set
 	if err != nil {
 		return fmt.Errorf("protocols::http: %w", err)
 	}
+	srv.Handler = withHealth(srv.Handler, s.stopping)
 	ln, err := cfg.HTTP.ToListener(ctx)
 	if err != nil {
 		return fmt.Errorf("protocols::http::endpoint %q cannot be listened on: %w", cfg.HTTP.NetAddr.Endpoint, err)
@@ -125,6 +130,7 @@ func (s *Server) startHTTP(ctx context.Context, cfg Config, c Consumers, set Set
 // what is left then is cut off, which the senders see as a retryable failure.
 // It returns an error only when it had to cut something off.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.stop.Do(func() { close(s.stopping) })
 	var stopping sync.WaitGroup
 	var errHTTP, errGRPC error
 	if s.http != nil {
