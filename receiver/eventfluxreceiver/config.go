@@ -239,6 +239,9 @@ func defaultHTTP() HTTPConfig {
 	http := confighttp.NewDefaultServerConfig()
 	http.NetAddr.Endpoint = "localhost:4318"
 	http.TLS = configoptional.None[configtls.ServerConfig]()
+	// A body that trickles in must not hold a connection for ever. The answer
+	// still goes out before the write timeout of 30s, which runs from the header on.
+	http.ReadTimeout = 25 * time.Second
 	return HTTPConfig{
 		Server:         http,
 		TracesURLPath:  "/v1/traces",

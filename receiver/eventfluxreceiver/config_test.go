@@ -41,6 +41,8 @@ func TestEmptyProtocolsMeanTheirDefaults(t *testing.T) {
 	assert.Equal(t, 15*time.Second, pinged(grpc), "half-open connections must end")
 	assert.Equal(t, "localhost:4318", http.Server.NetAddr.Endpoint)
 	assert.Equal(t, URLPath("/v1/metrics"), http.MetricsURLPath)
+	assert.Equal(t, 25*time.Second, http.Server.ReadTimeout, "bodies that trickle must end")
+	assert.Less(t, http.Server.ReadTimeout, http.Server.WriteTimeout, "and their senders get an answer")
 	assert.Nil(t, cfg.HealthExtension)
 }
 

@@ -227,7 +227,7 @@ func (p *pipeline) refuse(err error) {
 	p.err = err
 }
 
-func (p *pipeline) sinks(t *testing.T) sinks {
+func (p *pipeline) sinks(t testing.TB) sinks {
 	t.Helper()
 	m, err := consumer.NewMetrics(func(_ context.Context, md pmetric.Metrics) error { return p.take(md.DataPointCount()) })
 	require.NoError(t, err)

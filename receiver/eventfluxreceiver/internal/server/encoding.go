@@ -9,6 +9,8 @@ import (
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/nesting"
 )
 
 // The two encodings of OTLP/HTTP.
@@ -41,16 +43,26 @@ type encoding struct {
 var encodings = map[string]encoding{
 	protobufType: {
 		contentType: protobufType,
-		unmarshal:   func(r otlpRequest, b []byte) error { return r.UnmarshalProto(b) },
+		unmarshal:   checked(nesting.Protobuf, otlpRequest.UnmarshalProto),
 		marshal:     func(r otlpResponse) ([]byte, error) { return r.MarshalProto() },
 		status:      func(s *spb.Status) ([]byte, error) { return proto.Marshal(s) },
 	},
 	jsonType: {
 		contentType: jsonType,
-		unmarshal:   func(r otlpRequest, b []byte) error { return r.UnmarshalJSON(b) },
+		unmarshal:   checked(nesting.JSON, otlpRequest.UnmarshalJSON),
 		marshal:     func(r otlpResponse) ([]byte, error) { return r.MarshalJSON() },
 		status:      func(s *spb.Status) ([]byte, error) { return protojson.Marshal(s) },
 	},
+}
+
+// checked is a decoder that looks at the nesting of messages first.
+func checked(check func([]byte) error, decode func(otlpRequest, []byte) error) func(otlpRequest, []byte) error {
+	return func(r otlpRequest, b []byte) error {
+		if err := check(b); err != nil {
+			return err
+		}
+		return decode(r, b)
+	}
 }
 
 // encodingOf returns the encoding that a Content-Type header names.

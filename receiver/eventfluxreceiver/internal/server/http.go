@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,10 +91,14 @@ func route[Req otlpRequest, Resp otlpResponse](
 	}
 }
 
-// bodyErrorCode tells a body over the size limit from a broken one.
+// bodyErrorCode tells a body over the size limit, and one that took too long
+// and may come again, from a broken one.
 func bodyErrorCode(err error) int {
 	if limit := (*http.MaxBytesError)(nil); errors.As(err, &limit) {
 		return http.StatusRequestEntityTooLarge
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return http.StatusServiceUnavailable
 	}
 	return http.StatusBadRequest
 }

@@ -75,8 +75,12 @@ func (s *Server) startGRPC(ctx context.Context, cfg *configgrpc.ServerConfig, c 
 	if cfg == nil {
 		return nil
 	}
+	guards, err := guardGRPC(cfg)
+	if err != nil {
+		return err
+	}
 	srv, err := cfg.ToServer(ctx, set.Host.GetExtensions(), set.Telemetry,
-		configgrpc.WithGrpcServerOption(grpc.StatsHandler(connections{ended: set.Ended})))
+		append(guards, configgrpc.WithGrpcServerOption(grpc.StatsHandler(connections{ended: set.Ended})))...)
 	if err != nil {
 		return fmt.Errorf("protocols::grpc: %w", err)
 	}
@@ -107,8 +111,12 @@ func (s *Server) startHTTP(ctx context.Context, cfg Config, c Consumers, set Set
 	if cfg.HTTP == nil {
 		return nil
 	}
+	options, err := guardHTTP(cfg.HTTP)
+	if err != nil {
+		return err
+	}
 	srv, err := cfg.HTTP.ToServer(ctx, set.Host.GetExtensions(), set.Telemetry, routes(cfg.Paths, c),
-		confighttp.WithErrorHandler(writeConfigHTTPError))
+		append(options, confighttp.WithErrorHandler(writeConfigHTTPError))...)
 	if err != nil {
 		return fmt.Errorf("protocols::http: %w", err)
 	}
