@@ -6,16 +6,15 @@ package overhead
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/eventflux-io/eventflux-otel/test/internal/paired"
 	"github.com/eventflux-io/eventflux-otel/test/internal/run"
 )
 
@@ -58,38 +57,14 @@ func BenchmarkOverhead(b *testing.B) {
 func table(cost, rate map[string][]float64) {
 	fmt.Printf("\n| telemetry | million events/s, median | CPU ms per million events, median | ratio to off, median | 95%% interval of the mean ratio | pairs |\n|---|---|---|---|---|---|\n")
 	for _, v := range variants {
-		ratios := make([]float64, len(cost[v]))
-		for i := range ratios {
-			ratios[i] = cost[v][i] / cost["off"][i]
-		}
-		low, high := interval(ratios)
+		ratios := paired.Ratios(cost[v], cost["off"])
+		low, high := paired.Interval(ratios)
 		fmt.Printf("| %s | %.1f | %.1f | %+.2f %% | %+.2f to %+.2f %% | %d |\n",
-			v, median(rate[v]), median(cost[v]), percent(median(ratios)), percent(low), percent(high), len(ratios))
+			v, paired.Median(rate[v]), paired.Median(cost[v]), percent(paired.Median(ratios)), percent(low), percent(high), len(ratios))
 	}
 }
 
 func percent(ratio float64) float64 { return 100 * (ratio - 1) }
-
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}
-
-// interval is a 95% bootstrap interval of the median: the noise of a shared machine is far from normal, and its
-// outliers say nothing about the engine.
-func interval(values []float64) (low, high float64) {
-	const draws = 10_000
-	medians, sample := make([]float64, draws), make([]float64, len(values))
-	for i := range medians {
-		for j := range sample {
-			sample[j] = values[rand.IntN(len(values))]
-		}
-		medians[i] = median(sample)
-	}
-	slices.Sort(medians)
-	return medians[int(math.Floor(0.025*draws))], medians[int(math.Ceil(0.975*draws))-1]
-}
 
 // rig runs the engine.
 type rig struct {
