@@ -28,10 +28,10 @@ import (
 
 // build makes a collector from the manifest. Until a version is tagged, the
 // root module is found by a replace line, which a third party does not need.
-func build(t *testing.T) string {
+func build(t *testing.T, manifestFile string) string {
 	t.Helper()
 	root, dir := run.Root(t), t.TempDir()
-	manifest, err := os.ReadFile("manifest.yaml")
+	manifest, err := os.ReadFile(manifestFile)
 	require.NoError(t, err)
 	manifest = fmt.Appendf(manifest, "\nreplaces:\n  - github.com/eventflux-io/eventflux-otel => %s\n", root)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "manifest.yaml"), manifest, 0o600))
@@ -80,7 +80,7 @@ func (b *backend) counts() (series, overflow int) {
 }
 
 func TestOurProcessorInSomebodyElsesCollector(t *testing.T) {
-	collector := build(t)
+	collector := build(t, "manifest.yaml")
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	b, server := &backend{}, grpc.NewServer()
