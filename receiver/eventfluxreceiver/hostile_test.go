@@ -190,6 +190,38 @@ func TestDeepValuesAreRefused(t *testing.T) {
 	assert.Equal(t, 1, p.delivered())
 }
 
+// pdata takes such a text, and a backend would refuse the whole batch for it.
+func TestTextsThatAreNotUTF8AreRefused(t *testing.T) {
+	p := &pipeline{}
+	b := start(t, testConfig(), p.sinks(t))
+	conn := b.dial(t)
+	for _, s := range signals {
+		protobuf, json := s.request()
+		for ctype, encode := range map[string]func() ([]byte, error){protobufType: protobuf, jsonType: json} {
+			t.Run(s.name+"/"+ctype, func(t *testing.T) {
+				body, err := encode()
+				require.NoError(t, err)
+				for _, text := range []string{"eventflux.uptime", "query", "started"} {
+					body = bytes.ReplaceAll(body, []byte(text), append([]byte(text[1:]), 0xff))
+				}
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+					"http://"+b.receiver.server.HTTPAddr.String()+s.path, bytes.NewReader(body))
+				require.NoError(t, err)
+				req.Header.Set("Content-Type", ctype)
+				resp, answer := do(t, req)
+				assert.Equal(t, 400, resp.StatusCode)
+				assert.Contains(t, decodeStatus(t, ctype, answer).GetMessage(), "is not UTF-8")
+				if ctype == protobufType {
+					_, err = call(t.Context(), conn, s.method, "", body)
+					assert.Equal(t, codes.Internal, status.Code(err))
+					assert.ErrorContains(t, err, "is not UTF-8")
+				}
+				assert.Zero(t, p.delivered())
+			})
+		}
+	}
+}
+
 // http2Preface and empty settings are how a client begins.
 const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 

@@ -244,8 +244,11 @@ func checkPoint(name string, attrs pcommon.Map, uses []semconv.Use, report func(
 
 func checkUse(name string, attrs pcommon.Map, u semconv.Use, report func(Finding)) {
 	v, ok := attrs.Get(u.Key())
+	if ok && valueFits(u, v) {
+		return
+	}
 	absent := !ok || v.Type() == pcommon.ValueTypeEmpty
-	if absent && !u.Required() || !absent && valueFits(u, v) {
+	if absent && !u.Required() {
 		return
 	}
 	if _, folded := attrs.Get(keyOverflow); folded {

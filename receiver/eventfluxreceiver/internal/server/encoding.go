@@ -6,11 +6,13 @@ package server
 import (
 	"mime"
 
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/nesting"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/wire"
 )
 
 // The two encodings of OTLP/HTTP.
@@ -43,25 +45,36 @@ type encoding struct {
 var encodings = map[string]encoding{
 	protobufType: {
 		contentType: protobufType,
-		unmarshal:   checked(nesting.Protobuf, otlpRequest.UnmarshalProto),
+		unmarshal:   checked(protobuf, otlpRequest.UnmarshalProto),
 		marshal:     func(r otlpResponse) ([]byte, error) { return r.MarshalProto() },
 		status:      func(s *spb.Status) ([]byte, error) { return proto.Marshal(s) },
 	},
 	jsonType: {
 		contentType: jsonType,
-		unmarshal:   checked(nesting.JSON, otlpRequest.UnmarshalJSON),
+		unmarshal:   checked(func(_ otlpRequest, b []byte) error { return wire.JSON(b) }, otlpRequest.UnmarshalJSON),
 		marshal:     func(r otlpResponse) ([]byte, error) { return r.MarshalJSON() },
 		status:      func(s *spb.Status) ([]byte, error) { return protojson.Marshal(s) },
 	},
 }
 
-// checked is a decoder that looks at the nesting of messages first.
-func checked(check func([]byte) error, decode func(otlpRequest, []byte) error) func(otlpRequest, []byte) error {
+// checked is a decoder that looks first at what decoders take and should not.
+func checked(check, decode func(otlpRequest, []byte) error) func(otlpRequest, []byte) error {
 	return func(r otlpRequest, b []byte) error {
-		if err := check(b); err != nil {
+		if err := check(r, b); err != nil {
 			return err
 		}
 		return decode(r, b)
+	}
+}
+
+func protobuf(r otlpRequest, b []byte) error {
+	switch r.(type) {
+	case pmetricotlp.ExportRequest:
+		return wire.Metrics(b)
+	case ptraceotlp.ExportRequest:
+		return wire.Traces(b)
+	default:
+		return wire.Logs(b)
 	}
 }
 

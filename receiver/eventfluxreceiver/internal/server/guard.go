@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
@@ -18,7 +19,7 @@ import (
 	grpcencoding "google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 
-	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/nesting"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/wire"
 )
 
 // What a few bytes of a sender could make the collector allocate or recurse
@@ -58,16 +59,28 @@ func guardHTTP(cfg *confighttp.ServerConfig) ([]confighttp.ToServerOption, error
 	return []confighttp.ToServerOption{confighttp.WithDecoder("zstd", whole.reader)}, nil
 }
 
-// codec looks at the nesting of messages before it decodes them.
+// codec looks at messages before it decodes them.
 type codec struct{ grpcencoding.CodecV2 }
 
 // buffers has a tier for requests of every usual size.
 var buffers = mem.NewTieredBufferPool(4<<10, 16<<10, 64<<10, 256<<10, 1<<20, 4<<20, 16<<20)
 
+// checks by the name of the message, which is the protocol's. The types that
+// pdata decodes into cannot be named.
+var checks = map[string]func([]byte) error{
+	"ExportMetricsServiceRequest": wire.Metrics,
+	"ExportTraceServiceRequest":   wire.Traces,
+	"ExportLogsServiceRequest":    wire.Logs,
+}
+
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	check, ok := checks[reflect.TypeOf(v).Elem().Name()]
+	if !ok { // of another service, such as health
+		return c.CodecV2.Unmarshal(data, v)
+	}
 	buf := data.MaterializeToBuffer(buffers)
 	defer buf.Free()
-	if err := nesting.Protobuf(buf.ReadOnlyData()); err != nil {
+	if err := check(buf.ReadOnlyData()); err != nil {
 		return err
 	}
 	return c.CodecV2.Unmarshal(mem.BufferSlice{buf}, v)

@@ -1,9 +1,10 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package nesting
+package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -115,7 +116,7 @@ func TestEveryPlaceOfAttributeValuesIsBounded(t *testing.T) {
 				levels := (Max - place.around - 1) / per
 				for levels, want := range map[int]error{0: nil, levels: nil, levels + 1: ErrTooDeep, 400: ErrTooDeep} {
 					req := place.make(func(v pcommon.Value) { deepen(v, levels, kind == "maps") })
-					if got := Protobuf(must(req.MarshalProto())); !errors.Is(got, want) {
+					if got := protobuf(req); !errors.Is(got, want) {
 						t.Errorf("protobuf, %d levels: got %v, want %v", levels, got, want)
 					}
 					if got := JSON(must(req.MarshalJSON())); !errors.Is(got, want) {
@@ -127,11 +128,115 @@ func TestEveryPlaceOfAttributeValuesIsBounded(t *testing.T) {
 	}
 }
 
+// protobuf checks a request of any signal.
+func protobuf(r encodable) error {
+	body := must(r.MarshalProto())
+	switch r.(type) {
+	case pmetricotlp.ExportRequest:
+		return Metrics(body)
+	case ptraceotlp.ExportRequest:
+		return Traces(body)
+	default:
+		return Logs(body)
+	}
+}
+
 func must(b []byte, err error) []byte {
 	if err != nil {
 		panic(err)
 	}
 	return b
+}
+
+// Every place of a text takes what is UTF-8 and nothing else, in both encodings.
+func TestEveryTextIsUTF8(t *testing.T) {
+	for name, put := range texts() {
+		t.Run(name, func(t *testing.T) {
+			for text, want := range map[string]error{"": nil, "plain": nil, "Zürich 東京": nil, "\xff": ErrText, "half \xe6\x9d": ErrText} {
+				req := put(text)
+				if got := protobuf(req); !errors.Is(got, want) {
+					t.Errorf("protobuf, %q: got %v, want %v", text, got, want)
+				}
+				body := bytes.ReplaceAll(must(put("@TEXT@").MarshalJSON()), []byte("@TEXT@"), []byte(text))
+				if got := JSON(body); !errors.Is(got, want) {
+					t.Errorf("JSON, %q: got %v, want %v", text, got, want)
+				}
+			}
+		})
+	}
+}
+
+// texts puts a text where texts may stand. What is no text may be any bytes.
+func texts() map[string]func(string) encodable {
+	all := map[string]func(string) encodable{
+		"schema": func(s string) encodable {
+			td := ptrace.NewTraces()
+			td.ResourceSpans().AppendEmpty().SetSchemaUrl(s)
+			return ptraceotlp.NewExportRequestFromTraces(td)
+		},
+		"schema of a scope": func(s string) encodable {
+			ld := plog.NewLogs()
+			ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().SetSchemaUrl(s)
+			return plogotlp.NewExportRequestFromLogs(ld)
+		},
+		"scope": func(s string) encodable {
+			md := pmetric.NewMetrics()
+			scope := md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Scope()
+			scope.SetName(s)
+			return pmetricotlp.NewExportRequestFromMetrics(md)
+		},
+		"version": func(s string) encodable {
+			md := pmetric.NewMetrics()
+			md.ResourceMetrics().AppendEmpty().ScopeMetrics().AppendEmpty().Scope().SetVersion(s)
+			return pmetricotlp.NewExportRequestFromMetrics(md)
+		},
+	}
+	one := func(name string, put func(pmetric.Metric, string)) {
+		all[name] = func(s string) encodable {
+			return metric(func(m pmetric.Metric) pcommon.Map { put(m, s); return m.Metadata() })(func(pcommon.Value) {})
+		}
+	}
+	one("name", pmetric.Metric.SetName)
+	one("unit", pmetric.Metric.SetUnit)
+	one("description", pmetric.Metric.SetDescription)
+	spans := func(name string, put func(ptrace.Span, string)) {
+		all[name] = func(s string) encodable {
+			return span(func(sp ptrace.Span) pcommon.Map {
+				sp.SetTraceID([16]byte{0xff, 0xfe})
+				sp.SetSpanID([8]byte{0xff, 0xfe})
+				put(sp, s)
+				return sp.Attributes()
+			})(func(pcommon.Value) {})
+		}
+	}
+	spans("span", ptrace.Span.SetName)
+	spans("trace state", func(sp ptrace.Span, s string) { sp.TraceState().FromRaw(s) })
+	spans("status", func(sp ptrace.Span, s string) { sp.Status().SetMessage(s) })
+	spans("event", func(sp ptrace.Span, s string) { sp.Events().AppendEmpty().SetName(s) })
+	spans("link", func(sp ptrace.Span, s string) {
+		sp.Links().AppendEmpty().SetTraceID([16]byte{0xff})
+		sp.Links().At(0).TraceState().FromRaw(s)
+	})
+	records := func(name string, put func(plog.LogRecord, string)) {
+		all[name] = func(s string) encodable {
+			return record(func(r plog.LogRecord) pcommon.Value {
+				r.SetTraceID([16]byte{0xff, 0xfe})
+				r.SetSpanID([8]byte{0xff, 0xfe})
+				r.Attributes().PutEmptyBytes("bytes").FromRaw([]byte{0xff})
+				put(r, s)
+				return r.Body()
+			})(func(pcommon.Value) {})
+		}
+	}
+	records("severity", plog.LogRecord.SetSeverityText)
+	records("event name", plog.LogRecord.SetEventName)
+	records("key", func(r plog.LogRecord, s string) { r.Attributes().PutStr(s, "v") })
+	records("array", func(r plog.LogRecord, s string) { r.Body().SetEmptySlice().AppendEmpty().SetStr(s) })
+	records("map", func(r plog.LogRecord, s string) { r.Body().SetEmptyMap().PutEmptyMap("m").PutStr("k", s) })
+	for name, place := range places {
+		all["value of "+name] = func(s string) encodable { return place.make(func(v pcommon.Value) { v.SetStr(s) }) }
+	}
+	return all
 }
 
 func TestJSONLooksPastStrings(t *testing.T) {
@@ -173,7 +278,7 @@ func TestProtobufReadsWhatDecodersRead(t *testing.T) {
 	for _, field := range []uint64{2, 1, 1, 1} { // key value, attribute, resource, resource metrics
 		body = append(append(slices.Clone(group), binary.AppendUvarint([]byte{byte(field<<3 | 2)}, uint64(len(body)))...), body...)
 	}
-	if err := Protobuf(body); !errors.Is(err, ErrTooDeep) {
+	if err := Logs(body); !errors.Is(err, ErrTooDeep) {
 		t.Errorf("got %v, want %v", err, ErrTooDeep)
 	}
 }
@@ -186,8 +291,8 @@ func FuzzWhatPassesIsShallow(f *testing.F) {
 		f.Add(must(req.MarshalProto()))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		_ = JSON(body)
-		if Protobuf(body) != nil {
+		_, _, _ = JSON(body), Metrics(body), Traces(body)
+		if Logs(body) != nil {
 			return
 		}
 		req := plogotlp.NewExportRequest()
@@ -235,7 +340,7 @@ func BenchmarkAThousandPoints(b *testing.B) {
 		check func([]byte) error
 		body  []byte
 	}{
-		"protobuf": {Protobuf, must(req.MarshalProto())}, "JSON": {JSON, must(req.MarshalJSON())},
+		"protobuf": {Metrics, must(req.MarshalProto())}, "JSON": {JSON, must(req.MarshalJSON())},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
