@@ -79,8 +79,8 @@ func check(b []byte, m *message, room int) error {
 			switch f := &m[number]; {
 			case f.message != nil:
 				// Every message needs at least two bytes around the one within it, and what
-				// has no byte above 127 has no bad text. Most attributes are so.
-				if len(inner) < 2*room && ascii(inner) {
+				// has no byte above 127 has no bad text.
+				if f.plain && len(inner) < 2*room && ascii(inner) {
 					continue
 				}
 				if room == 0 {
@@ -110,17 +110,21 @@ func check(b []byte, m *message, room int) error {
 }
 
 func ascii(b []byte) bool {
-	for ; len(b) >= 8; b = b[8:] {
-		if binary.LittleEndian.Uint64(b)&0x8080808080808080 != 0 {
+	const high = 0x8080808080808080
+	if len(b) < 8 {
+		for _, c := range b {
+			if c >= 0x80 {
+				return false
+			}
+		}
+		return true
+	}
+	for i := 0; i < len(b)-8; i += 8 {
+		if binary.LittleEndian.Uint64(b[i:])&high != 0 {
 			return false
 		}
 	}
-	for _, c := range b {
-		if c >= 0x80 {
-			return false
-		}
-	}
-	return true
+	return binary.LittleEndian.Uint64(b[len(b)-8:])&high == 0 // with some for the second time
 }
 
 // JSON checks a request of any signal: every message is an object, and arrays
