@@ -35,6 +35,9 @@ type Config struct {
 	// Contract says what is done with data that does not meet the conventions.
 	Contract ContractConfig `mapstructure:"contract"`
 
+	// Fairness bounds what each engine may send.
+	Fairness FairnessConfig `mapstructure:"fairness"`
+
 	// ShutdownTimeout bounds the wait for requests in flight when the collector
 	// stops. What is left then is cut off, and its sender retries. Default 10s.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`

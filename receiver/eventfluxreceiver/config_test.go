@@ -73,6 +73,7 @@ func TestEveryOptionIsRead(t *testing.T) {
 		SilentAfter: 30 * time.Second, SilentAtMost: 10 * time.Minute, ReconnectGrace: 5 * time.Second,
 		ForgetAfter: 2 * time.Hour, Max: 50,
 	}, cfg.Engines)
+	assert.Equal(t, FairnessConfig{ItemsPerSecond: 5000, Burst: 20_000}, cfg.Fairness)
 	assert.Equal(t, 3*time.Second, cfg.ShutdownTimeout)
 }
 
@@ -86,6 +87,8 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 			"reconnect_grace must not be negative, got -3s",
 			"forget_after must be at least silent_at_most (-2s), got -10s",
 			"max must be positive, got 0",
+			"fairness: items_per_second must not be negative, got -1: 0 is no limit",
+			"burst must not be negative, got -2: 0 is ten times items_per_second",
 			`contract: mode must be "observe" or "fix", got "reject"`,
 		},
 		"eventflux/bad_paths": {
@@ -96,7 +99,8 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 			`http: traces_url_path "/" must be a path below / without braces and spaces`,
 			`metrics_url_path "/{x" must be a path below / without braces and spaces`,
 		},
-		"eventflux/wrong_key": {"endpiont"},
+		"eventflux/only_burst": {"fairness: burst needs items_per_second"},
+		"eventflux/wrong_key":  {"endpiont"},
 	}
 	for key, want := range tests {
 		t.Run(key, func(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/engines"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/fairness"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
 )
 
@@ -30,6 +31,8 @@ type eventfluxReceiver struct {
 	set  receiver.Settings
 	tel  *telemetry
 	list *engines.Registry
+	// fairness is nil without a limit.
+	fairness *fairness.Table
 	// conclusive says that connections end only when the far end ends.
 	conclusive bool
 	forget     func() // takes this receiver out of the factory's instances
@@ -59,6 +62,7 @@ func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*eventfluxR
 	}
 	return &eventfluxReceiver{
 		cfg: cfg, set: set, tel: tel, list: list, forget: forget,
+		fairness:   newFairness(cfg),
 		conclusive: !cfg.endsConnections(),
 		unregister: func() {},
 	}, nil
@@ -175,7 +179,10 @@ func (r *eventfluxReceiver) consumeTraces(ctx context.Context, from server.Origi
 	}
 	obs := r.tel.obs(from.Transport)
 	ctx = obs.StartTracesOp(ctx)
-	err := r.nextTraces.ConsumeTraces(ctx, td)
+	err := r.fair(ctx, func() []fairness.Share { return spanShares(td) }, time.Now())
+	if err == nil {
+		err = r.nextTraces.ConsumeTraces(ctx, td)
+	}
 	obs.EndTracesOp(ctx, metadataFormat, n, err)
 	return err
 }
@@ -188,7 +195,10 @@ func (r *eventfluxReceiver) consumeMetrics(ctx context.Context, from server.Orig
 	}
 	obs := r.tel.obs(from.Transport)
 	ctx = obs.StartMetricsOp(ctx)
-	err := r.nextMetrics.ConsumeMetrics(ctx, md)
+	err := r.fair(ctx, func() []fairness.Share { return metricShares(md) }, time.Now())
+	if err == nil {
+		err = r.nextMetrics.ConsumeMetrics(ctx, md)
+	}
 	obs.EndMetricsOp(ctx, metadataFormat, n, err)
 	return err
 }
@@ -201,7 +211,10 @@ func (r *eventfluxReceiver) consumeLogs(ctx context.Context, from server.Origin,
 	}
 	obs := r.tel.obs(from.Transport)
 	ctx = obs.StartLogsOp(ctx)
-	err := r.nextLogs.ConsumeLogs(ctx, ld)
+	err := r.fair(ctx, func() []fairness.Share { return recordShares(ld) }, time.Now())
+	if err == nil {
+		err = r.nextLogs.ConsumeLogs(ctx, ld)
+	}
 	obs.EndLogsOp(ctx, metadataFormat, n, err)
 	return err
 }

@@ -29,6 +29,7 @@ type TelemetryBuilder struct {
 	mu                                  sync.Mutex
 	registrations                       []metric.Registration
 	ReceiverEventfluxContractViolations metric.Int64Counter
+	ReceiverEventfluxEngineItems        metric.Int64Counter
 	ReceiverEventfluxEngines            metric.Int64ObservableUpDownCounter
 	ReceiverEventfluxEnginesEvicted     metric.Int64ObservableCounter
 	ReceiverEventfluxIdentitiesAssigned metric.Int64Counter
@@ -108,6 +109,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_eventflux_contract_violations",
 		metric.WithDescription("Breaches of the conventions in metrics, points, spans and events, which pass all the same. [Alpha]"),
 		metric.WithUnit("{violation}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxEngineItems, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_engine_items",
+		metric.WithDescription("Data points, spans and log records by engine, counted while fairness::items_per_second is set. [Alpha]"),
+		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverEventfluxEngines, err = builder.meter.Int64ObservableUpDownCounter(
