@@ -80,7 +80,7 @@ bench-outage: build ## Print what an engine at half of its peak feels when the c
 	go -C test test -run '^$$' -bench Outage -benchtime 1x -timeout 10m ./outage
 
 .PHONY: bench-receiver
-bench-receiver: ## Print the CPU time per point of the receiver next to the stock one: ROUNDS=40, the default, takes 3 minutes.
+bench-receiver: ## Print the CPU time per point of the receiver next to the stock one: ROUNDS=40, the default, takes 4 minutes.
 	go -C test test -run '^$$' -bench Receiver -benchtime $(or $(ROUNDS),40)x -timeout 30m ./receiver
 
 .PHONY: bench-size
