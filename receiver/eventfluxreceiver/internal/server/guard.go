@@ -62,8 +62,8 @@ func guardHTTP(cfg *confighttp.ServerConfig) ([]confighttp.ToServerOption, error
 // codec looks at messages before it decodes them.
 type codec struct{ grpcencoding.CodecV2 }
 
-// buffers has a tier for requests of every usual size.
-var buffers = mem.NewTieredBufferPool(4<<10, 16<<10, 64<<10, 256<<10, 1<<20, 4<<20, 16<<20)
+// buffers has narrow tiers: a buffer is cleared before it is used again.
+var buffers = mem.NewTieredBufferPool(4<<10, 8<<10, 16<<10, 32<<10, 64<<10, 128<<10, 256<<10, 512<<10, 1<<20, 2<<20, 4<<20, 8<<20, 16<<20)
 
 // checks by the name of the message, which is the protocol's. The types that
 // pdata decodes into cannot be named.

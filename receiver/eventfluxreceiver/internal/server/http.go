@@ -4,15 +4,16 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
@@ -66,14 +67,9 @@ func route[Req otlpRequest, Resp otlpResponse](
 				r.Header.Get("Content-Type"), protobufType, jsonType)
 			return
 		}
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			writeHTTPError(w, enc, fmt.Errorf("read request: %w", err), bodyErrorCode(err))
-			return
-		}
 		req := newRequest()
-		if err = enc.unmarshal(req, body); err != nil {
-			writeHTTPError(w, enc, fmt.Errorf("decode request: %w", err), http.StatusBadRequest)
+		if code, err := decode(r, enc, req); err != nil {
+			writeHTTPError(w, enc, err, code)
 			return
 		}
 		resp, err := export(withPeer(r.Context(), r.RemoteAddr), req)
@@ -89,6 +85,32 @@ func route[Req otlpRequest, Resp otlpResponse](
 		}
 		write(w, http.StatusOK, enc.contentType, msg)
 	}
+}
+
+// bodies are buffers for requests. Decoders copy what they keep.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// keptBody is the largest buffer that is kept for the next request, and the
+// most that a Content-Length alone makes the server allocate.
+const keptBody = 1 << 20
+
+// decode reads the body into req. An error has its HTTP code.
+func decode(r *http.Request, enc encoding, req otlpRequest) (code int, err error) {
+	buf := bodies.Get().(*bytes.Buffer)
+	defer func() {
+		if buf.Cap() <= keptBody {
+			bodies.Put(buf)
+		}
+	}()
+	buf.Reset()
+	buf.Grow(int(min(max(r.ContentLength, 0), keptBody-bytes.MinRead)) + bytes.MinRead)
+	if _, err = buf.ReadFrom(r.Body); err != nil {
+		return bodyErrorCode(err), fmt.Errorf("read request: %w", err)
+	}
+	if err = enc.unmarshal(req, buf.Bytes()); err != nil {
+		return http.StatusBadRequest, fmt.Errorf("decode request: %w", err)
+	}
+	return http.StatusOK, nil
 }
 
 // bodyErrorCode tells a body over the size limit, and one that took too long
