@@ -32,7 +32,7 @@ var ErrTooDeep = errors.New("messages are nested more than 100 deep; flatten the
 // ErrText is told to the sender, with the text.
 var ErrText = errors.New("is not UTF-8; encode it, or send bytes")
 
-// Metrics checks a metrics request in Protocol Buffers. It costs about 15 ns per
+// Metrics checks a metrics request in Protocol Buffers. It costs about 17 ns per
 // data point. What is not valid otherwise is left for the decoder to name.
 func Metrics(b []byte) error { return check(b, metrics, Max-1) }
 
