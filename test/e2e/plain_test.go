@@ -64,6 +64,10 @@ func TestAnEngineThatIsAFile(t *testing.T) {
 	assertPlainSignals(t, c, "recorded")
 	eventuallyHealth(t, c, 200, `"queries_running":3`, `"engines":{"up":1`)
 	assert.Zero(t, violations(c))
+
+	breach := strings.Replace(read(t, filepath.Join("testdata", "plain", "metrics.jsonl")), `"unit":"s"`, `"unit":"ms"`, 1)
+	postJSON(t, fmt.Sprintf("http://127.0.0.1:%d/v1/metrics", c.HTTP), []byte(breach))
+	assert.Positive(t, violations(c), "a breach would have been seen")
 }
 
 func postJSON(t *testing.T, url string, body []byte) {
@@ -93,7 +97,7 @@ func eventuallyLabels(t *testing.T, c *run.Collector) {
 
 // violations are the breaches of the conventions that the receiver counted.
 func violations(c *run.Collector) float64 {
-	n, _ := c.SelfMetrics().Sum("otelcol_receiver_eventflux_contract_violations_total", scrape.Labels{})
+	n, _ := c.SelfMetrics().Sum("otelcol_receiver_eventflux_contract_violations", scrape.Labels{})
 	return n
 }
 
