@@ -25,7 +25,7 @@ type refusal struct {
 
 // refuse goes down the ladder of actions with a point whose series has no place, and
 // returns what became of it.
-func (s *sieve) refuse(why reason, p fold.Point) (outcome, reason) {
+func (s *sieve) refuse(why reason, p *fold.Point) (outcome, reason) {
 	action := s.rule.Action
 	if why == tableFull || why == metricLimit {
 		switch s.onMemoryCap {
@@ -133,7 +133,7 @@ type describer struct {
 }
 
 // fold adds a point to the overflow series of a shape.
-func (s *sieve) fold(p fold.Point, as shape) reason {
+func (s *sieve) fold(p *fold.Point, as shape) reason {
 	if s.excess == nil {
 		s.excess = s.ledger.NewBatch(s.ts)
 	}

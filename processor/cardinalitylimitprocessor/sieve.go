@@ -208,7 +208,7 @@ func (s *sieve) observe(m pmetric.Metric) {
 }
 
 // out returns whether a point is to be taken out, and folds it if so.
-func (s *sieve) out(p fold.Point) bool {
+func (s *sieve) out(p *fold.Point) bool {
 	sum, marked := s.hasher.Attributes(p.Attributes())
 	series := s.seriesOf(sum)
 	owner := budget.Owner{Tenant: s.tenant.Key, Metric: s.id.Name, Limit: s.rule.Series}
@@ -240,7 +240,7 @@ func (s *sieve) out(p fold.Point) bool {
 
 // weigh lets the weight of a series count, and gives it the place of a lighter one if it
 // should have that.
-func (s *sieve) weigh(verdict budget.Verdict, owner budget.Owner, series uint64, p fold.Point) budget.Verdict {
+func (s *sieve) weigh(verdict budget.Verdict, owner budget.Owner, series uint64, p *fold.Point) budget.Verdict {
 	of, weight := rank.Metric{Tenant: owner.Tenant, Metric: owner.Metric}, 1.0
 	if s.form.Type != pmetric.MetricTypeGauge {
 		weight = p.Weight()
@@ -259,7 +259,7 @@ func (s *sieve) weigh(verdict budget.Verdict, owner budget.Owner, series uint64,
 
 // pass lets a point through, unless it is one of a series that was folded before and comes
 // from that time.
-func (s *sieve) pass(p fold.Point) bool {
+func (s *sieve) pass(p *fold.Point) bool {
 	if s.form.Sourced() && s.promotions > 0 && !s.observesOnly {
 		if lost := ofLedger(s.ledger.Rebase(s.refused.series, p, s.ts)); lost != noReason {
 			s.tally[dropped][lost]++
@@ -283,7 +283,7 @@ func (s *sieve) seriesOf(sum uint64) uint64 {
 
 // newcomer looks closer at a series that was not simply known, and returns why it has no
 // place, if it has none. It remembers what refuse needs to know.
-func (s *sieve) newcomer(verdict budget.Verdict, owner budget.Owner, series, sum uint64, p fold.Point) reason {
+func (s *sieve) newcomer(verdict budget.Verdict, owner budget.Owner, series, sum uint64, p *fold.Point) reason {
 	s.refused = refusal{owner: owner, series: series, sum: sum}
 	if s.entities {
 		s.refused.series = identity.Series(s.scope, s.id.Stream, sum)

@@ -85,7 +85,7 @@ func (l *Ledger) end(src *source) {
 }
 
 // add folds a point by what its source adds to the total.
-func (l *Ledger) add(t *Target, p fold.Point, describe Describer, now pcommon.Timestamp) Reason {
+func (l *Ledger) add(t *Target, p *fold.Point, describe Describer, now pcommon.Timestamp) Reason {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	src, whole := l.sources.find(t.Source), false
@@ -122,6 +122,6 @@ func (l *Ledger) add(t *Target, p fold.Point, describe Describer, now pcommon.Ti
 
 // isNew reports whether all that a cumulative point says happened since a moment. A start
 // that is not set, or that is the point's own time, says nothing.
-func isNew(p fold.Point, since pcommon.Timestamp) bool {
+func isNew(p *fold.Point, since pcommon.Timestamp) bool {
 	return p.Start() != 0 && p.Start() != p.Timestamp() && p.Start() >= since
 }
