@@ -87,8 +87,8 @@ type WhatIf struct {
 
 // Explain returns what is known of a case, to the first one who asks after it is known what
 // to blame. It returns false to all others.
-func (b *Board) Explain(c Case, at time.Time) (Metric, bool) {
-	r := b.table.Load().find(c.Tenant, c.Metric)
+func (b *Board) Explain(c *Case, at time.Time) (Metric, bool) {
+	r := b.find(c)
 	if r == nil || !r.understood() || !r.explained.CompareAndSwap(false, true) {
 		return Metric{}, false
 	}
