@@ -89,10 +89,17 @@ type WhatIf struct {
 // to blame. It returns false to all others.
 func (b *Board) Explain(c *Case, at time.Time) (Metric, bool) {
 	r := b.find(c)
-	if r == nil || !r.understood() || !r.explained.CompareAndSwap(false, true) {
+	if r == nil || r.explained.Load() { // which is so for all but one call
 		return Metric{}, false
 	}
-	return r.view(b.since(at), nil).detailed(), true
+	return r.explain(b.since(at))
+}
+
+func (r *record) explain(now int64) (Metric, bool) {
+	if !r.understood() || !r.explained.CompareAndSwap(false, true) {
+		return Metric{}, false
+	}
+	return r.view(now, nil).detailed(), true
 }
 
 func (r *record) understood() bool {
