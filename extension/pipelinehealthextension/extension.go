@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/api"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/outbound"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/verdict"
 	"github.com/eventflux-io/eventflux-otel/internal/cardinalityview"
@@ -48,7 +50,9 @@ type healthExtension struct {
 	components signals.Components
 	engines    signals.Engines
 	limiters   signals.Limiters
-	lifeMu     sync.Mutex // guards life
+	outbound   outbound.Destinations
+	watched    atomic.Pointer[watched] // nil until the configuration is known
+	lifeMu     sync.Mutex              // guards life
 	life       drain.Machine
 	terminal   *terminal
 
@@ -193,6 +197,7 @@ func (e *healthExtension) report() verdict.Report {
 		MemoryBytes:      signals.Memory(),
 		RecoveryDuration: e.cfg.RecoveryDuration,
 		Troubles:         e.components.Troubles(),
+		Outside:          e.outside(now),
 		Engines:          e.engines.At(now),
 	})
 }

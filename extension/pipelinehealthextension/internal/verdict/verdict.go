@@ -32,6 +32,7 @@ type Evidence struct {
 	// counts as permanent.
 	RecoveryDuration time.Duration
 	Troubles         []signals.Trouble
+	Outside          Outside
 	Engines          []engineview.Engine
 }
 
@@ -43,6 +44,7 @@ func Judge(e Evidence) Report {
 		Checks:        Checks{EventPipeline: Unknown, StateBackend: Unknown, QueryRuntime: Unknown},
 	}
 	judgePipeline(&r, e)
+	judgeOutside(&r, e)
 	judgeEngines(&r, e)
 	judgeChecks(&r, e)
 	r.Status = status(e.Phase, r.Checks)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/outbound"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 )
@@ -214,5 +215,58 @@ func TestWorse(t *testing.T) {
 				t.Errorf("%s.Worse(%s) = %v", after, before, got)
 			}
 		}
+	}
+}
+
+func TestDestinationsInTrouble(t *testing.T) {
+	for name, c := range map[string]struct {
+		trouble outbound.Trouble
+		want    string
+	}{
+		"one exporter": {
+			outbound.Trouble{Address: "backend:4317", Exporters: []string{"otlp_grpc"}, Kind: outbound.Failing, Since: now.Add(-17 * time.Second), Reason: "Unavailable"},
+			"exporter otlp_grpc cannot send to backend:4317, since 2026-03-01T02:59:43Z (17s): Unavailable",
+		},
+		"two exporters": {
+			outbound.Trouble{Address: "backend:4317", Exporters: []string{"a", "b"}, Kind: outbound.OftenFailing, Since: now, Reason: "HTTP 503"},
+			"exporter a, b often fails to send to backend:4317, since 2026-03-01T03:00:00Z (0s): HTTP 503",
+		},
+		"nobody knows who": {
+			outbound.Trouble{Address: "backend:4317", Kind: outbound.Unanswered, Since: now, Reason: "of an earlier attempt"},
+			"an exporter gets no answer from backend:4317, since 2026-03-01T03:00:00Z (0s)",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := Judge(Evidence{Now: now, Phase: drain.Running, Outside: Outside{Troubles: []outbound.Trouble{c.trouble}, Destinations: 3}, RecoveryDuration: time.Second})
+			if r.Status != Degraded || r.Checks.EventPipeline != Warn || r.Destinations != (Destinations{OK: 2, Failing: 1}) {
+				t.Errorf("report is %+v", r)
+			}
+			if got := r.Details.EventPipeline; len(got) != 1 || got[0].Text != c.want {
+				t.Errorf("details are %v, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAnOutageOutsideNeverFails(t *testing.T) {
+	old := outbound.Trouble{Address: "backend:4317", Kind: outbound.Failing, Since: now.Add(-24 * time.Hour)}
+	e := Evidence{Now: now, Phase: drain.Running, RecoveryDuration: time.Second}
+	for range 30 {
+		e.Outside.Troubles = append(e.Outside.Troubles, old)
+	}
+	r := Judge(e)
+	if r.Status != Degraded {
+		t.Errorf("status is %s", r.Status)
+	}
+	if got := r.Details.EventPipeline; len(got) != maxReasons+1 || got[maxReasons].Text != "10 more destinations in trouble" {
+		t.Errorf("details are %v", got)
+	}
+}
+
+func TestWhatIsNotSeenIsSaid(t *testing.T) {
+	r := Judge(Evidence{Now: now, Phase: drain.Running, Outside: Outside{Unwatched: []string{"otlp_grpc"}, Watcher: "pipeline_health/2"}})
+	want := "whether exporter otlp_grpc reaches its backend: add middlewares: [{id: pipeline_health/2}] to it"
+	if got := r.Details.NotSeen; r.Status != Healthy || len(got) != 1 || got[0].Text != want {
+		t.Errorf("status %s, not seen %v, want %q", r.Status, got, want)
 	}
 }

@@ -1,0 +1,63 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package verdict
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/outbound"
+)
+
+// Outside is the evidence of what exporters meet.
+type Outside struct {
+	// Troubles are the addresses that exporters do not reach, of Destinations in all.
+	Troubles     []outbound.Trouble
+	Destinations int
+	// Unwatched are exporters of which nothing is known, because they do not name the
+	// Watcher among their middlewares.
+	Unwatched []string
+	Watcher   string
+}
+
+// judgeOutside degrades for each destination that exporters cannot reach, for however long:
+// queues exist for that, and a restart of the collector would not help.
+func judgeOutside(r *Report, e Evidence) {
+	o := e.Outside
+	r.Destinations = Destinations{OK: o.Destinations - len(o.Troubles), Failing: len(o.Troubles)}
+	for _, id := range o.Unwatched[:min(len(o.Unwatched), maxReasons)] {
+		r.Details.NotSeen = append(r.Details.NotSeen, Reason{Text: fmt.Sprintf(
+			"whether exporter %s reaches its backend: add middlewares: [{id: %s}] to it", shorten(id), o.Watcher)})
+	}
+	r.Details.NotSeen = andMore(r.Details.NotSeen, len(o.Unwatched), "exporters")
+	if len(o.Troubles) == 0 {
+		return
+	}
+	r.Checks.EventPipeline = worst(r.Checks.EventPipeline, Warn)
+	var reasons []Reason
+	for _, t := range o.Troubles[:min(len(o.Troubles), maxReasons)] {
+		reasons = append(reasons, outsideReason(t, e.Now))
+	}
+	r.Details.EventPipeline = append(r.Details.EventPipeline, andMore(reasons, len(o.Troubles), "destinations in trouble")...)
+}
+
+// outsideFormats say what is wrong with an address.
+var outsideFormats = map[outbound.Kind]string{
+	outbound.Failing:      "%s cannot send to %s, %s",
+	outbound.Unanswered:   "%s gets no answer from %s, %s",
+	outbound.OftenFailing: "%s often fails to send to %s, %s",
+}
+
+func outsideReason(t outbound.Trouble, now time.Time) Reason {
+	who := "an exporter"
+	if len(t.Exporters) > 0 {
+		who = "exporter " + shorten(strings.Join(t.Exporters, ", "))
+	}
+	text := fmt.Sprintf(outsideFormats[t.Kind], who, shorten(t.Address), since(t.Since, now))
+	if t.Reason != "" && t.Kind != outbound.Unanswered {
+		text += ": " + t.Reason
+	}
+	return Reason{Text: text}
+}
