@@ -36,8 +36,39 @@ type Config struct {
 	// degraded. 0 means fail at once; the default is 1m.
 	RecoveryDuration time.Duration `mapstructure:"recovery_duration"`
 
+	// Engines says how the engines' health becomes that of the whole.
+	Engines EnginesConfig `mapstructure:"engines"`
+
 	// prevent unkeyed literal initialization
 	_ struct{}
+}
+
+// EnginesConfig says how the engines' health becomes that of the whole.
+type EnginesConfig struct {
+	// UnhealthyWhen is all or any: of the engines, how many must be silent or
+	// unhealthy before /health is unhealthy and not only degraded. The default is
+	// all.
+	UnhealthyWhen Quorum `mapstructure:"unhealthy_when"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// Quorum is how many are enough.
+type Quorum string
+
+// The values of a Quorum.
+const (
+	All Quorum = "all"
+	Any Quorum = "any"
+)
+
+// Validate checks the word.
+func (c *EnginesConfig) Validate() error {
+	if c.UnhealthyWhen != All && c.UnhealthyWhen != Any {
+		return fmt.Errorf("unhealthy_when must be %q or %q, got %q", All, Any, c.UnhealthyWhen)
+	}
+	return nil
 }
 
 // DrainConfig says how long the process keeps serving after SIGTERM.
@@ -82,5 +113,6 @@ func newDefaultConfig() component.Config {
 		Server:           server,
 		Drain:            DrainConfig{Min: 5 * time.Second},
 		RecoveryDuration: time.Minute,
+		Engines:          EnginesConfig{UnhealthyWhen: All},
 	}
 }

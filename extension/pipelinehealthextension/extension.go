@@ -199,6 +199,7 @@ func (e *healthExtension) report() verdict.Report {
 		Troubles:         e.components.Troubles(),
 		Outside:          e.outside(now),
 		Engines:          e.engines.At(now),
+		AnyEngineFails:   e.cfg.Engines.UnhealthyWhen == Any,
 	})
 }
 

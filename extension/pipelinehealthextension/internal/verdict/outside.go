@@ -35,7 +35,7 @@ func judgeOutside(r *Report, e Evidence) {
 	if len(o.Troubles) == 0 {
 		return
 	}
-	r.Checks.EventPipeline = worst(r.Checks.EventPipeline, Warn)
+	r.Checks.EventPipeline = worse(r.Checks.EventPipeline, Warn)
 	var reasons []Reason
 	for _, t := range o.Troubles[:min(len(o.Troubles), maxReasons)] {
 		reasons = append(reasons, outsideReason(t, e.Now))

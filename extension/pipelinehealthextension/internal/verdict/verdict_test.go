@@ -99,8 +99,13 @@ func TestEnginesSpeakForTheirParts(t *testing.T) {
 	}{
 		{"says nothing", engines{says(engineview.StateUp, unknown, unknown, unknown)}, nil, Healthy, Checks{OK, Unknown, OK}},
 		{"says that all is well", engines{says(engineview.StateUp, ok, ok, ok)}, nil, Healthy, Checks{OK, OK, OK}},
-		{"the worst counts", engines{says(engineview.StateUp, degraded, ok, ok), says(engineview.StateUp, ok, unhealthy, ok)}, nil, Unhealthy, Checks{Warn, Fail, OK}},
-		{"in any order", engines{says(engineview.StateUp, ok, unhealthy, ok), says(engineview.StateUp, unknown, degraded, ok)}, nil, Unhealthy, Checks{OK, Fail, OK}},
+		{"the worst degrades", engines{says(engineview.StateUp, degraded, ok, ok), says(engineview.StateUp, ok, unhealthy, ok)}, nil, Degraded, Checks{Warn, Warn, OK}},
+		{"in any order", engines{says(engineview.StateUp, ok, unhealthy, ok), says(engineview.StateUp, unknown, degraded, ok)}, nil, Degraded, Checks{OK, Warn, OK}},
+		{"all fail", engines{says(engineview.StateUp, ok, unhealthy, ok), says(engineview.StateUp, ok, unhealthy, ok)}, nil, Unhealthy, Checks{OK, Fail, OK}},
+		{"all that say something fail", engines{says(engineview.StateUp, ok, unhealthy, ok), says(engineview.StateUp, ok, unknown, ok)}, nil, Unhealthy, Checks{OK, Fail, OK}},
+		{"one that says nothing of its queries is up", engines{says(engineview.StateUp, ok, ok, unhealthy), says(engineview.StateUp, ok, ok, unknown)}, nil, Degraded, Checks{OK, OK, Warn}},
+		{"one fails and the other is silent", engines{says(engineview.StateUp, ok, ok, unhealthy), says(engineview.StateSilent, ok, ok, ok)}, nil, Unhealthy, Checks{OK, OK, Fail}},
+		{"one fails and the other left", engines{says(engineview.StateUp, ok, ok, unhealthy), says(engineview.StateShutdown, ok, ok, ok)}, nil, Unhealthy, Checks{OK, OK, Fail}},
 		{"runtime is degraded", engines{says(engineview.StateUp, ok, ok, degraded)}, nil, Degraded, Checks{OK, OK, Warn}},
 		{"a silent one says nothing any more", engines{says(engineview.StateSilent, unhealthy, unhealthy, ok)}, nil, Unhealthy, Checks{OK, Unknown, Fail}},
 		{"one that left says nothing any more", engines{says(engineview.StateShutdown, unhealthy, unhealthy, unhealthy)}, nil, Healthy, Checks{OK, Unknown, Unknown}},
@@ -114,6 +119,14 @@ func TestEnginesSpeakForTheirParts(t *testing.T) {
 				t.Errorf("Judge() = %s %+v, want %s %+v", got.Status, got.Checks, tt.status, tt.want)
 			}
 		})
+	}
+	for name, two := range map[string]engines{
+		"fails":     {says(engineview.StateUp, ok, ok, ok), says(engineview.StateUp, ok, ok, unhealthy)},
+		"is silent": {says(engineview.StateUp, ok, ok, ok), says(engineview.StateSilent, ok, ok, ok)},
+	} {
+		if got := Judge(Evidence{Now: now, Phase: drain.Running, AnyEngineFails: true, Engines: two}); got.Status != Unhealthy {
+			t.Errorf("one %s and that is to be enough: %s", name, got.Status)
+		}
 	}
 	details := Judge(Evidence{Now: now, Phase: drain.Running, Engines: engines{says(engineview.StateUp, ok, unhealthy, ok)}}).Details
 	want := "engine flux (instance a) says that its state_backend is unhealthy"
