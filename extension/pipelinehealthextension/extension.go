@@ -50,6 +50,7 @@ type healthExtension struct {
 	components signals.Components
 	engines    signals.Engines
 	limiters   signals.Limiters
+	backlog    signals.Backlog
 	outbound   outbound.Destinations
 	watched    atomic.Pointer[watched] // nil until the configuration is known
 	lifeMu     sync.Mutex              // guards life
@@ -71,7 +72,7 @@ func newExtension(set extension.Settings, cfg *Config) *healthExtension {
 	return &healthExtension{
 		cfg:       cfg,
 		set:       set,
-		life:      drain.Machine{Min: cfg.Drain.Min},
+		life:      drain.Machine{Min: cfg.Drain.Min, Max: cfg.Drain.Max},
 		terminal:  newTerminal(),
 		telemetry: &telemetry{logger: set.Logger, latest: verdict.Judge(verdict.Evidence{})},
 		stale:     make(chan struct{}, 1),
@@ -172,6 +173,8 @@ func (e *healthExtension) watch(ctx context.Context) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	for {
+		queues, _ := e.queues()
+		e.backlog.Update(queues)
 		e.judge("")
 		select {
 		case <-ctx.Done():

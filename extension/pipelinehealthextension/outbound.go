@@ -73,6 +73,7 @@ func (e *healthExtension) ended(attempt outbound.Attempt, reason string, abandon
 type watched struct {
 	exporters map[string][]string // by address
 	not       []string            // exporters of which nothing is known
+	onDisk    map[string]bool     // exporters whose queue survives the process
 }
 
 // NotifyConfigSnapshot implements [extensioncapabilities.ConfigSnapshotWatcher].
@@ -82,6 +83,7 @@ func (e *healthExtension) NotifyConfigSnapshot(_ context.Context, snapshot exten
 	e.watched.Store(&watched{
 		exporters: outbound.Exporters(config),
 		not:       outbound.Unwatched(config, e.set.ID.String()),
+		onDisk:    outbound.OnDisk(config),
 	})
 	return nil
 }
@@ -89,14 +91,18 @@ func (e *healthExtension) NotifyConfigSnapshot(_ context.Context, snapshot exten
 // outside is the evidence of what exporters meet.
 func (e *healthExtension) outside(now time.Time) verdict.Outside {
 	troubles, destinations := e.outbound.Troubles(now)
-	w := e.watched.Load()
-	if w == nil {
-		w = &watched{}
-	}
+	w := e.configured()
 	for i := range troubles {
 		t := &troubles[i]
 		t.Address = outbound.Address(t.Address)
 		t.Exporters = w.exporters[t.Address]
 	}
-	return verdict.Outside{Destinations: destinations, Troubles: troubles, Unwatched: w.not, Watcher: e.set.ID.String()}
+	return verdict.Outside{Destinations: destinations, Troubles: troubles, Unwatched: w.not, Watcher: e.set.ID.String(), Backlog: e.backlog.High()}
+}
+
+func (e *healthExtension) configured() *watched {
+	if w := e.watched.Load(); w != nil {
+		return w
+	}
+	return &watched{}
 }

@@ -10,9 +10,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -112,11 +114,11 @@ func TestHealthSeesABackendThatIsDown(t *testing.T) {
 				map[string]string{"BACKEND": backend.addr, "EXPORTER": c.exporter})
 			collector.WaitReady()
 			traffic(t, otlp.NewSender(t, collector.Endpoint()))
-			eventuallyHealth(t, collector, 200, `"status":"healthy"`, `"destinations":{"ok":1,"failing":0}`)
+			eventuallyHealth(t, collector, `"status":"healthy"`, `"destinations":{"ok":1,"failing":0}`)
 
 			backend.stop()
 			down := time.Now()
-			eventuallyHealth(t, collector, 200, `"status":"degraded"`, `"event_pipeline":"degraded"`, `"destinations":{"ok":0,"failing":1}`,
+			eventuallyHealth(t, collector, `"status":"degraded"`, `"event_pipeline":"degraded"`, `"destinations":{"ok":0,"failing":1}`,
 				"exporter "+c.exporter+" cannot send to "+backend.addr+", since ", c.reason)
 			seen := time.Since(down)
 			code, _ := collector.Probe("/ready")
@@ -125,11 +127,11 @@ func TestHealthSeesABackendThatIsDown(t *testing.T) {
 			assert.Equal(t, 1.0, failing)
 
 			backend.start(t)
-			eventuallyHealth(t, collector, 200, `"status":"healthy"`)
+			eventuallyHealth(t, collector, `"status":"healthy"`)
 			t.Logf("seen after %s", seen.Round(time.Millisecond))
 
 			backend.half.Store(true)
-			eventuallyHealth(t, collector, 200, `"status":"degraded"`, "exporter "+c.exporter)
+			eventuallyHealth(t, collector, `"status":"degraded"`, "exporter "+c.exporter)
 			const changes = 4 // healthy, degraded, healthy, degraded
 			run.Eventually(t, "that is in the log", func() bool { return changesOfStatus(collector) == changes })
 			served := backend.requests.Load()
@@ -177,4 +179,51 @@ service:
 			})
 		}
 	}
+}
+
+// What a stock shutdown would lose: it stops retries first. Settings are the defaults, but
+// for a shorter wait for load balancers.
+func TestSIGTERMWhileTheBackendIsDownLosesNothing(t *testing.T) {
+	backend := otlp.NewBackend(fmt.Sprintf("127.0.0.1:%d", run.FreePort(t)))
+	backend.Start(t)
+	c := run.NewCollector(t)
+	c.LaunchFile(filepath.Join(run.Root(t), "test", "e2e", "testdata", "outbound.yaml"),
+		map[string]string{"BACKEND": backend.Addr(), "EXPORTER": "otlp_grpc", "DRAIN_MIN": "1s", "DRAIN_MAX": "25s"})
+	c.WaitReady()
+	sender := otlp.NewSender(t, c.Endpoint())
+	bodies := sendLogs(t, sender, 20)
+	run.Eventually(t, "the backend has them", func() bool { return len(backend.Seen()) == len(bodies) })
+
+	backend.Stop()
+	more := sendLogs(t, sender, 200)
+	eventuallyHealth(t, c, `"status":"degraded"`)
+	told := time.Now()
+	c.Signal(syscall.SIGTERM)
+	run.Eventually(t, "/ready drops", func() bool { code, _ := c.Probe("/ready"); return code == 503 })
+	t.Logf("/ready was 503 after %s", time.Since(told).Round(time.Millisecond))
+	late := sendLogs(t, sender, 20)
+	run.Eventually(t, "two seconds are over", func() bool { return time.Since(told) > 2*time.Second })
+	require.True(t, c.Running(), "it holds while the queue is not empty")
+	code, _ := c.Probe("/live")
+	assert.Equal(t, 200, code)
+	backend.Start(t)
+
+	require.Zero(t, c.Wait())
+	t.Logf("the collector ended after %s", time.Since(told).Round(time.Millisecond))
+	assert.Contains(t, c.Output(), "everything was delivered")
+	seen := backend.Seen()
+	for _, body := range slices.Concat(bodies, more, late) {
+		assert.Positive(t, seen[body], body)
+	}
+}
+
+// sendLogs sends logs one by one; each is accepted.
+func sendLogs(t *testing.T, sender *otlp.Sender, n int) (bodies []string) {
+	t.Helper()
+	for range n {
+		batch, body := sender.Batch(1)
+		require.NoError(t, sender.Logs(t.Context(), batch))
+		bodies = append(bodies, body...)
+	}
+	return bodies
 }

@@ -69,6 +69,18 @@ func Unwatched(config map[string]any, middleware string) []string {
 	return ids
 }
 
+// OnDisk returns the exporters whose sending queue is kept by a storage extension.
+func OnDisk(config map[string]any) map[string]bool {
+	kept := map[string]bool{}
+	for id, settings := range used(config) {
+		storage, _ := otlpclient.Table(otlpclient.Table(settings)["sending_queue"])["storage"].(string)
+		if storage != "" {
+			kept[id] = true
+		}
+	}
+	return kept
+}
+
 // used returns the settings of the exporters that some pipeline uses, by ID.
 func used(config map[string]any) map[string]any {
 	found := map[string]any{}

@@ -60,3 +60,13 @@ func TestUnwatched(t *testing.T) {
 		t.Errorf("Unwatched() = %v, want %v", got, want)
 	}
 }
+
+func TestOnDisk(t *testing.T) {
+	queue := func(settings map[string]any) map[string]any { return map[string]any{"sending_queue": settings} }
+	got := OnDisk(map[string]any{"exporters": map[string]any{
+		"a": queue(map[string]any{"storage": "file_storage"}), "b": queue(nil), "c": nil, "unused": queue(map[string]any{"storage": "x"}),
+	}, "service": map[string]any{"pipelines": map[string]any{"logs": map[string]any{"exporters": []any{"a", "b", "c"}}}}})
+	if want := map[string]bool{"a": true}; !reflect.DeepEqual(got, want) {
+		t.Errorf("OnDisk() = %v, want %v", got, want)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/outbound"
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
 )
 
 // Outside is the evidence of what exporters meet.
@@ -20,10 +21,13 @@ type Outside struct {
 	// Watcher among their middlewares.
 	Unwatched []string
 	Watcher   string
+	// Backlog are the sending queues that are nearly full.
+	Backlog []signals.Queue
 }
 
-// judgeOutside degrades for each destination that exporters cannot reach, for however long:
-// queues exist for that, and a restart of the collector would not help.
+// judgeOutside degrades for each destination that exporters cannot reach, and for each queue
+// that fills up, for however long: queues exist for that, and a restart of the collector would
+// not help.
 func judgeOutside(r *Report, e Evidence) {
 	o := e.Outside
 	r.Destinations = Destinations{OK: o.Destinations - len(o.Troubles), Failing: len(o.Troubles)}
@@ -32,10 +36,16 @@ func judgeOutside(r *Report, e Evidence) {
 			"whether exporter %s reaches its backend: add middlewares: [{id: %s}] to it", shorten(id), o.Watcher)})
 	}
 	r.Details.NotSeen = andMore(r.Details.NotSeen, len(o.Unwatched), "exporters")
-	if len(o.Troubles) == 0 {
+	if len(o.Troubles)+len(o.Backlog) == 0 {
 		return
 	}
 	r.Checks.EventPipeline = worse(r.Checks.EventPipeline, Warn)
+	var full []Reason
+	for _, q := range o.Backlog[:min(len(o.Backlog), maxReasons)] {
+		full = append(full, Reason{Text: fmt.Sprintf("the sending queue of exporter %s for %s is %d %% full: %d of %d",
+			shorten(q.Exporter), q.Signal, 100*q.Size/q.Capacity, q.Size, q.Capacity)})
+	}
+	r.Details.EventPipeline = append(r.Details.EventPipeline, andMore(full, len(o.Backlog), "sending queues")...)
 	var reasons []Reason
 	for _, t := range o.Troubles[:min(len(o.Troubles), maxReasons)] {
 		reasons = append(reasons, outsideReason(t, e.Now))

@@ -283,3 +283,11 @@ func TestWhatIsNotSeenIsSaid(t *testing.T) {
 		t.Errorf("status %s, not seen %v, want %q", r.Status, got, want)
 	}
 }
+
+func TestAQueueThatFillsUpDegrades(t *testing.T) {
+	r := Judge(Evidence{Now: now, Phase: drain.Running, Outside: Outside{Backlog: []signals.Queue{{Exporter: "otlp_grpc", Signal: "logs", Size: 850, Capacity: 1000}}}})
+	want := "the sending queue of exporter otlp_grpc for logs is 85 % full: 850 of 1000"
+	if got := r.Details.EventPipeline; r.Status != Degraded || len(got) != 1 || got[0].Text != want {
+		t.Errorf("status %s, details %v, want %q", r.Status, got, want)
+	}
+}
