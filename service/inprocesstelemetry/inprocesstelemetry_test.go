@@ -103,7 +103,7 @@ func TestOffersWhatItMeasures(t *testing.T) {
 			at := port(t)
 			c.Metrics.Readers[0].Pull.Exporter.Prometheus.Port = &at
 		},
-		"none":   func(c *otelconftelemetry.Config) { c.Metrics.Level = configtelemetry.LevelNone },
+		"none": func(c *otelconftelemetry.Config) { c.Metrics.Level = configtelemetry.LevelNone },
 	} {
 		t.Run(level, func(t *testing.T) {
 			record(t, NewFactory(), change)
