@@ -58,6 +58,7 @@ type healthExtension struct {
 	terminal   *terminal
 
 	telemetry *telemetry
+	grpc      *grpcFace
 
 	// stale asks the watcher to judge before its time.
 	stale   chan struct{}
@@ -75,6 +76,7 @@ func newExtension(set extension.Settings, cfg *Config) *healthExtension {
 		life:      drain.Machine{Min: cfg.Drain.Min, Max: cfg.Drain.Max},
 		terminal:  newTerminal(),
 		telemetry: &telemetry{logger: set.Logger, latest: verdict.Judge(verdict.Evidence{})},
+		grpc:      newGRPCFace(),
 		stale:     make(chan struct{}, 1),
 	}
 }
@@ -188,7 +190,11 @@ func (e *healthExtension) watch(ctx context.Context) {
 // judge makes a report and tells the log and the metrics. The occasion is the
 // reason of a change that the report itself does not explain.
 func (e *healthExtension) judge(occasion string) {
-	e.telemetry.note(e.report, occasion)
+	e.telemetry.note(func() verdict.Report {
+		report := e.report()
+		e.grpc.tell(verdict.Ready(e.phase()), report.Status)
+		return report
+	}, occasion)
 }
 
 func (e *healthExtension) report() verdict.Report {
