@@ -16,6 +16,8 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 	"go.opentelemetry.io/collector/receiver/otlpreceiver"
+
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/contract"
 )
 
 // load returns the configuration under the key of testdata/config.yaml.
@@ -56,6 +58,10 @@ func TestEveryOptionIsRead(t *testing.T) {
 		SilentAfter: 30 * time.Second, SilentAtMost: 10 * time.Minute, ReconnectGrace: 5 * time.Second,
 		ForgetAfter: 2 * time.Hour, Max: 50,
 	}, cfg.Engines)
+	assert.Equal(t, &contract.Policy{Rules: [contract.RuleCount]contract.Action{
+		contract.UnknownName: contract.Reject, contract.WrongType: contract.Fix, contract.WrongTemporality: contract.Reject,
+		contract.WrongUnit: contract.Fix, contract.MissingAttribute: contract.Observe, contract.WrongValue: contract.Observe,
+	}}, cfg.Contract.policy())
 	assert.Equal(t, 3*time.Second, cfg.ShutdownTimeout)
 }
 
@@ -69,7 +75,9 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 			"reconnect_grace must not be negative, got -3s",
 			"forget_after must be at least silent_at_most (-2s), got -10s",
 			"max must be positive, got 0",
-			`contract: mode must be "observe" or "fix", got "reject"`,
+			`contract: mode must be "observe", "fix" or "reject", got "refuse"`,
+			`rules: wrong_type must be "observe", "fix" or "reject", got "ignore"`,
+			`wrong_unit must be "observe", "fix" or "reject", got "drop"`,
 		},
 		"eventflux/wrong_key": {"endpiont"},
 	}

@@ -17,6 +17,7 @@ func TestReadmeIsTrue(t *testing.T) {
 		"engines::reconnect_grace": "2s",
 		"engines::forget_after":    "1h",
 		"engines::max":             "10000",
+		"contract::mode":           "fix",
 		"shutdown_timeout":         "10s",
 	})
 }

@@ -29,6 +29,14 @@ var (
 	pointsDoubled   = metric.WithAttributeSet(attribute.NewSet(attribute.String("repair", "doubled")))
 )
 
+// ruleSets are the attributes of each rule.
+var ruleSets = func() (sets [contract.RuleCount]metric.MeasurementOption) {
+	for i, rule := range contract.Rules() {
+		sets[i] = metric.WithAttributeSet(attribute.NewSet(attribute.String("rule", rule.String())))
+	}
+	return sets
+}()
+
 // telemetry is everything the receiver says about itself.
 type telemetry struct {
 	builder *metadata.TelemetryBuilder
@@ -98,12 +106,16 @@ func (t *telemetry) assigned(ctx context.Context, id contract.Identity) {
 	}
 }
 
-// violation returns what counts breaches of the contract, by rule alone: the
-// names come from the sender and are not bounded.
-func (t *telemetry) violation(ctx context.Context) func(contract.Finding) {
-	return func(f contract.Finding) {
-		t.builder.ReceiverEventfluxContractViolations.Add(ctx, 1,
-			metric.WithAttributes(attribute.String("rule", f.Rule.String())))
+// checked counts breaches of the contract and what was taken out, by rule alone:
+// the names come from the sender and are not bounded.
+func (t *telemetry) checked(ctx context.Context, did *contract.Report) {
+	for i, rule := range ruleSets {
+		if n := did.Found[i]; n > 0 {
+			t.builder.ReceiverEventfluxContractViolations.Add(ctx, int64(n), rule)
+		}
+		if n := did.Rejected[i]; n > 0 {
+			t.builder.ReceiverEventfluxContractRejected.Add(ctx, int64(n), rule)
+		}
 	}
 }
 

@@ -4,7 +4,7 @@
 package contract
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -15,69 +15,6 @@ import (
 	"github.com/eventflux-io/eventflux-otel/internal/semconv"
 )
 
-// Rule is one rule of the contract. The list is closed.
-type Rule uint8
-
-// The rules.
-const (
-	UnknownName      Rule = iota // a metric of the namespace eventflux that the conventions do not know
-	WrongType                    // a metric whose type gives other series than its instrument does
-	WrongTemporality             // a sum or histogram that is not cumulative
-	WrongUnit                    // a metric in another unit
-	MissingAttribute             // a required attribute is absent or has no value
-	WrongValue                   // an attribute of another type, or not one of its list
-
-)
-
-// String returns the stable name of the rule, such as "wrong_unit".
-func (r Rule) String() string {
-	switch r {
-	case UnknownName:
-		return "unknown_name"
-	case WrongType:
-		return "wrong_type"
-	case WrongTemporality:
-		return "wrong_temporality"
-	case WrongUnit:
-		return "wrong_unit"
-	case MissingAttribute:
-		return "missing_attribute"
-	case WrongValue:
-		return "wrong_value"
-	default:
-		return "none"
-	}
-}
-
-// Finding is one breach of the contract.
-type Finding struct {
-	Rule Rule
-	// Name of the metric, span or event.
-	Name string
-	// Attribute is the key that is missing or wrong, empty for other rules.
-	Attribute string
-	// Got is what was sent and Want what the conventions have, where that is short.
-	Got, Want string
-}
-
-// String says what is wrong and the way out.
-func (f Finding) String() string {
-	switch f.Rule {
-	case UnknownName:
-		return fmt.Sprintf("metric %q is not in the conventions: rename it to one of them, or to eventflux.custom.*", f.Name)
-	case WrongType:
-		return fmt.Sprintf("metric %q is a %s: record it with a %s", f.Name, f.Got, f.Want)
-	case WrongTemporality:
-		return fmt.Sprintf("metric %q has temporality %s: export it as %s", f.Name, f.Got, f.Want)
-	case WrongUnit:
-		return fmt.Sprintf("metric %q has unit %q: record it in %q", f.Name, f.Got, f.Want)
-	case MissingAttribute:
-		return fmt.Sprintf("%q lacks attribute %q: set it", f.Name, f.Attribute)
-	default:
-		return fmt.Sprintf("%q has attribute %q with value %q: set it to %s", f.Name, f.Attribute, f.Got, f.Want)
-	}
-}
-
 const (
 	namespace       = "eventflux."
 	namespaceCustom = "eventflux.custom."
@@ -86,78 +23,249 @@ const (
 
 // plan is what the check of one metric, span or event needs of the conventions.
 type plan struct {
+	metric     semconv.Metric // none for spans and events
 	instrument semconv.Instrument
-	unit       string
+	name, unit string
 	uses       []semconv.Use
+	// generic says that other software has metrics of the name too.
+	generic bool
 }
 
-var metricPlans = func() map[string]plan {
-	plans := make(map[string]plan)
+// genericNames begin the names of metrics that not only engines have.
+var genericNames = []string{"connection", "process."}
+
+var metricPlans = func() map[string]*plan {
+	plans := make(map[string]*plan)
 	for m := range semconv.Metrics() {
-		p := plan{instrument: m.Instrument(), unit: m.Unit()}
-		for u := range m.Attributes() {
-			p.uses = append(p.uses, u)
+		plans[m.Name()] = &plan{
+			metric: m, instrument: m.Instrument(), name: m.Name(), unit: m.Unit(),
+			uses: slices.Collect(m.Attributes()),
+			generic: slices.ContainsFunc(genericNames, func(start string) bool {
+				return strings.HasPrefix(m.Name(), start)
+			}),
 		}
-		plans[m.Name()] = p
 	}
 	return plans
 }()
 
-// CheckMetric gives every breach in the metric and its points to report.
+var spanPlans = func() map[string]*plan {
+	plans := make(map[string]*plan)
+	for s := range semconv.Spans() {
+		plans[s.Name()] = &plan{name: s.Name(), uses: slices.Collect(s.Attributes())}
+	}
+	return plans
+}()
+
+var eventPlans = func() map[string]*plan {
+	plans := make(map[string]*plan)
+	for e := range semconv.Events() {
+		plans[e.Name()] = &plan{name: e.Name(), uses: slices.Collect(e.Attributes())}
+	}
+	return plans
+}()
+
+// CheckMetrics holds the metrics of one resource against the conventions, adds
+// what it finds to did, and does what the policy says about it.
 //
 // Names outside the conventions and the namespace eventflux belong to other
-// software and pass, as does eventflux.custom.*. Points that a cardinality limit
-// folded lack attributes on purpose and pass too. The cost is one look-up for
-// the metric and one for each attribute of each point; without a breach nothing
-// is allocated.
-func CheckMetric(m pmetric.Metric, report func(Finding)) {
-	name := m.Name()
-	p, ok := metricPlans[name]
-	if !ok {
-		if strings.HasPrefix(name, namespace) && !strings.HasPrefix(name, namespaceCustom) {
-			report(Finding{Rule: UnknownName, Name: name})
+// software and pass, as does eventflux.custom.*. So do names of the conventions
+// that other software has as well, unless engine says that an engine sends them.
+// Points that a cardinality limit folded lack attributes on purpose and pass
+// too. The cost is one look-up for the metric and one for each attribute of each
+// point; without a breach nothing is allocated.
+func (p *Policy) CheckMetrics(rm pmetric.ResourceMetrics, engine bool, did *Report) {
+	scopes := rm.ScopeMetrics()
+	before := did.RejectedItems()
+	for i := range scopes.Len() {
+		metrics := scopes.At(i).Metrics()
+		if !p.changes() {
+			for j := range metrics.Len() {
+				p.metric(metrics.At(j), engine, did)
+			}
+			continue
 		}
-		return
+		metrics.RemoveIf(func(m pmetric.Metric) bool { return p.metric(m, engine, did) })
 	}
-	if !typeFits(p.instrument, m) {
-		report(Finding{Rule: WrongType, Name: name, Got: typeName(m), Want: p.instrument.String()})
-	}
-	if t, has := temporality(m); has && t != pmetric.AggregationTemporalityCumulative {
-		report(Finding{
-			Rule: WrongTemporality, Name: name, Got: t.String(),
-			Want: pmetric.AggregationTemporalityCumulative.String(),
-		})
-	}
-	if !sameUnit(m.Unit(), p.unit) {
-		report(Finding{Rule: WrongUnit, Name: name, Got: m.Unit(), Want: p.unit})
-	}
-	if len(p.uses) > 0 {
-		checkPoints(m, p.uses, report)
+	if did.RejectedItems() > before {
+		scopes.RemoveIf(func(sm pmetric.ScopeMetrics) bool { return sm.Metrics().Len() == 0 })
 	}
 }
 
-// CheckSpan gives every breach in the attributes of a span of the conventions
-// to report. Other spans pass.
-func CheckSpan(s ptrace.Span, report func(Finding)) {
+// CheckSpans does for the spans of one resource what CheckMetrics does for
+// metrics. Spans outside the conventions pass.
+func (p *Policy) CheckSpans(rs ptrace.ResourceSpans, did *Report) {
+	scopes := rs.ScopeSpans()
+	before := did.RejectedItems()
+	for i := range scopes.Len() {
+		spans := scopes.At(i).Spans()
+		if !p.changes() {
+			for j := range spans.Len() {
+				p.span(spans.At(j), did)
+			}
+			continue
+		}
+		spans.RemoveIf(func(s ptrace.Span) bool { return p.span(s, did) })
+	}
+	if did.RejectedItems() > before {
+		scopes.RemoveIf(func(ss ptrace.ScopeSpans) bool { return ss.Spans().Len() == 0 })
+	}
+}
+
+// CheckRecords does for the log records of one resource what CheckMetrics does
+// for metrics. Records that are no events of the conventions pass.
+func (p *Policy) CheckRecords(rl plog.ResourceLogs, did *Report) {
+	scopes := rl.ScopeLogs()
+	before := did.RejectedItems()
+	for i := range scopes.Len() {
+		records := scopes.At(i).LogRecords()
+		if !p.changes() {
+			for j := range records.Len() {
+				p.record(records.At(j), did)
+			}
+			continue
+		}
+		records.RemoveIf(func(r plog.LogRecord) bool { return p.record(r, did) })
+	}
+	if did.RejectedItems() > before {
+		scopes.RemoveIf(func(sl plog.ScopeLogs) bool { return sl.LogRecords().Len() == 0 })
+	}
+}
+
+func (p *Policy) span(s ptrace.Span, did *Report) (out bool) {
 	kind, ok := semconv.LookupSpan(s.Name())
 	if !ok {
-		return
+		return false
 	}
-	for u := range kind.Attributes() {
-		checkUse(kind.Name(), s.Attributes(), u, report)
-	}
+	conventions := spanPlans[kind.Name()]
+	check := attributeCheck{policy: p, did: did, plan: conventions}
+	return check.out(s.Attributes())
 }
 
-// CheckRecord gives every breach in the attributes of an event of the
-// conventions to report. Other log records pass.
-func CheckRecord(r plog.LogRecord, report func(Finding)) {
-	event, ok := semconv.LookupEvent(r.EventName())
+func (p *Policy) record(r plog.LogRecord, did *Report) (out bool) {
+	if r.EventName() == "" {
+		return false
+	}
+	conventions, ok := eventPlans[r.EventName()]
 	if !ok {
-		return
+		return false
 	}
-	for u := range event.Attributes() {
-		checkUse(event.Name(), r.Attributes(), u, report)
+	check := attributeCheck{policy: p, did: did, plan: conventions}
+	return check.out(r.Attributes())
+}
+
+// metric checks one metric and takes points out. It reports whether the whole
+// metric is to go, too.
+func (p *Policy) metric(m pmetric.Metric, engine bool, did *Report) (out bool) {
+	conventions, ok := metricPlans[m.Name()]
+	if !ok || conventions.generic && !engine {
+		return p.unknown(m, did)
 	}
+	did.Sent.Add(conventions.metric)
+	if by := p.shape(m, conventions, did); by != noRule {
+		did.Rejected[by] += pointCount(m)
+		return true
+	}
+	if len(conventions.uses) == 0 {
+		return false
+	}
+	check := attributeCheck{policy: p, did: did, plan: conventions}
+	if !p.rejects(MissingAttribute) && !p.rejects(WrongValue) {
+		eachPoint(m, func(attrs pcommon.Map) { check.out(attrs) })
+		return false
+	}
+	before := pointCount(m)
+	removePoints(m, check.out)
+	left := pointCount(m)
+	return left == 0 && before > 0
+}
+
+func (p *Policy) unknown(m pmetric.Metric, did *Report) (out bool) {
+	name := m.Name()
+	if !strings.HasPrefix(name, namespace) || strings.HasPrefix(name, namespaceCustom) {
+		return false
+	}
+	if did.found(UnknownName) {
+		did.First[UnknownName] = Finding{Rule: UnknownName, Name: name}
+	}
+	if !p.rejects(UnknownName) {
+		return false
+	}
+	did.Rejected[UnknownName] += pointCount(m)
+	return true
+}
+
+// shape checks what all points of a metric have in common. It returns the first
+// rule that takes the metric out, noRule where it stays.
+func (p *Policy) shape(m pmetric.Metric, want *plan, did *Report) (by Rule) {
+	by = noRule
+	broken := func(r Rule) (first bool) {
+		if by == noRule && p.rejects(r) {
+			by = r
+		}
+		return did.found(r)
+	}
+	if !typeFits(want.instrument, m) && broken(WrongType) {
+		did.First[WrongType] = Finding{Rule: WrongType, Name: want.name, Got: typeName(m), Want: want.instrument.String()}
+	}
+	t, has := temporality(m)
+	if has && t != pmetric.AggregationTemporalityCumulative && broken(WrongTemporality) {
+		did.First[WrongTemporality] = Finding{
+			Rule: WrongTemporality, Name: want.name, Got: t.String(),
+			Want: pmetric.AggregationTemporalityCumulative.String(),
+		}
+	}
+	if !sameUnit(m.Unit(), want.unit) && broken(WrongUnit) {
+		did.First[WrongUnit] = Finding{Rule: WrongUnit, Name: want.name, Got: m.Unit(), Want: want.unit}
+	}
+	return by
+}
+
+// attributeCheck checks the attributes of the points of one metric, or of one
+// span or record.
+type attributeCheck struct {
+	policy *Policy
+	did    *Report
+	plan   *plan
+}
+
+// out checks the attributes of one item and reports whether it is to go.
+func (c *attributeCheck) out(attrs pcommon.Map) (out bool) {
+	by := noRule
+	for i := range c.plan.uses {
+		u := &c.plan.uses[i]
+		v, ok := attrs.Get(u.Key())
+		absent := !ok || v.Type() == pcommon.ValueTypeEmpty
+		if absent && !u.Required() || !absent && valueFits(u, v) {
+			continue
+		}
+		if _, folded := attrs.Get(keyOverflow); folded {
+			continue
+		}
+		if rule := c.misfit(u, v, absent); by == noRule && c.policy.rejects(rule) {
+			by = rule
+		}
+	}
+	if by == noRule {
+		return false
+	}
+	c.did.Rejected[by]++
+	return true
+}
+
+// misfit counts an attribute that is absent or wrong.
+func (c *attributeCheck) misfit(u *semconv.Use, v pcommon.Value, absent bool) Rule {
+	if absent {
+		if c.did.found(MissingAttribute) {
+			c.did.First[MissingAttribute] = Finding{Rule: MissingAttribute, Name: c.plan.name, Attribute: u.Key()}
+		}
+		return MissingAttribute
+	}
+	if c.did.found(WrongValue) {
+		c.did.First[WrongValue] = Finding{
+			Rule: WrongValue, Name: c.plan.name, Attribute: u.Key(), Got: v.AsString(), Want: wanted(u),
+		}
+	}
+	return WrongValue
 }
 
 // typeFits says whether the metric gives the series that the instrument does. A
@@ -208,57 +316,7 @@ func annotation(unit string) bool {
 	return unit == "" || unit[0] == '{' && strings.IndexByte(unit, '}') == len(unit)-1
 }
 
-func checkPoints(m pmetric.Metric, uses []semconv.Use, report func(Finding)) {
-	name := m.Name()
-	switch m.Type() {
-	case pmetric.MetricTypeSum:
-		checkNumbers(name, m.Sum().DataPoints(), uses, report)
-	case pmetric.MetricTypeGauge:
-		checkNumbers(name, m.Gauge().DataPoints(), uses, report)
-	case pmetric.MetricTypeHistogram:
-		points := m.Histogram().DataPoints()
-		for i := range points.Len() {
-			checkPoint(name, points.At(i).Attributes(), uses, report)
-		}
-	case pmetric.MetricTypeExponentialHistogram:
-		points := m.ExponentialHistogram().DataPoints()
-		for i := range points.Len() {
-			checkPoint(name, points.At(i).Attributes(), uses, report)
-		}
-	default:
-		// Told as a wrong type already.
-	}
-}
-
-func checkNumbers(name string, points pmetric.NumberDataPointSlice, uses []semconv.Use, report func(Finding)) {
-	for i := range points.Len() {
-		checkPoint(name, points.At(i).Attributes(), uses, report)
-	}
-}
-
-func checkPoint(name string, attrs pcommon.Map, uses []semconv.Use, report func(Finding)) {
-	for i := range uses {
-		checkUse(name, attrs, uses[i], report)
-	}
-}
-
-func checkUse(name string, attrs pcommon.Map, u semconv.Use, report func(Finding)) {
-	v, ok := attrs.Get(u.Key())
-	absent := !ok || v.Type() == pcommon.ValueTypeEmpty
-	if absent && !u.Required() || !absent && valueFits(u, v) {
-		return
-	}
-	if _, folded := attrs.Get(keyOverflow); folded {
-		return
-	}
-	if absent {
-		report(Finding{Rule: MissingAttribute, Name: name, Attribute: u.Key()})
-	} else {
-		report(Finding{Rule: WrongValue, Name: name, Attribute: u.Key(), Got: v.AsString(), Want: wanted(u)})
-	}
-}
-
-func valueFits(u semconv.Use, v pcommon.Value) bool {
+func valueFits(u *semconv.Use, v pcommon.Value) bool {
 	switch u.Type() {
 	case semconv.Int:
 		return v.Type() == pcommon.ValueTypeInt
@@ -269,7 +327,7 @@ func valueFits(u semconv.Use, v pcommon.Value) bool {
 	}
 }
 
-func wanted(u semconv.Use) string {
+func wanted(u *semconv.Use) string {
 	if u.Type() != semconv.Enum {
 		return "a value of type " + u.Type().String()
 	}

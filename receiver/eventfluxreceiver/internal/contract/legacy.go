@@ -202,8 +202,6 @@ func relabel(attrs pcommon.Map, name string) {
 	}
 }
 
-func pointCount(m pmetric.Metric) int { return numbers(m).Len() }
-
 func numbers(m pmetric.Metric) pmetric.NumberDataPointSlice {
 	if m.Type() == pmetric.MetricTypeSum {
 		return m.Sum().DataPoints()

@@ -83,6 +83,7 @@ type engine struct {
 	pipeline            verdict
 	state               verdict
 	runtime             verdict
+	ledger              ledger
 }
 
 type goodbye struct {

@@ -28,6 +28,7 @@ type TelemetryBuilder struct {
 	meter                               metric.Meter
 	mu                                  sync.Mutex
 	registrations                       []metric.Registration
+	ReceiverEventfluxContractRejected   metric.Int64Counter
 	ReceiverEventfluxContractViolations metric.Int64Counter
 	ReceiverEventfluxEngines            metric.Int64ObservableUpDownCounter
 	ReceiverEventfluxEnginesEvicted     metric.Int64ObservableCounter
@@ -104,9 +105,15 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ReceiverEventfluxContractRejected, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_contract_rejected",
+		metric.WithDescription("Points, spans and log records that were taken out because they break a rule; the sender was told. [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverEventfluxContractViolations, err = builder.meter.Int64Counter(
 		"otelcol_receiver_eventflux_contract_violations",
-		metric.WithDescription("Breaches of the conventions in metrics, points, spans and events, which pass all the same. [Alpha]"),
+		metric.WithDescription("Breaches of the conventions in metrics, points, spans and events, whatever is done about them. [Alpha]"),
 		metric.WithUnit("{violation}"),
 	)
 	errs = errors.Join(errs, err)

@@ -28,9 +28,13 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	tb.ReceiverEventfluxContractRejected.Add(context.Background(), 1)
 	tb.ReceiverEventfluxContractViolations.Add(context.Background(), 1)
 	tb.ReceiverEventfluxIdentitiesAssigned.Add(context.Background(), 1)
 	tb.ReceiverEventfluxPointsRepaired.Add(context.Background(), 1)
+	AssertEqualReceiverEventfluxContractRejected(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverEventfluxContractViolations(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())

@@ -1,0 +1,34 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package contract
+
+// Action is what is done with data that breaks a rule. A breach is counted
+// whatever is done.
+type Action uint8
+
+// The actions.
+const (
+	Observe Action = iota // let it pass as it came
+	Fix                   // repair it where that is no guess, and let it pass
+	Reject                // take it out and tell the sender
+)
+
+// Policy says what is done with what. The zero Policy observes. It is not
+// changed while it is in use, and may then be used concurrently.
+type Policy struct {
+	Rules [RuleCount]Action
+}
+
+// changes reports whether the data may leave other than it came.
+func (p *Policy) changes() bool {
+	for _, a := range p.Rules {
+		if a != Observe {
+			return true
+		}
+	}
+	return false
+}
+
+// rejects reports whether data that breaks the rule is taken out.
+func (p *Policy) rejects(r Rule) bool { return p.Rules[r] == Reject }
