@@ -20,6 +20,10 @@ type ContractConfig struct {
 	// Rules say for single rules what is done instead.
 	Rules RulesConfig `mapstructure:"rules"`
 
+	// Unknown is what is done with metrics that are not in the conventions nor under
+	// eventflux.custom, such as those of other software. Default pass.
+	Unknown UnknownMode `mapstructure:"unknown"`
+
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
@@ -59,16 +63,41 @@ const (
 	ModeReject ContractMode = "reject"
 )
 
+// UnknownMode is what is done with metrics that are not in the conventions.
+type UnknownMode string
+
+// The modes for unknown metrics.
+const (
+	// UnknownPass leaves them as they came.
+	UnknownPass UnknownMode = "pass"
+	// UnknownTag gives each point the attribute eventflux.unknown, which is true.
+	UnknownTag UnknownMode = "tag"
+	// UnknownDrop takes them out, and counts them.
+	UnknownDrop UnknownMode = "drop"
+)
+
+var unknowns = map[UnknownMode]contract.Unknown{
+	UnknownPass: contract.Pass,
+	UnknownTag:  contract.Tag,
+	UnknownDrop: contract.Drop,
+}
+
 var actions = map[ContractMode]contract.Action{
 	ModeObserve: contract.Observe,
 	ModeFix:     contract.Fix,
 	ModeReject:  contract.Reject,
 }
 
-func newDefaultContract() ContractConfig { return ContractConfig{Mode: ModeFix} }
+func newDefaultContract() ContractConfig { return ContractConfig{Mode: ModeFix, Unknown: UnknownPass} }
 
-// Validate checks the mode.
-func (c *ContractConfig) Validate() error { return c.Mode.validate("mode") }
+// Validate reports every bad mode, not only the first.
+func (c *ContractConfig) Validate() error {
+	errs := []error{c.Mode.validate("mode")}
+	if _, ok := unknowns[c.Unknown]; !ok {
+		errs = append(errs, fmt.Errorf("unknown must be %q, %q or %q, got %q", UnknownPass, UnknownTag, UnknownDrop, c.Unknown))
+	}
+	return errors.Join(errs...)
+}
 
 // Validate checks the modes that are set.
 func (c *RulesConfig) Validate() error {
@@ -102,7 +131,7 @@ func (c *RulesConfig) modes() [contract.RuleCount]ContractMode {
 
 // policy is what the contract check understands.
 func (c *ContractConfig) policy() *contract.Policy {
-	p := &contract.Policy{}
+	p := &contract.Policy{Unknown: unknowns[c.Unknown]}
 	for i, mode := range c.Rules.modes() {
 		if mode == "" {
 			mode = c.Mode

@@ -58,7 +58,7 @@ func TestEveryOptionIsRead(t *testing.T) {
 		SilentAfter: 30 * time.Second, SilentAtMost: 10 * time.Minute, ReconnectGrace: 5 * time.Second,
 		ForgetAfter: 2 * time.Hour, Max: 50,
 	}, cfg.Engines)
-	assert.Equal(t, &contract.Policy{Rules: [contract.RuleCount]contract.Action{
+	assert.Equal(t, &contract.Policy{Unknown: contract.Tag, Rules: [contract.RuleCount]contract.Action{
 		contract.UnknownName: contract.Reject, contract.WrongType: contract.Fix, contract.WrongTemporality: contract.Reject,
 		contract.WrongUnit: contract.Fix, contract.MissingAttribute: contract.Observe, contract.WrongValue: contract.Observe,
 	}}, cfg.Contract.policy())
@@ -76,6 +76,7 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 			"forget_after must be at least silent_at_most (-2s), got -10s",
 			"max must be positive, got 0",
 			`contract: mode must be "observe", "fix" or "reject", got "refuse"`,
+			`unknown must be "pass", "tag" or "drop", got "keep"`,
 			`rules: wrong_type must be "observe", "fix" or "reject", got "ignore"`,
 			`wrong_unit must be "observe", "fix" or "reject", got "drop"`,
 		},

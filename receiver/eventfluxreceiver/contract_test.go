@@ -166,3 +166,19 @@ func TestAnEngineOfWhichAllIsRejectedIsAlive(t *testing.T) {
 	assert.Empty(t, sink.AllMetrics())
 	require.Len(t, b.receiver.list.Contract("a"), 1)
 }
+
+func TestUnknownMetricsAreDroppedAndCounted(t *testing.T) {
+	sink, next := collecting()
+	cfg := testConfig()
+	cfg.Contract.Unknown = UnknownDrop
+	b := start(t, cfg, next)
+	md := engineMetrics(nil)
+	md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).SetName("http.server.requests")
+	resp, err := pmetricotlp.NewGRPCClient(b.dial(t)).Export(t.Context(), pmetricotlp.NewExportRequestFromMetrics(md))
+	require.NoError(t, err)
+	assert.Zero(t, resp.PartialSuccess().RejectedDataPoints())
+	assert.Equal(t, 1, sink.DataPointCount())
+	metadatatest.AssertEqualReceiverEventfluxPointsUnknown(t, b.tel, []metricdata.DataPoint[int64]{
+		{Value: 1, Attributes: attribute.NewSet(attribute.String("done", "dropped"))},
+	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+}

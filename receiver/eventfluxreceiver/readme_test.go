@@ -18,6 +18,7 @@ func TestReadmeIsTrue(t *testing.T) {
 		"engines::forget_after":    "1h",
 		"engines::max":             "10000",
 		"contract::mode":           "fix",
+		"contract::unknown":        "pass",
 		"shutdown_timeout":         "10s",
 	})
 }

@@ -26,6 +26,8 @@ var (
 	nameMissing     = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.name")))
 	instanceMissing = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.instance.id")))
 	pointsRenamed   = metric.WithAttributeSet(attribute.NewSet(attribute.String("repair", "renamed")))
+	pointsTagged    = metric.WithAttributeSet(attribute.NewSet(attribute.String("done", "tagged")))
+	pointsDropped   = metric.WithAttributeSet(attribute.NewSet(attribute.String("done", "dropped")))
 	pointsDoubled   = metric.WithAttributeSet(attribute.NewSet(attribute.String("repair", "doubled")))
 )
 
@@ -116,6 +118,12 @@ func (t *telemetry) checked(ctx context.Context, did *contract.Report) {
 		if n := did.Rejected[i]; n > 0 {
 			t.builder.ReceiverEventfluxContractRejected.Add(ctx, int64(n), rule)
 		}
+	}
+	if did.Tagged > 0 {
+		t.builder.ReceiverEventfluxPointsUnknown.Add(ctx, int64(did.Tagged), pointsTagged)
+	}
+	if did.Dropped > 0 {
+		t.builder.ReceiverEventfluxPointsUnknown.Add(ctx, int64(did.Dropped), pointsDropped)
 	}
 }
 

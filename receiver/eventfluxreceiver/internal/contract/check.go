@@ -19,6 +19,7 @@ const (
 	namespace       = "eventflux."
 	namespaceCustom = "eventflux.custom."
 	keyOverflow     = "otel.metric.overflow"
+	keyUnknown      = "eventflux.unknown"
 )
 
 // plan is what the check of one metric, span or event needs of the conventions.
@@ -68,14 +69,13 @@ var eventPlans = func() map[string]*plan {
 // what it finds to did, and does what the policy says about it.
 //
 // Names outside the conventions and the namespace eventflux belong to other
-// software and pass, as does eventflux.custom.*. So do names of the conventions
-// that other software has as well, unless engine says that an engine sends them.
-// Points that a cardinality limit folded lack attributes on purpose and pass
-// too. The cost is one look-up for the metric and one for each attribute of each
-// point; without a breach nothing is allocated.
+// software. So do names of the conventions that other software has as well,
+// unless engine says that an engine sends them. Names under eventflux.custom
+// belong to the engine and pass. Points that a cardinality limit folded lack
+// attributes on purpose and pass too. The cost is one look-up for the metric and
+// one for each attribute of each point; without a breach nothing is allocated.
 func (p *Policy) CheckMetrics(rm pmetric.ResourceMetrics, engine bool, did *Report) {
 	scopes := rm.ScopeMetrics()
-	before := did.RejectedItems()
 	for i := range scopes.Len() {
 		metrics := scopes.At(i).Metrics()
 		if !p.changes() {
@@ -86,7 +86,7 @@ func (p *Policy) CheckMetrics(rm pmetric.ResourceMetrics, engine bool, did *Repo
 		}
 		metrics.RemoveIf(func(m pmetric.Metric) bool { return p.metric(m, engine, did) })
 	}
-	if did.RejectedItems() > before {
+	if did.RejectedItems()+did.Dropped > 0 {
 		scopes.RemoveIf(func(sm pmetric.ScopeMetrics) bool { return sm.Metrics().Len() == 0 })
 	}
 }
@@ -95,7 +95,6 @@ func (p *Policy) CheckMetrics(rm pmetric.ResourceMetrics, engine bool, did *Repo
 // metrics. Spans outside the conventions pass.
 func (p *Policy) CheckSpans(rs ptrace.ResourceSpans, did *Report) {
 	scopes := rs.ScopeSpans()
-	before := did.RejectedItems()
 	for i := range scopes.Len() {
 		spans := scopes.At(i).Spans()
 		if !p.changes() {
@@ -106,7 +105,7 @@ func (p *Policy) CheckSpans(rs ptrace.ResourceSpans, did *Report) {
 		}
 		spans.RemoveIf(func(s ptrace.Span) bool { return p.span(s, did) })
 	}
-	if did.RejectedItems() > before {
+	if did.RejectedItems() > 0 {
 		scopes.RemoveIf(func(ss ptrace.ScopeSpans) bool { return ss.Spans().Len() == 0 })
 	}
 }
@@ -115,7 +114,6 @@ func (p *Policy) CheckSpans(rs ptrace.ResourceSpans, did *Report) {
 // for metrics. Records that are no events of the conventions pass.
 func (p *Policy) CheckRecords(rl plog.ResourceLogs, did *Report) {
 	scopes := rl.ScopeLogs()
-	before := did.RejectedItems()
 	for i := range scopes.Len() {
 		records := scopes.At(i).LogRecords()
 		if !p.changes() {
@@ -126,7 +124,7 @@ func (p *Policy) CheckRecords(rl plog.ResourceLogs, did *Report) {
 		}
 		records.RemoveIf(func(r plog.LogRecord) bool { return p.record(r, did) })
 	}
-	if did.RejectedItems() > before {
+	if did.RejectedItems() > 0 {
 		scopes.RemoveIf(func(sl plog.ScopeLogs) bool { return sl.LogRecords().Len() == 0 })
 	}
 }
@@ -179,19 +177,31 @@ func (p *Policy) metric(m pmetric.Metric, engine bool, did *Report) (out bool) {
 	return left == 0 && before > 0
 }
 
+// unknown checks a metric that is not in the conventions, or not an engine's.
 func (p *Policy) unknown(m pmetric.Metric, did *Report) (out bool) {
 	name := m.Name()
-	if !strings.HasPrefix(name, namespace) || strings.HasPrefix(name, namespaceCustom) {
+	if strings.HasPrefix(name, namespaceCustom) {
 		return false
 	}
-	if did.found(UnknownName) {
-		did.First[UnknownName] = Finding{Rule: UnknownName, Name: name}
+	if strings.HasPrefix(name, namespace) {
+		if did.found(UnknownName) {
+			did.First[UnknownName] = Finding{Rule: UnknownName, Name: name}
+		}
+		if p.rejects(UnknownName) {
+			did.Rejected[UnknownName] += pointCount(m)
+			return true
+		}
 	}
-	if !p.rejects(UnknownName) {
-		return false
+	switch p.Unknown {
+	case Drop:
+		did.Dropped += pointCount(m)
+		return true
+	case Tag:
+		did.Tagged += pointCount(m)
+		eachPoint(m, func(attrs pcommon.Map) { attrs.PutBool(keyUnknown, true) })
+	default: // it passes
 	}
-	did.Rejected[UnknownName] += pointCount(m)
-	return true
+	return false
 }
 
 // shape checks what all points of a metric have in common. It returns the first

@@ -18,10 +18,27 @@ const (
 // changed while it is in use, and may then be used concurrently.
 type Policy struct {
 	Rules [RuleCount]Action
+	// Unknown is what is done with metrics that are not in the conventions, and
+	// that the rule UnknownName did not take out.
+	Unknown Unknown
 }
+
+// Unknown is what is done with metrics that are neither in the conventions nor
+// under eventflux.custom.
+type Unknown uint8
+
+// What is done with them.
+const (
+	Pass Unknown = iota // they stay as they came
+	Tag                 // each point gets the attribute eventflux.unknown, which is true
+	Drop                // they are taken out; the sender is not told
+)
 
 // changes reports whether the data may leave other than it came.
 func (p *Policy) changes() bool {
+	if p.Unknown != Pass {
+		return true
+	}
 	for _, a := range p.Rules {
 		if a != Observe {
 			return true

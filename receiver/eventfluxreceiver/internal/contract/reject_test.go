@@ -116,12 +116,12 @@ func TestSpansAndRecordsAreRejectedToo(t *testing.T) {
 	}
 }
 
-// Whatever comes and whatever the policy: a point is left, or rejected and
+// Whatever comes and whatever the policy: a point is left, or taken out and
 // counted.
-func TestEveryPointIsLeftOrRejected(t *testing.T) {
+func TestEveryPointIsLeftOrCounted(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 2000 {
-		p := &Policy{}
+		p := &Policy{Unknown: Unknown(random.IntN(3))}
 		for i := range p.Rules {
 			p.Rules[i] = Action(random.IntN(3))
 		}
@@ -133,9 +133,9 @@ func TestEveryPointIsLeftOrRejected(t *testing.T) {
 		}
 		before := pointsOf(rm)
 		var did Report
-		p.CheckMetrics(rm, true, &did)
-		if after := pointsOf(rm); before != after+did.RejectedItems() {
-			t.Fatalf("%v: %d came, %d are left, %v rejected", p.Rules, before, after, did.Rejected)
+		p.CheckMetrics(rm, random.IntN(2) == 0, &did)
+		if after := pointsOf(rm); before != after+did.RejectedItems()+did.Dropped {
+			t.Fatalf("%+v: %d came, %d are left, %v rejected, %d dropped", p, before, after, did.Rejected, did.Dropped)
 		}
 	}
 }

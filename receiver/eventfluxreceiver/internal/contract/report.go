@@ -15,6 +15,9 @@ type Report struct {
 	// Rejected is how many items each rule took out. An item that breaks several
 	// counts under the first that rejects.
 	Rejected [RuleCount]int
+	// Tagged and Dropped are how many points of metrics outside the conventions
+	// were tagged or taken out.
+	Tagged, Dropped int
 	// Sent are the metrics of the conventions that were among the data.
 	Sent semconv.MetricSet
 }

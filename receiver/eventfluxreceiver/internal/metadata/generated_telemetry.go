@@ -34,6 +34,7 @@ type TelemetryBuilder struct {
 	ReceiverEventfluxEnginesEvicted     metric.Int64ObservableCounter
 	ReceiverEventfluxIdentitiesAssigned metric.Int64Counter
 	ReceiverEventfluxPointsRepaired     metric.Int64Counter
+	ReceiverEventfluxPointsUnknown      metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -138,6 +139,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ReceiverEventfluxPointsRepaired, err = builder.meter.Int64Counter(
 		"otelcol_receiver_eventflux_points_repaired",
 		metric.WithDescription("Points of metrics with names of older engines. [Alpha]"),
+		metric.WithUnit("{datapoint}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxPointsUnknown, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_points_unknown",
+		metric.WithDescription("Points of metrics outside the conventions that were tagged or dropped. [Alpha]"),
 		metric.WithUnit("{datapoint}"),
 	)
 	errs = errors.Join(errs, err)
