@@ -50,15 +50,15 @@ func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin
 		id := r.identify(ctx, from, rm.Resource())
 		key := engines.Identity{Name: id.Name, Instance: id.Instance}
 		r.list.Touch(key, id.Version, now)
-		if r.cfg.Contract.Mode == ModeFix {
-			r.tel.repaired(ctx, contract.RepairMetrics(rm))
-		}
+		var did contract.Report
+		r.policy.Rename(rm, r.list.Has(key), &did)
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
 				r.observe(key, id, m, now)
 			}
 		}
-		r.checkMetrics(ctx, key, rm, now, &all)
+		r.policy.CheckMetrics(rm, r.list.Has(key), &did)
+		r.checked(ctx, key, &did, now, &all)
 		r.heard(key, from.Connection, now)
 	}
 	return all.answer("data points")
@@ -143,7 +143,9 @@ func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin,
 		key := engines.Identity{Name: id.Name, Instance: id.Instance}
 		r.list.Touch(key, id.Version, now)
 		r.heard(key, from.Connection, now)
-		r.checkSpans(ctx, key, rs, now, &all)
+		var did contract.Report
+		r.policy.CheckSpans(rs, &did)
+		r.checked(ctx, key, &did, now, &all)
 	}
 	return all.answer("spans")
 }
@@ -163,7 +165,9 @@ func (r *eventfluxReceiver) admitLogs(ctx context.Context, from server.Origin, l
 				}
 			}
 		}
-		r.checkRecords(ctx, key, rl, now, &all)
+		var did contract.Report
+		r.policy.CheckRecords(rl, &did)
+		r.checked(ctx, key, &did, now, &all)
 	}
 	return all.answer("log records")
 }

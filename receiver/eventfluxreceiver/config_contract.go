@@ -131,7 +131,7 @@ func (c *RulesConfig) modes() [contract.RuleCount]ContractMode {
 
 // policy is what the contract check understands.
 func (c *ContractConfig) policy() *contract.Policy {
-	p := &contract.Policy{Unknown: unknowns[c.Unknown]}
+	p := &contract.Policy{Unknown: unknowns[c.Unknown], Expose: c.Mode == ModeFix}
 	for i, mode := range c.Rules.modes() {
 		if mode == "" {
 			mode = c.Mode

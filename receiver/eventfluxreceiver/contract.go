@@ -8,10 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"go.opentelemetry.io/collector/pdata/plog"
-	"go.opentelemetry.io/collector/pdata/pmetric"
-	"go.opentelemetry.io/collector/pdata/ptrace"
-
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/contract"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/engines"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
@@ -42,32 +38,7 @@ func (s *refusals) answer(items string) server.Rejected {
 	}
 }
 
-// checkMetrics holds the metrics of one resource against the contract, and
-// repairs and takes out what the configuration says.
-func (r *eventfluxReceiver) checkMetrics(
-	ctx context.Context, key engines.Identity, rm pmetric.ResourceMetrics, now time.Time, all *refusals,
-) {
-	var did contract.Report
-	r.policy.CheckMetrics(rm, r.list.Has(key), &did)
-	r.checked(ctx, key, &did, now, all)
-}
-
-func (r *eventfluxReceiver) checkSpans(
-	ctx context.Context, key engines.Identity, rs ptrace.ResourceSpans, now time.Time, all *refusals,
-) {
-	var did contract.Report
-	r.policy.CheckSpans(rs, &did)
-	r.checked(ctx, key, &did, now, all)
-}
-
-func (r *eventfluxReceiver) checkRecords(
-	ctx context.Context, key engines.Identity, rl plog.ResourceLogs, now time.Time, all *refusals,
-) {
-	var did contract.Report
-	r.policy.CheckRecords(rl, &did)
-	r.checked(ctx, key, &did, now, all)
-}
-
+// checked notes what was found in the data of one resource.
 func (r *eventfluxReceiver) checked(
 	ctx context.Context, key engines.Identity, did *contract.Report, now time.Time, all *refusals,
 ) {

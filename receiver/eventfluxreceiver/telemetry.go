@@ -25,16 +25,21 @@ const metadataFormat = "otlp"
 var (
 	nameMissing     = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.name")))
 	instanceMissing = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.instance.id")))
-	pointsRenamed   = metric.WithAttributeSet(attribute.NewSet(attribute.String("repair", "renamed")))
 	pointsTagged    = metric.WithAttributeSet(attribute.NewSet(attribute.String("done", "tagged")))
 	pointsDropped   = metric.WithAttributeSet(attribute.NewSet(attribute.String("done", "dropped")))
-	pointsDoubled   = metric.WithAttributeSet(attribute.NewSet(attribute.String("repair", "doubled")))
 )
 
-// ruleSets are the attributes of each rule.
+// ruleSets and repairSets are the attributes of each rule and repair.
 var ruleSets = func() (sets [contract.RuleCount]metric.MeasurementOption) {
 	for i, rule := range contract.Rules() {
 		sets[i] = metric.WithAttributeSet(attribute.NewSet(attribute.String("rule", rule.String())))
+	}
+	return sets
+}()
+
+var repairSets = func() (sets [contract.RepairCount]metric.MeasurementOption) {
+	for i, repair := range contract.Repairs() {
+		sets[i] = metric.WithAttributeSet(attribute.NewSet(attribute.String("repair", repair.String())))
 	}
 	return sets
 }()
@@ -108,7 +113,7 @@ func (t *telemetry) assigned(ctx context.Context, id contract.Identity) {
 	}
 }
 
-// checked counts breaches of the contract and what was taken out, by rule alone:
+// checked counts breaches of the contract and what was done about them, by rule alone:
 // the names come from the sender and are not bounded.
 func (t *telemetry) checked(ctx context.Context, did *contract.Report) {
 	for i, rule := range ruleSets {
@@ -119,21 +124,16 @@ func (t *telemetry) checked(ctx context.Context, did *contract.Report) {
 			t.builder.ReceiverEventfluxContractRejected.Add(ctx, int64(n), rule)
 		}
 	}
+	for i, repair := range repairSets {
+		if n := did.Repaired[i]; n > 0 {
+			t.builder.ReceiverEventfluxPointsRepaired.Add(ctx, int64(n), repair)
+		}
+	}
 	if did.Tagged > 0 {
 		t.builder.ReceiverEventfluxPointsUnknown.Add(ctx, int64(did.Tagged), pointsTagged)
 	}
 	if did.Dropped > 0 {
 		t.builder.ReceiverEventfluxPointsUnknown.Add(ctx, int64(did.Dropped), pointsDropped)
-	}
-}
-
-// repaired counts the points of metrics with legacy names.
-func (t *telemetry) repaired(ctx context.Context, did contract.Repaired) {
-	if did.Renamed > 0 {
-		t.builder.ReceiverEventfluxPointsRepaired.Add(ctx, int64(did.Renamed), pointsRenamed)
-	}
-	if did.Doubled > 0 {
-		t.builder.ReceiverEventfluxPointsRepaired.Add(ctx, int64(did.Doubled), pointsDoubled)
 	}
 }
 

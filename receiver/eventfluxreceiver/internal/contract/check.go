@@ -74,19 +74,32 @@ var eventPlans = func() map[string]*plan {
 // belong to the engine and pass. Points that a cardinality limit folded lack
 // attributes on purpose and pass too. The cost is one look-up for the metric and
 // one for each attribute of each point; without a breach nothing is allocated.
+//
+// Where the policy exposes, three more things are repaired on the way, for all
+// names but those of other software: attributes that would become one label,
+// points that end a series beside others, and series that come twice.
 func (p *Policy) CheckMetrics(rm pmetric.ResourceMetrics, engine bool, did *Report) {
+	p.resource(rm.Resource())
 	scopes := rm.ScopeMetrics()
+	var seen scopesSeen
 	for i := range scopes.Len() {
 		metrics := scopes.At(i).Metrics()
+		seen.earlier = did.Sent
 		if !p.changes() {
 			for j := range metrics.Len() {
-				p.metric(metrics.At(j), engine, did)
+				p.metric(metrics.At(j), engine, did, &seen)
 			}
 			continue
 		}
-		metrics.RemoveIf(func(m pmetric.Metric) bool { return p.metric(m, engine, did) })
+		metrics.RemoveIf(func(m pmetric.Metric) bool { return p.metric(m, engine, did, &seen) })
+		if p.Expose {
+			splitStale(metrics, did)
+		}
 	}
-	if did.RejectedItems()+did.Dropped > 0 {
+	if p.Expose && seen.again != (semconv.MetricSet{}) {
+		takeOutDoubles(rm, seen.again, did)
+	}
+	if did.RejectedItems()+did.Dropped+did.Repaired[Doubled] > 0 {
 		scopes.RemoveIf(func(sm pmetric.ScopeMetrics) bool { return sm.Metrics().Len() == 0 })
 	}
 }
@@ -94,6 +107,7 @@ func (p *Policy) CheckMetrics(rm pmetric.ResourceMetrics, engine bool, did *Repo
 // CheckSpans does for the spans of one resource what CheckMetrics does for
 // metrics. Spans outside the conventions pass.
 func (p *Policy) CheckSpans(rs ptrace.ResourceSpans, did *Report) {
+	p.resource(rs.Resource())
 	scopes := rs.ScopeSpans()
 	for i := range scopes.Len() {
 		spans := scopes.At(i).Spans()
@@ -113,6 +127,7 @@ func (p *Policy) CheckSpans(rs ptrace.ResourceSpans, did *Report) {
 // CheckRecords does for the log records of one resource what CheckMetrics does
 // for metrics. Records that are no events of the conventions pass.
 func (p *Policy) CheckRecords(rl plog.ResourceLogs, did *Report) {
+	p.resource(rl.Resource())
 	scopes := rl.ScopeLogs()
 	for i := range scopes.Len() {
 		records := scopes.At(i).LogRecords()
@@ -153,39 +168,50 @@ func (p *Policy) record(r plog.LogRecord, did *Report) (out bool) {
 
 // metric checks one metric and takes points out. It reports whether the whole
 // metric is to go, too.
-func (p *Policy) metric(m pmetric.Metric, engine bool, did *Report) (out bool) {
+func (p *Policy) metric(m pmetric.Metric, engine bool, did *Report, seen *scopesSeen) (out bool) {
 	conventions, ok := metricPlans[m.Name()]
 	if !ok || conventions.generic && !engine {
-		return p.unknown(m, did)
+		return p.unknown(m, engine, did)
 	}
+	seen.add(conventions.metric)
 	did.Sent.Add(conventions.metric)
 	if by := p.shape(m, conventions, did); by != noRule {
 		did.Rejected[by] += pointCount(m)
 		return true
 	}
-	if len(conventions.uses) == 0 {
+	if len(conventions.uses) == 0 && !p.Expose {
 		return false
 	}
-	check := attributeCheck{policy: p, did: did, plan: conventions}
+	check := attributeCheck{policy: p, did: did, plan: conventions, labels: p.Expose}
 	if !p.rejects(MissingAttribute) && !p.rejects(WrongValue) {
 		eachPoint(m, func(attrs pcommon.Map) { check.out(attrs) })
 		return false
 	}
 	before := pointCount(m)
 	removePoints(m, check.out)
-	left := pointCount(m)
-	return left == 0 && before > 0
+	return before > 0 && pointCount(m) == 0
 }
 
 // unknown checks a metric that is not in the conventions, or not an engine's.
-func (p *Policy) unknown(m pmetric.Metric, did *Report) (out bool) {
+func (p *Policy) unknown(m pmetric.Metric, engine bool, did *Report) (out bool) {
 	name := m.Name()
-	if strings.HasPrefix(name, namespaceCustom) {
+	own := strings.HasPrefix(name, namespace)
+	if own && p.Expose {
+		check := attributeCheck{policy: p, did: did, plan: &plan{}, labels: true}
+		eachPoint(m, func(attrs pcommon.Map) { check.out(attrs) })
+	}
+	if own && strings.HasPrefix(name, namespaceCustom) {
 		return false
 	}
-	if strings.HasPrefix(name, namespace) {
+	var now string
+	if !p.fixes(UnknownName) { // else it has been renamed if it can be
+		if a, old := lookupAlias(name); old && (engine || !a.generic) {
+			now = a.name
+		}
+	}
+	if own || now != "" {
 		if did.found(UnknownName) {
-			did.First[UnknownName] = Finding{Rule: UnknownName, Name: name}
+			did.First[UnknownName] = Finding{Rule: UnknownName, Name: name, Want: now}
 		}
 		if p.rejects(UnknownName) {
 			did.Rejected[UnknownName] += pointCount(m)
@@ -214,68 +240,34 @@ func (p *Policy) shape(m pmetric.Metric, want *plan, did *Report) (by Rule) {
 		}
 		return did.found(r)
 	}
-	if !typeFits(want.instrument, m) && broken(WrongType) {
-		did.First[WrongType] = Finding{Rule: WrongType, Name: want.name, Got: typeName(m), Want: want.instrument.String()}
-	}
-	t, has := temporality(m)
-	if has && t != pmetric.AggregationTemporalityCumulative && broken(WrongTemporality) {
-		did.First[WrongTemporality] = Finding{
-			Rule: WrongTemporality, Name: want.name, Got: t.String(),
-			Want: pmetric.AggregationTemporalityCumulative.String(),
+	if !typeFits(want.instrument, m) {
+		if broken(WrongType) {
+			did.First[WrongType] = Finding{Rule: WrongType, Name: want.name, Got: typeName(m), Want: want.instrument.String()}
+		}
+		if p.fixes(WrongType) {
+			setAside(m, did)
 		}
 	}
-	if !sameUnit(m.Unit(), want.unit) && broken(WrongUnit) {
-		did.First[WrongUnit] = Finding{Rule: WrongUnit, Name: want.name, Got: m.Unit(), Want: want.unit}
+	if t, has := temporality(m); has && t != pmetric.AggregationTemporalityCumulative {
+		if broken(WrongTemporality) {
+			did.First[WrongTemporality] = Finding{
+				Rule: WrongTemporality, Name: want.name, Got: t.String(),
+				Want: pmetric.AggregationTemporalityCumulative.String(),
+			}
+		}
+		if p.fixes(WrongTemporality) && t == pmetric.AggregationTemporalityUnspecified {
+			setCumulative(m, did)
+		}
+	}
+	if !sameUnit(m.Unit(), want.unit) {
+		if broken(WrongUnit) {
+			did.First[WrongUnit] = Finding{Rule: WrongUnit, Name: want.name, Got: m.Unit(), Want: want.unit}
+		}
+		if p.fixes(WrongUnit) && scale(m, want.unit) {
+			did.Repaired[Scaled] += pointCount(m)
+		}
 	}
 	return by
-}
-
-// attributeCheck checks the attributes of the points of one metric, or of one
-// span or record.
-type attributeCheck struct {
-	policy *Policy
-	did    *Report
-	plan   *plan
-}
-
-// out checks the attributes of one item and reports whether it is to go.
-func (c *attributeCheck) out(attrs pcommon.Map) (out bool) {
-	by := noRule
-	for i := range c.plan.uses {
-		u := &c.plan.uses[i]
-		v, ok := attrs.Get(u.Key())
-		absent := !ok || v.Type() == pcommon.ValueTypeEmpty
-		if absent && !u.Required() || !absent && valueFits(u, v) {
-			continue
-		}
-		if _, folded := attrs.Get(keyOverflow); folded {
-			continue
-		}
-		if rule := c.misfit(u, v, absent); by == noRule && c.policy.rejects(rule) {
-			by = rule
-		}
-	}
-	if by == noRule {
-		return false
-	}
-	c.did.Rejected[by]++
-	return true
-}
-
-// misfit counts an attribute that is absent or wrong.
-func (c *attributeCheck) misfit(u *semconv.Use, v pcommon.Value, absent bool) Rule {
-	if absent {
-		if c.did.found(MissingAttribute) {
-			c.did.First[MissingAttribute] = Finding{Rule: MissingAttribute, Name: c.plan.name, Attribute: u.Key()}
-		}
-		return MissingAttribute
-	}
-	if c.did.found(WrongValue) {
-		c.did.First[WrongValue] = Finding{
-			Rule: WrongValue, Name: c.plan.name, Attribute: u.Key(), Got: v.AsString(), Want: wanted(u),
-		}
-	}
-	return WrongValue
 }
 
 // typeFits says whether the metric gives the series that the instrument does. A

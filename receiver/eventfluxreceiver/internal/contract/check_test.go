@@ -234,6 +234,7 @@ func policies() map[string]*Policy {
 	all := map[string]*Policy{}
 	for name, action := range map[string]Action{"observe": Observe, "fix": Fix, "reject": Reject} {
 		all[name] = everyRule(action)
+		all[name].Expose = action == Fix
 	}
 	return all
 }

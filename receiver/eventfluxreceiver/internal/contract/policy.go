@@ -21,6 +21,10 @@ type Policy struct {
 	// Unknown is what is done with metrics that are not in the conventions, and
 	// that the rule UnknownName did not take out.
 	Unknown Unknown
+	// Expose makes the data such that the Prometheus exporter neither drops nor
+	// mixes up what is an engine's, see CheckMetrics. It also adds
+	// deployment.environment.name to resources.
+	Expose bool
 }
 
 // Unknown is what is done with metrics that are neither in the conventions nor
@@ -36,7 +40,7 @@ const (
 
 // changes reports whether the data may leave other than it came.
 func (p *Policy) changes() bool {
-	if p.Unknown != Pass {
+	if p.Unknown != Pass || p.Expose {
 		return true
 	}
 	for _, a := range p.Rules {
@@ -46,6 +50,9 @@ func (p *Policy) changes() bool {
 	}
 	return false
 }
+
+// fixes reports whether data that breaks the rule is repaired.
+func (p *Policy) fixes(r Rule) bool { return p.Rules[r] == Fix }
 
 // rejects reports whether data that breaks the rule is taken out.
 func (p *Policy) rejects(r Rule) bool { return p.Rules[r] == Reject }

@@ -15,6 +15,8 @@ type Report struct {
 	// Rejected is how many items each rule took out. An item that breaks several
 	// counts under the first that rejects.
 	Rejected [RuleCount]int
+	// Repaired is how many items each repair changed.
+	Repaired [RepairCount]int
 	// Tagged and Dropped are how many points of metrics outside the conventions
 	// were tagged or taken out.
 	Tagged, Dropped int

@@ -10,7 +10,7 @@ type Rule uint8
 
 // The rules.
 const (
-	UnknownName      Rule = iota // a metric of the namespace eventflux that the conventions do not know
+	UnknownName      Rule = iota // a metric of the namespace eventflux that the conventions do not know, or an older name
 	WrongType                    // a metric whose type gives other series than its instrument does
 	WrongTemporality             // a sum or histogram that is not cumulative
 	WrongUnit                    // a metric in another unit
@@ -67,6 +67,9 @@ type Finding struct {
 func (f Finding) String() string {
 	switch f.Rule {
 	case UnknownName:
+		if f.Want != "" {
+			return fmt.Sprintf("metric %q is another name of %q: rename it", f.Name, f.Want)
+		}
 		return fmt.Sprintf("metric %q is not in the conventions: rename it to one of them, or to eventflux.custom.*", f.Name)
 	case WrongType:
 		return fmt.Sprintf("metric %q is a %s: record it with a %s", f.Name, f.Got, f.Want)

@@ -138,8 +138,8 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverEventfluxPointsRepaired, err = builder.meter.Int64Counter(
 		"otelcol_receiver_eventflux_points_repaired",
-		metric.WithDescription("Points of metrics with names of older engines. [Alpha]"),
-		metric.WithUnit("{datapoint}"),
+		metric.WithDescription("Points, spans and log records that were changed to meet the conventions. [Alpha]"),
+		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverEventfluxPointsUnknown, err = builder.meter.Int64Counter(

@@ -104,8 +104,8 @@ func AssertEqualReceiverEventfluxIdentitiesAssigned(t *testing.T, tt *componentt
 func AssertEqualReceiverEventfluxPointsRepaired(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_eventflux_points_repaired",
-		Description: "Points of metrics with names of older engines. [Alpha]",
-		Unit:        "{datapoint}",
+		Description: "Points, spans and log records that were changed to meet the conventions. [Alpha]",
+		Unit:        "{item}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
 			IsMonotonic: true,

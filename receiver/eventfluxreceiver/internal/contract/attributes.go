@@ -1,0 +1,105 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package contract
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/eventflux-io/eventflux-otel/internal/semconv"
+)
+
+// attributeCheck checks the attributes of the points of one metric, or of one
+// span or record.
+type attributeCheck struct {
+	policy *Policy
+	did    *Report
+	plan   *plan
+	// labels says that the attributes become labels, which must differ.
+	labels bool
+}
+
+// out checks the attributes of one item, repairs them, and reports whether the
+// item is to go.
+func (c *attributeCheck) out(attrs pcommon.Map) (out bool) {
+	by := noRule
+	before := c.did.Repaired[Relabeled]
+	for i := range c.plan.uses {
+		u := &c.plan.uses[i]
+		if v, ok := attrs.Get(u.Key()); ok && valueFits(u, v) {
+			continue
+		}
+		if rule := c.misfit(attrs, u); by == noRule && rule != noRule && c.policy.rejects(rule) {
+			by = rule
+		}
+	}
+	if by != noRule {
+		c.did.Rejected[by]++
+		c.did.Repaired[Relabeled] = before
+		return true
+	}
+	// Exactly the keys of the conventions are labels that differ.
+	if c.labels && attrs.Len() != len(c.plan.uses) {
+		relabeled := relabel(attrs, c.plan.uses)
+		if separate(attrs) || relabeled {
+			c.did.Repaired[Relabeled]++
+		}
+	}
+	c.did.Repaired[Relabeled] = min(c.did.Repaired[Relabeled], before+1) // it counts items
+	return false
+}
+
+// misfit counts an attribute that is absent or wrong, and repairs it. It returns
+// the last rule that is broken, noRule if none is.
+func (c *attributeCheck) misfit(attrs pcommon.Map, u *semconv.Use) Rule {
+	rule := noRule
+	for {
+		v, ok := attrs.Get(u.Key())
+		absent := !ok || v.Type() == pcommon.ValueTypeEmpty
+		if absent && !u.Required() || !absent && valueFits(u, v) {
+			return rule
+		}
+		if _, folded := attrs.Get(keyOverflow); folded {
+			return rule
+		}
+		rule = c.count(u, v, absent)
+		if !c.policy.fixes(rule) || !c.repair(attrs, u, v, absent) {
+			return rule
+		}
+	}
+}
+
+func (c *attributeCheck) count(u *semconv.Use, v pcommon.Value, absent bool) Rule {
+	if absent {
+		if c.did.found(MissingAttribute) {
+			c.did.First[MissingAttribute] = Finding{Rule: MissingAttribute, Name: c.plan.name, Attribute: u.Key()}
+		}
+		return MissingAttribute
+	}
+	if c.did.found(WrongValue) {
+		c.did.First[WrongValue] = Finding{
+			Rule: WrongValue, Name: c.plan.name, Attribute: u.Key(), Got: v.AsString(), Want: wanted(u),
+		}
+	}
+	return WrongValue
+}
+
+// repair reports whether the attribute is there now, or fits now.
+func (c *attributeCheck) repair(attrs pcommon.Map, u *semconv.Use, v pcommon.Value, absent bool) bool {
+	if !absent {
+		if !retype(attrs, u, v) {
+			return false
+		}
+		c.did.Repaired[Retyped]++
+		return true
+	}
+	relabel(attrs, c.plan.uses)
+	if now, ok := attrs.Get(u.Key()); !ok || now.Type() == pcommon.ValueTypeEmpty {
+		if u.Key() != keyErrorType {
+			return false
+		}
+		attrs.PutStr(keyErrorType, unknownErrorType)
+	}
+	c.did.Repaired[Relabeled]++
+	return true
+}

@@ -1,0 +1,63 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package contract
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/eventflux-io/eventflux-otel/internal/semconv"
+)
+
+// retype gives an attribute the type of the conventions, and a value of a list
+// the spelling that it has there. It reports whether the attribute fits now.
+func retype(attrs pcommon.Map, u *semconv.Use, v pcommon.Value) bool {
+	switch u.Type() {
+	case semconv.Int:
+		n, ok := integer(v)
+		if ok {
+			attrs.PutInt(u.Key(), n)
+		}
+		return ok
+	case semconv.Double:
+		f, err := strconv.ParseFloat(strings.TrimSpace(v.AsString()), 64)
+		if err == nil {
+			attrs.PutDouble(u.Key(), f)
+		}
+		return err == nil
+	case semconv.Enum:
+		text, ok := listed(u, v.AsString())
+		if ok {
+			attrs.PutStr(u.Key(), text)
+		}
+		return ok
+	default:
+		attrs.PutStr(u.Key(), v.AsString())
+		return true
+	}
+}
+
+func integer(v pcommon.Value) (int64, bool) {
+	if v.Type() == pcommon.ValueTypeDouble {
+		f := v.Double()
+		return int64(f), f == math.Trunc(f) && math.Abs(f) < 1<<53
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(v.AsString()), 10, 64)
+	return n, err == nil
+}
+
+// listed returns the value of the list that differs from text in case only, or
+// in what joins its words.
+func listed(u *semconv.Use, text string) (string, bool) {
+	text = strings.TrimSpace(text)
+	for value := range u.Values() {
+		if strings.EqualFold(value, strings.NewReplacer("-", "_", " ", "_").Replace(text)) || strings.EqualFold(value, text) {
+			return value, true
+		}
+	}
+	return "", false
+}
