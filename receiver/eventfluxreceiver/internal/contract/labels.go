@@ -44,17 +44,20 @@ func relabel(attrs pcommon.Map, uses []semconv.Use) (changed bool) {
 	return changed
 }
 
-// otherKey returns the key of an attribute that means key.
+// otherKey returns the key of an attribute that means key. Of several it is the
+// least, and not the first: the order of attributes may change from one export to
+// the next, and the series must not.
 func otherKey(attrs pcommon.Map, key string, uses []semconv.Use) (other string, found bool) {
 	for k := range attrs.All() {
 		if k == key || legacyLabels[k] != key && !sameLabel(k, key) {
 			continue
 		}
-		if !slices.ContainsFunc(uses, func(u semconv.Use) bool { return u.Key() == k }) {
-			return k, true
+		wanted := slices.ContainsFunc(uses, func(u semconv.Use) bool { return u.Key() == k })
+		if !wanted && (!found || k < other) {
+			other, found = k, true
 		}
 	}
-	return "", false
+	return other, found
 }
 
 // move renames an attribute. If there is one of the new name with another value,
@@ -94,22 +97,24 @@ func separate(attrs pcommon.Map) (changed bool) {
 	}
 }
 
-// inTheWay returns the first key that cannot be a label beside the others.
+// inTheWay returns a key that cannot be a label beside the others: the greatest,
+// see otherKey.
 func inTheWay(attrs pcommon.Map) (key string, found bool) {
 	var buffer [16]string // on the stack: this runs for every point of the engine's own metrics
 	keys := buffer[:0]
-	for key := range attrs.All() {
-		if reserved(key) {
-			return key, true
+	for k := range attrs.All() {
+		if reserved(k) {
+			key, found = max(key, k), true
+			continue
 		}
 		for _, earlier := range keys {
-			if earlier[0] == key[0] && sameLabel(earlier, key) {
-				return key, true
+			if earlier[0] == k[0] && sameLabel(earlier, k) {
+				key, found = max(key, earlier, k), true
 			}
 		}
-		keys = append(keys, key)
+		keys = append(keys, k)
 	}
-	return "", false
+	return key, found
 }
 
 // reserved reports whether no attribute may become this label: it has no letter
