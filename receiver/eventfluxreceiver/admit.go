@@ -58,6 +58,7 @@ func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin
 			}
 		}
 		r.policy.CheckMetrics(rm, r.list.Has(key), &did)
+		r.keepTime(key, rm, now, &did)
 		r.checked(ctx, key, &did, now, &all)
 		r.heard(key, from.Connection, now)
 	}

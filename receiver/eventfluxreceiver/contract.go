@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/contract"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/engines"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
@@ -35,6 +37,20 @@ func (s *refusals) answer(items string) server.Rejected {
 	return server.Rejected{
 		Items:   int64(s.items),
 		Message: fmt.Sprintf("%s rejected because they break the conventions: %d; the first: %s", items, s.items, s.reason),
+	}
+}
+
+// keepTime keeps the timestamps of an engine from going back with its clock.
+func (r *eventfluxReceiver) keepTime(key engines.Identity, rm pmetric.ResourceMetrics, now time.Time, did *contract.Report) {
+	if !r.policy.Expose {
+		return
+	}
+	newest := contract.Newest(rm)
+	if newest.IsZero() {
+		return
+	}
+	if by := r.list.Clock(key, newest, now); by > 0 {
+		contract.Shift(rm, by, did)
 	}
 }
 

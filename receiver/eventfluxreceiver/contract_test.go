@@ -9,10 +9,12 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -24,6 +26,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
 
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/metadatatest"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
 )
 
 // Data of which one item meets the conventions and one does not.
@@ -181,4 +184,22 @@ func TestUnknownMetricsAreDroppedAndCounted(t *testing.T) {
 	metadatatest.AssertEqualReceiverEventfluxPointsUnknown(t, b.tel, []metricdata.DataPoint[int64]{
 		{Value: 1, Attributes: attribute.NewSet(attribute.String("done", "dropped"))},
 	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+}
+
+func TestAnEngineWhoseClockIsSetBackIsFollowed(t *testing.T) {
+	_, next := collecting()
+	b := start(t, testConfig(), next)
+	consume := func(says, arrives int64) pcommon.Timestamp {
+		md := engineMetrics(map[string]any{"service.name": "engine", "service.instance.id": "a"})
+		for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+			m.Sum().DataPoints().At(0).SetTimestamp(pcommon.NewTimestampFromTime(time.Unix(says, 0)))
+		}
+		b.receiver.admitMetrics(t.Context(), server.Origin{}, md, time.Unix(arrives, 0))
+		return md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(1).Sum().DataPoints().At(0).Timestamp()
+	}
+	for _, r := range []struct{ says, arrives, leaves int64 }{
+		{1000, 1000, 1000}, {1010, 1010, 1010}, {960, 1020, 960}, {970, 1030, 1015}, {980, 1040, 1020},
+	} {
+		assert.Equal(t, pcommon.NewTimestampFromTime(time.Unix(r.leaves, 0)), consume(r.says, r.arrives), "%+v", r)
+	}
 }

@@ -16,6 +16,7 @@ const (
 	Retyped                  // has an attribute of another type or spelling
 	Cumulative               // has the temporality that it did not say
 	Split                    // is the end of a series, and moved into a metric of its own
+	Shifted                  // has a later timestamp, because the engine's clock was set back
 
 	noRepair // one more than the last
 )
@@ -51,6 +52,8 @@ func (r Repair) String() string {
 		return "cumulative"
 	case Split:
 		return "split"
+	case Shifted:
+		return "shifted"
 	default:
 		return "none"
 	}

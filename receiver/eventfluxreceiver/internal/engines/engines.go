@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/clock"
 )
 
 // maxStreams bounds the stream names remembered for one engine. An engine with
@@ -84,6 +85,7 @@ type engine struct {
 	state               verdict
 	runtime             verdict
 	ledger              ledger
+	clock               clock.Clock
 }
 
 type goodbye struct {
