@@ -217,6 +217,7 @@ func (e *healthExtension) face() api.Face {
 		Health:      e.report,
 		Ready:       func() verdict.Readiness { return verdict.Ready(e.phase()) },
 		Cardinality: e.limiters.Reports,
+		Contract:    e.engines.Contracts,
 	}
 }
 

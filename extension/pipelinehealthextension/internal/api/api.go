@@ -1,8 +1,8 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package api is the HTTP face of the health verdict, and of what limiters
-// know: four documents, for GET and HEAD, which no cache may keep.
+// Package api is the HTTP face of the health verdict, and of what limiters and
+// receivers know: five documents, for GET and HEAD, which no cache may keep.
 package api
 
 import (
@@ -16,6 +16,7 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/verdict"
 	"github.com/eventflux-io/eventflux-otel/internal/cardinalityview"
+	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 )
 
 // The bodies that never change. /live must cost nothing: it is what a
@@ -23,7 +24,7 @@ import (
 var (
 	alive      = []byte(`{"status":"alive"}`)
 	ready      = []byte(`{"status":"ready"}`)
-	notFound   = []byte(`{"error":"not found","paths":["/health","/ready","/live","/cardinality"]}`)
+	notFound   = []byte(`{"error":"not found","paths":["/health","/ready","/live","/cardinality","/engines/{id}/contract"]}`)
 	notAllowed = []byte(`{"error":"method not allowed","methods":["GET","HEAD"]}`)
 )
 
@@ -34,9 +35,11 @@ type Face struct {
 	// Cardinality reports on every limiter: the top tenants and metrics, and
 	// what would happen under each of the limits.
 	Cardinality func(top int, limits []int) []cardinalityview.Report
+	// Contract tells of each engine with the service.instance.id.
+	Contract func(instance string) []engineview.Contract
 }
 
-// ServeHTTP answers the four paths.
+// ServeHTTP answers the five paths.
 func (f Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	document := f.route(r.URL.Path)
 	if document == nil {
@@ -65,8 +68,30 @@ func (f Face) route(path string) func(*http.Request) (code int, body []byte) {
 	case "/cardinality":
 		return f.cardinality
 	default:
+		return f.ofEngine(path)
+	}
+}
+
+// ofEngine returns the function that makes a document about one engine. The
+// identity may hold slashes, escaped or not.
+func (f Face) ofEngine(path string) func(*http.Request) (code int, body []byte) {
+	instance, engine := strings.CutPrefix(path, "/engines/")
+	instance, document := strings.CutSuffix(instance, "/contract")
+	if !engine || !document || instance == "" {
 		return nil
 	}
+	return func(*http.Request) (code int, body []byte) { return f.contract(instance) }
+}
+
+func (f Face) contract(instance string) (code int, body []byte) {
+	engines := f.Contract(instance)
+	if len(engines) == 0 {
+		return http.StatusNotFound, failure(fmt.Errorf(
+			"no engine is known with service.instance.id %q: it is the label instance of an engine's series", instance))
+	}
+	return http.StatusOK, encode(struct {
+		Engines []engineview.Contract `json:"engines"`
+	}{engines})
 }
 
 // health answers 503 exactly for unhealthy, starting and shutting_down.
@@ -143,7 +168,8 @@ func failure(err error) []byte {
 	}{err.Error()})
 }
 
-// encode cannot fail: the documents hold numbers and strings only.
+// encode cannot fail: the documents hold numbers, strings and times of this
+// century only.
 func encode(document any) []byte {
 	body, err := json.Marshal(document)
 	if err != nil {

@@ -18,6 +18,8 @@ import (
 // values in it come from the sender.
 const maxExample = 300
 
+var _ engineview.ContractSource = (*Registry)(nil)
+
 // ledger is what one engine sends and gets wrong: a bit for each metric of the
 // conventions and at most one example for each rule.
 type ledger struct {
