@@ -176,11 +176,11 @@ func (r *eventfluxReceiver) admitLogs(ctx context.Context, from server.Origin, l
 // folded reports whether the metric holds what a cardinality limit folded. Such
 // points come alone.
 func folded(m pmetric.Metric) bool {
-	points := numbers(m)
-	if points.Len() == 0 {
+	attrs, found := contract.FirstAttributes(m)
+	if !found {
 		return false
 	}
-	_, overflow := points.At(0).Attributes().Get(attrOverflow)
+	_, overflow := attrs.Get(attrOverflow)
 	return overflow
 }
 

@@ -268,6 +268,9 @@ func TestAnAgentsOverflowIsNoEngine(t *testing.T) {
 	for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
 		m.Sum().DataPoints().At(0).Attributes().PutBool("otel.metric.overflow", true)
 	}
+	h := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().AppendEmpty()
+	h.SetName("eventflux.sink.publish.duration")
+	h.SetEmptyHistogram().DataPoints().AppendEmpty().Attributes().PutBool("otel.metric.overflow", true)
 	export(t, b.dial(t), md)
 	assert.Empty(t, b.receiver.list.Engines(time.Now()))
 }

@@ -5,8 +5,6 @@ package contract
 
 import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
-
-	"github.com/eventflux-io/eventflux-otel/internal/semconv"
 )
 
 // attributeCheck checks the attributes of the points of one metric, or of one
@@ -26,7 +24,7 @@ func (c *attributeCheck) out(attrs pcommon.Map) (out bool) {
 	before := c.did.Repaired[Relabeled]
 	for i := range c.plan.uses {
 		u := &c.plan.uses[i]
-		if v, ok := attrs.Get(u.Key()); ok && valueFits(u, v) {
+		if v, ok := attrs.Get(u.key); ok && valueFits(u, v) {
 			continue
 		}
 		if rule := c.misfit(attrs, u); by == noRule && rule != noRule && c.policy.rejects(rule) {
@@ -51,10 +49,10 @@ func (c *attributeCheck) out(attrs pcommon.Map) (out bool) {
 
 // misfit counts an attribute that is absent or wrong, and repairs it. It returns
 // the last rule that is broken, noRule if none is.
-func (c *attributeCheck) misfit(attrs pcommon.Map, u *semconv.Use) Rule {
+func (c *attributeCheck) misfit(attrs pcommon.Map, u *use) Rule {
 	rule := noRule
 	for {
-		v, ok := attrs.Get(u.Key())
+		v, ok := attrs.Get(u.key)
 		absent := !ok || v.Type() == pcommon.ValueTypeEmpty
 		if absent && !u.Required() || !absent && valueFits(u, v) {
 			return rule
@@ -69,23 +67,23 @@ func (c *attributeCheck) misfit(attrs pcommon.Map, u *semconv.Use) Rule {
 	}
 }
 
-func (c *attributeCheck) count(u *semconv.Use, v pcommon.Value, absent bool) Rule {
+func (c *attributeCheck) count(u *use, v pcommon.Value, absent bool) Rule {
 	if absent {
 		if c.did.found(MissingAttribute) {
-			c.did.First[MissingAttribute] = Finding{Rule: MissingAttribute, Name: c.plan.name, Attribute: u.Key()}
+			c.did.First[MissingAttribute] = Finding{Rule: MissingAttribute, Name: c.plan.name, Attribute: u.key}
 		}
 		return MissingAttribute
 	}
 	if c.did.found(WrongValue) {
 		c.did.First[WrongValue] = Finding{
-			Rule: WrongValue, Name: c.plan.name, Attribute: u.Key(), Got: v.AsString(), Want: wanted(u),
+			Rule: WrongValue, Name: c.plan.name, Attribute: u.key, Got: v.AsString(), Want: wanted(u),
 		}
 	}
 	return WrongValue
 }
 
 // repair reports whether the attribute is there now, or fits now.
-func (c *attributeCheck) repair(attrs pcommon.Map, u *semconv.Use, v pcommon.Value, absent bool) bool {
+func (c *attributeCheck) repair(attrs pcommon.Map, u *use, v pcommon.Value, absent bool) bool {
 	if !absent {
 		if !retype(attrs, u, v) {
 			return false
@@ -94,8 +92,8 @@ func (c *attributeCheck) repair(attrs pcommon.Map, u *semconv.Use, v pcommon.Val
 		return true
 	}
 	relabel(attrs, c.plan.uses)
-	if now, ok := attrs.Get(u.Key()); !ok || now.Type() == pcommon.ValueTypeEmpty {
-		if u.Key() != keyErrorType {
+	if now, ok := attrs.Get(u.key); !ok || now.Type() == pcommon.ValueTypeEmpty {
+		if u.key != keyErrorType {
 			return false
 		}
 		attrs.PutStr(keyErrorType, unknownErrorType)

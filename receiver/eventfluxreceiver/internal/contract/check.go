@@ -4,6 +4,7 @@
 package contract
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -27,9 +28,24 @@ type plan struct {
 	metric     semconv.Metric // none for spans and events
 	instrument semconv.Instrument
 	name, unit string
-	uses       []semconv.Use
+	uses       []use
 	// generic says that other software has metrics of the name too.
 	generic bool
+}
+
+// use is an attribute where it is used, with what is asked for every point.
+type use struct {
+	semconv.Use
+	key  string
+	text bool // a string that may be anything
+}
+
+func usesOf(all iter.Seq[semconv.Use]) []use {
+	var uses []use
+	for u := range all {
+		uses = append(uses, use{Use: u, key: u.Key(), text: u.Type() == semconv.String})
+	}
+	return uses
 }
 
 // genericNames begin the names of metrics that not only engines have.
@@ -40,7 +56,7 @@ var metricPlans = func() map[string]*plan {
 	for m := range semconv.Metrics() {
 		plans[m.Name()] = &plan{
 			metric: m, instrument: m.Instrument(), name: m.Name(), unit: m.Unit(),
-			uses: slices.Collect(m.Attributes()),
+			uses: usesOf(m.Attributes()),
 			generic: slices.ContainsFunc(genericNames, func(start string) bool {
 				return strings.HasPrefix(m.Name(), start)
 			}),
@@ -52,7 +68,7 @@ var metricPlans = func() map[string]*plan {
 var spanPlans = func() map[string]*plan {
 	plans := make(map[string]*plan)
 	for s := range semconv.Spans() {
-		plans[s.Name()] = &plan{name: s.Name(), uses: slices.Collect(s.Attributes())}
+		plans[s.Name()] = &plan{name: s.Name(), uses: usesOf(s.Attributes())}
 	}
 	return plans
 }()
@@ -60,7 +76,7 @@ var spanPlans = func() map[string]*plan {
 var eventPlans = func() map[string]*plan {
 	plans := make(map[string]*plan)
 	for e := range semconv.Events() {
-		plans[e.Name()] = &plan{name: e.Name(), uses: slices.Collect(e.Attributes())}
+		plans[e.Name()] = &plan{name: e.Name(), uses: usesOf(e.Attributes())}
 	}
 	return plans
 }()
@@ -318,7 +334,10 @@ func annotation(unit string) bool {
 	return unit == "" || unit[0] == '{' && strings.IndexByte(unit, '}') == len(unit)-1
 }
 
-func valueFits(u *semconv.Use, v pcommon.Value) bool {
+func valueFits(u *use, v pcommon.Value) bool {
+	if u.text {
+		return v.Type() == pcommon.ValueTypeStr
+	}
 	switch u.Type() {
 	case semconv.Int:
 		return v.Type() == pcommon.ValueTypeInt
@@ -329,7 +348,7 @@ func valueFits(u *semconv.Use, v pcommon.Value) bool {
 	}
 }
 
-func wanted(u *semconv.Use) string {
+func wanted(u *use) string {
 	if u.Type() != semconv.Enum {
 		return "a value of type " + u.Type().String()
 	}

@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
-
-	"github.com/eventflux-io/eventflux-otel/internal/semconv"
 )
 
 // keyErrorType is required of errors, and not every engine sends it.
@@ -29,9 +27,9 @@ const exported = "exported_"
 // have others. An attribute that is there under both keys loses the other one if
 // both say the same, else keeps it as exported_*. It reports whether it changed
 // something.
-func relabel(attrs pcommon.Map, uses []semconv.Use) (changed bool) {
+func relabel(attrs pcommon.Map, uses []use) (changed bool) {
 	for i := range uses {
-		key := uses[i].Key()
+		key := uses[i].key
 		for {
 			other, found := otherKey(attrs, key, uses)
 			if !found {
@@ -47,12 +45,12 @@ func relabel(attrs pcommon.Map, uses []semconv.Use) (changed bool) {
 // otherKey returns the key of an attribute that means key. Of several it is the
 // least, and not the first: the order of attributes may change from one export to
 // the next, and the series must not.
-func otherKey(attrs pcommon.Map, key string, uses []semconv.Use) (other string, found bool) {
+func otherKey(attrs pcommon.Map, key string, uses []use) (other string, found bool) {
 	for k := range attrs.All() {
 		if k == key || legacyLabels[k] != key && !sameLabel(k, key) {
 			continue
 		}
-		wanted := slices.ContainsFunc(uses, func(u semconv.Use) bool { return u.Key() == k })
+		wanted := slices.ContainsFunc(uses, func(u use) bool { return u.key == k })
 		if !wanted && (!found || k < other) {
 			other, found = k, true
 		}

@@ -26,6 +26,26 @@ func pointCount(m pmetric.Metric) int {
 	}
 }
 
+// FirstAttributes returns the attributes of the first point of a metric of any
+// type, and whether there is one. It allocates nothing.
+func FirstAttributes(m pmetric.Metric) (attrs pcommon.Map, found bool) {
+	if pointCount(m) == 0 {
+		return attrs, false
+	}
+	switch m.Type() {
+	case pmetric.MetricTypeGauge:
+		return m.Gauge().DataPoints().At(0).Attributes(), true
+	case pmetric.MetricTypeSum:
+		return m.Sum().DataPoints().At(0).Attributes(), true
+	case pmetric.MetricTypeHistogram:
+		return m.Histogram().DataPoints().At(0).Attributes(), true
+	case pmetric.MetricTypeExponentialHistogram:
+		return m.ExponentialHistogram().DataPoints().At(0).Attributes(), true
+	default: // the only other type with points
+		return m.Summary().DataPoints().At(0).Attributes(), true
+	}
+}
+
 // eachPoint calls do with the attributes of each point.
 func eachPoint(m pmetric.Metric, do func(pcommon.Map)) {
 	switch m.Type() {

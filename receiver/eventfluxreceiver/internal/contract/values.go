@@ -15,28 +15,28 @@ import (
 
 // retype gives an attribute the type of the conventions, and a value of a list
 // the spelling that it has there. It reports whether the attribute fits now.
-func retype(attrs pcommon.Map, u *semconv.Use, v pcommon.Value) bool {
+func retype(attrs pcommon.Map, u *use, v pcommon.Value) bool {
 	switch u.Type() {
 	case semconv.Int:
 		n, ok := integer(v)
 		if ok {
-			attrs.PutInt(u.Key(), n)
+			attrs.PutInt(u.key, n)
 		}
 		return ok
 	case semconv.Double:
 		f, err := strconv.ParseFloat(strings.TrimSpace(v.AsString()), 64)
 		if err == nil {
-			attrs.PutDouble(u.Key(), f)
+			attrs.PutDouble(u.key, f)
 		}
 		return err == nil
 	case semconv.Enum:
 		text, ok := listed(u, v.AsString())
 		if ok {
-			attrs.PutStr(u.Key(), text)
+			attrs.PutStr(u.key, text)
 		}
 		return ok
 	default:
-		attrs.PutStr(u.Key(), v.AsString())
+		attrs.PutStr(u.key, v.AsString())
 		return true
 	}
 }
@@ -52,7 +52,7 @@ func integer(v pcommon.Value) (int64, bool) {
 
 // listed returns the value of the list that differs from text in case only, or
 // in what joins its words.
-func listed(u *semconv.Use, text string) (string, bool) {
+func listed(u *use, text string) (string, bool) {
 	text = strings.TrimSpace(text)
 	for value := range u.Values() {
 		if strings.EqualFold(value, strings.NewReplacer("-", "_", " ", "_").Replace(text)) || strings.EqualFold(value, text) {
