@@ -90,6 +90,7 @@ func BenchmarkAdmit(b *testing.B) {
 		require.NoError(b, err)
 		points := float64(md.DataPointCount())
 		perPoint := func(b *testing.B) {
+			b.Helper()
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/points, "ns/point")
 		}
 		b.Run(name+"/decode", func(b *testing.B) {

@@ -22,9 +22,11 @@ type attributeCheck struct {
 func (c *attributeCheck) out(attrs pcommon.Map) (out bool) {
 	by := noRule
 	before := c.did.Repaired[Relabeled]
+	there := 0
 	for i := range c.plan.uses {
 		u := &c.plan.uses[i]
 		if v, ok := attrs.Get(u.key); ok && valueFits(u, v) {
+			there++
 			continue
 		}
 		if rule := c.misfit(attrs, u); by == noRule && rule != noRule && c.policy.rejects(rule) {
@@ -37,7 +39,7 @@ func (c *attributeCheck) out(attrs pcommon.Map) (out bool) {
 		return true
 	}
 	// Exactly the keys of the conventions are labels that differ.
-	if c.labels && attrs.Len() != len(c.plan.uses) {
+	if c.labels && attrs.Len() != there {
 		relabeled := relabel(attrs, c.plan.uses)
 		if separate(attrs) || relabeled {
 			c.did.Repaired[Relabeled]++
