@@ -145,7 +145,7 @@ func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin,
 		r.list.Touch(key, id.Version, now)
 		r.heard(key, from.Connection, now)
 		var did contract.Report
-		r.policy.CheckSpans(rs, &did)
+		r.policy.CheckSpans(rs, r.list.Has(key), &did)
 		r.checked(ctx, key, &did, now, &all)
 	}
 	return all.answer("spans")

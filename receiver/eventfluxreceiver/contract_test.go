@@ -44,7 +44,10 @@ func halfWrongMetrics() pmetric.Metrics {
 
 func halfWrongSpans() ptrace.Traces {
 	td := ptrace.NewTraces()
-	spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
+	rs := td.ResourceSpans().AppendEmpty()
+	rs.Resource().Attributes().PutStr("service.name", "engine")
+	rs.Resource().Attributes().PutStr("service.instance.id", "a")
+	spans := rs.ScopeSpans().AppendEmpty().Spans()
 	spans.AppendEmpty().SetName("query.execute top")
 	spans.AppendEmpty().SetName("GET /orders")
 	return td
@@ -59,7 +62,7 @@ func halfWrongRecords() plog.Logs {
 }
 
 const (
-	wantMetrics = `data points rejected because they break the conventions: 1; the first: metric "stream.events.received" has unit "By": record it in "{event}"`
+	wantMetrics = `data points rejected because they break the conventions: 1; the first: "stream.events.received" has unit "By": record it in "{event}"`
 	wantSpans   = `spans rejected because they break the conventions: 1; the first: "query.execute" lacks attribute "query.id": set it`
 	wantRecords = `log records rejected because they break the conventions: 1; the first: "eventflux.query.started" lacks attribute "query.id": set it`
 )
@@ -142,7 +145,7 @@ func TestASenderIsToldWhatWasRejected(t *testing.T) {
 	engine := b.receiver.list.Contract("a")
 	require.Len(t, engine, 1)
 	assert.Equal(t, []string{"query.active.count", "stream.events.received"}, engine[0].Sends)
-	require.Len(t, engine[0].Violations, 1)
+	require.Len(t, engine[0].Violations, 2, "its spans, too")
 	assert.Equal(t, uint64(3), engine[0].Violations[0].Rejected)
 }
 

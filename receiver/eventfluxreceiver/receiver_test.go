@@ -329,7 +329,7 @@ func TestLegacyNamesAreRepairedUnlessObserved(t *testing.T) {
 			got := sink.AllMetrics()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
 			assert.Equal(t, want, got.Name())
 			if mode == ModeFix {
-				metadatatest.AssertEqualReceiverEventfluxPointsRepaired(t, b.tel, []metricdata.DataPoint[int64]{
+				metadatatest.AssertEqualReceiverEventfluxContractRepaired(t, b.tel, []metricdata.DataPoint[int64]{
 					{Value: 1, Attributes: attribute.NewSet(attribute.String("repair", "renamed"))},
 				}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 			}

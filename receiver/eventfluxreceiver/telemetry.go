@@ -126,7 +126,7 @@ func (t *telemetry) checked(ctx context.Context, did *contract.Report) {
 	}
 	for i, repair := range repairSets {
 		if n := did.Repaired[i]; n > 0 {
-			t.builder.ReceiverEventfluxPointsRepaired.Add(ctx, int64(n), repair)
+			t.builder.ReceiverEventfluxContractRepaired.Add(ctx, int64(n), repair)
 		}
 	}
 	if did.Tagged > 0 {

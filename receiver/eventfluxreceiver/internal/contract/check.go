@@ -28,6 +28,7 @@ type plan struct {
 	metric     semconv.Metric // none for spans and events
 	instrument semconv.Instrument
 	name, unit string
+	kind       ptrace.SpanKind // of spans
 	uses       []use
 	// generic says that other software has metrics of the name too.
 	generic bool
@@ -65,10 +66,16 @@ var metricPlans = func() map[string]*plan {
 	return plans
 }()
 
+var kinds = map[string]ptrace.SpanKind{
+	"internal": ptrace.SpanKindInternal,
+	"producer": ptrace.SpanKindProducer,
+	"consumer": ptrace.SpanKindConsumer,
+}
+
 var spanPlans = func() map[string]*plan {
 	plans := make(map[string]*plan)
 	for s := range semconv.Spans() {
-		plans[s.Name()] = &plan{name: s.Name(), uses: usesOf(s.Attributes())}
+		plans[s.Name()] = &plan{name: s.Name(), kind: kinds[s.Kind()], uses: usesOf(s.Attributes())}
 	}
 	return plans
 }()
@@ -97,10 +104,10 @@ var eventPlans = func() map[string]*plan {
 func (p *Policy) CheckMetrics(rm pmetric.ResourceMetrics, engine bool, did *Report) {
 	p.resource(rm.Resource())
 	scopes := rm.ScopeMetrics()
-	var seen scopesSeen
+	seen := scopesSeen{many: scopes.Len() > 1}
 	for i := range scopes.Len() {
 		metrics := scopes.At(i).Metrics()
-		seen.earlier = did.Sent
+		seen.scope, seen.earlier = i, did.Sent
 		if !p.changes() {
 			for j := range metrics.Len() {
 				p.metric(metrics.At(j), engine, did, &seen)
@@ -112,8 +119,8 @@ func (p *Policy) CheckMetrics(rm pmetric.ResourceMetrics, engine bool, did *Repo
 			splitStale(metrics, did)
 		}
 	}
-	if p.Expose && seen.again != (semconv.MetricSet{}) {
-		takeOutDoubles(rm, seen.again, did)
+	if p.Expose && seen.many && seen.several() {
+		takeOutDoubles(rm, &seen, did)
 	}
 	if did.RejectedItems()+did.Dropped+did.Repaired[Doubled] > 0 {
 		scopes.RemoveIf(func(sm pmetric.ScopeMetrics) bool { return sm.Metrics().Len() == 0 })
@@ -121,9 +128,13 @@ func (p *Policy) CheckMetrics(rm pmetric.ResourceMetrics, engine bool, did *Repo
 }
 
 // CheckSpans does for the spans of one resource what CheckMetrics does for
-// metrics. Spans outside the conventions pass.
-func (p *Policy) CheckSpans(rs ptrace.ResourceSpans, did *Report) {
+// metrics. Other software has spans of the same names, so only those of an engine
+// are looked at. Its spans outside the conventions pass.
+func (p *Policy) CheckSpans(rs ptrace.ResourceSpans, engine bool, did *Report) {
 	p.resource(rs.Resource())
+	if !engine {
+		return
+	}
 	scopes := rs.ScopeSpans()
 	for i := range scopes.Len() {
 		spans := scopes.At(i).Spans()
@@ -141,7 +152,7 @@ func (p *Policy) CheckSpans(rs ptrace.ResourceSpans, did *Report) {
 }
 
 // CheckRecords does for the log records of one resource what CheckMetrics does
-// for metrics. Records that are no events of the conventions pass.
+// for metrics. Records that are no events of the namespace eventflux pass.
 func (p *Policy) CheckRecords(rl plog.ResourceLogs, did *Report) {
 	p.resource(rl.Resource())
 	scopes := rl.ScopeLogs()
@@ -161,21 +172,44 @@ func (p *Policy) CheckRecords(rl plog.ResourceLogs, did *Report) {
 }
 
 func (p *Policy) span(s ptrace.Span, did *Report) (out bool) {
-	kind, ok := semconv.LookupSpan(s.Name())
+	known, ok := semconv.LookupSpan(s.Name())
 	if !ok {
 		return false
 	}
-	conventions := spanPlans[kind.Name()]
+	conventions := spanPlans[known.Name()]
+	// A kind that is not said is internal, see
+	// https://opentelemetry.io/docs/specs/otel/trace/api/#spankind.
+	kind := max(s.Kind(), ptrace.SpanKindInternal)
+	if kind != conventions.kind {
+		if did.found(WrongType) {
+			did.First[WrongType] = Finding{
+				Rule: WrongType, Name: conventions.name,
+				Got: "span of kind " + kind.String(), Want: "span of kind " + conventions.kind.String(),
+			}
+		}
+		if p.rejects(WrongType) {
+			did.Rejected[WrongType]++
+			return true
+		}
+	}
 	check := attributeCheck{policy: p, did: did, plan: conventions}
 	return check.out(s.Attributes())
 }
 
 func (p *Policy) record(r plog.LogRecord, did *Report) (out bool) {
-	if r.EventName() == "" {
+	name := r.EventName()
+	if !strings.HasPrefix(name, namespace) || strings.HasPrefix(name, namespaceCustom) {
 		return false
 	}
-	conventions, ok := eventPlans[r.EventName()]
+	conventions, ok := eventPlans[name]
 	if !ok {
+		if did.found(UnknownName) {
+			did.First[UnknownName] = Finding{Rule: UnknownName, Name: name}
+		}
+		if p.rejects(UnknownName) {
+			did.Rejected[UnknownName]++
+			return true
+		}
 		return false
 	}
 	check := attributeCheck{policy: p, did: did, plan: conventions}
@@ -187,7 +221,7 @@ func (p *Policy) record(r plog.LogRecord, did *Report) (out bool) {
 func (p *Policy) metric(m pmetric.Metric, engine bool, did *Report, seen *scopesSeen) (out bool) {
 	conventions, ok := metricPlans[m.Name()]
 	if !ok || conventions.generic && !engine {
-		return p.unknown(m, engine, did)
+		return p.unknown(m, engine, did, seen)
 	}
 	seen.add(conventions.metric)
 	did.Sent.Add(conventions.metric)
@@ -209,12 +243,15 @@ func (p *Policy) metric(m pmetric.Metric, engine bool, did *Report, seen *scopes
 }
 
 // unknown checks a metric that is not in the conventions, or not an engine's.
-func (p *Policy) unknown(m pmetric.Metric, engine bool, did *Report) (out bool) {
+func (p *Policy) unknown(m pmetric.Metric, engine bool, did *Report, seen *scopesSeen) (out bool) {
 	name := m.Name()
 	own := strings.HasPrefix(name, namespace)
 	if own && p.Expose {
 		check := attributeCheck{policy: p, did: did, plan: &plan{}, labels: true}
 		eachPoint(m, func(attrs pcommon.Map) { check.out(attrs) })
+		if seen.many {
+			seen.addOwn(name)
+		}
 	}
 	if own && strings.HasPrefix(name, namespaceCustom) {
 		return false

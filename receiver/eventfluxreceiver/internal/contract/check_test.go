@@ -125,22 +125,22 @@ func TestEachRuleTellsTheWayOut(t *testing.T) {
 		})},
 		"name": {
 			m:    number("eventflux.orders", "1", asIs),
-			want: []string{`unknown_name: metric "eventflux.orders" is not in the conventions: rename it to one of them, or to eventflux.custom.*`},
+			want: []string{`unknown_name: "eventflux.orders" is not in the conventions: rename it to one of them, or to eventflux.custom.*`},
 		},
 		"type": {
 			m: number("eventflux.uptime", "s", func(m pmetric.Metric) {
 				m.SetEmptySum().SetIsMonotonic(true)
 				m.Sum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
 			}),
-			want: []string{`wrong_type: metric "eventflux.uptime" is a monotonic Sum: record it with a gauge`},
+			want: []string{`wrong_type: "eventflux.uptime" is a monotonic Sum: make it a gauge`},
 		},
 		"temporality": {
 			m:    number("stream.events.received", "{event}", func(m pmetric.Metric) { m.Sum().SetAggregationTemporality(pmetric.AggregationTemporalityDelta) }),
-			want: []string{`wrong_temporality: metric "stream.events.received" has temporality Delta: export it as Cumulative`},
+			want: []string{`wrong_temporality: "stream.events.received" has temporality Delta: export it as Cumulative`},
 		},
 		"unit": {
 			m:    number("query.latency", "ms", asIs),
-			want: []string{`wrong_unit: metric "query.latency" has unit "ms": record it in "s"`},
+			want: []string{`wrong_unit: "query.latency" has unit "ms": record it in "s"`},
 		},
 		"attribute": {
 			m:    number("stream.events.received", "{event}", func(m pmetric.Metric) { m.Sum().DataPoints().At(0).Attributes().Clear() }),
@@ -152,7 +152,7 @@ func TestEachRuleTellsTheWayOut(t *testing.T) {
 		},
 		"no type": {
 			m:    number("eventflux.uptime", "s", func(m pmetric.Metric) { n := pmetric.NewMetric(); n.SetName(m.Name()); n.SetUnit("s"); n.CopyTo(m) }),
-			want: []string{`wrong_type: metric "eventflux.uptime" is a Empty: record it with a gauge`},
+			want: []string{`wrong_type: "eventflux.uptime" is a Empty: make it a gauge`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -171,8 +171,10 @@ func TestSpansAndEventsNeedTheirAttributes(t *testing.T) {
 	spans := rs.ScopeSpans().AppendEmpty().Spans()
 	for s := range semconv.Spans() {
 		spans.AppendEmpty().SetName(s.Name())
+		spans.At(spans.Len() - 1).SetKind(kinds[s.Kind()])
 		span := spans.AppendEmpty()
 		span.SetName(s.Name())
+		span.SetKind(kinds[s.Kind()])
 		for u := range s.Attributes() {
 			if u.Required() {
 				want++
@@ -181,7 +183,7 @@ func TestSpansAndEventsNeedTheirAttributes(t *testing.T) {
 		}
 	}
 	spans.AppendEmpty()
-	observe.CheckSpans(rs, &did)
+	observe.CheckSpans(rs, true, &did)
 
 	rl := plog.NewResourceLogs()
 	records := rl.ScopeLogs().AppendEmpty().LogRecords()
@@ -214,6 +216,7 @@ func engineData(points int) (pmetric.ResourceMetrics, ptrace.ResourceSpans, plog
 	for s := range semconv.Spans() {
 		span := spans.AppendEmpty()
 		span.SetName(s.Name())
+		span.SetKind(kinds[s.Kind()])
 		for u := range s.Attributes() {
 			putRight(span.Attributes(), u)
 		}
@@ -249,12 +252,18 @@ func everyRule(a Action) *Policy {
 
 func TestWhatIsRightCostsNoAllocation(t *testing.T) {
 	rm, rs, rl := engineData(3)
+	for _, name := range []string{"http_server_requests_total", "queryable", "system.cpu.time"} {
+		m := rm.ScopeMetrics().At(0).Metrics().AppendEmpty()
+		m.SetName(name)
+		m.SetEmptySum().DataPoints().AppendEmpty()
+	}
 	for mode, p := range policies() {
 		var did Report
 		n := testing.AllocsPerRun(100, func() {
 			did = Report{}
+			p.Rename(rm, true, &did)
 			p.CheckMetrics(rm, true, &did)
-			p.CheckSpans(rs, &did)
+			p.CheckSpans(rs, true, &did)
 			p.CheckRecords(rl, &did)
 		})
 		if n != 0 || len(texts(did)) > 0 {

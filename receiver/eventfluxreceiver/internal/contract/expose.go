@@ -77,8 +77,17 @@ func setCumulative(m pmetric.Metric, did *Report) {
 // scopesSeen are the metrics of the scopes of a resource, to find those that come
 // in several.
 type scopesSeen struct {
-	earlier semconv.MetricSet // in scopes before the one at hand
+	many    bool              // there are several scopes
+	scope   int               // the one at hand
+	earlier semconv.MetricSet // in scopes before it
 	again   semconv.MetricSet // in several
+	own     map[string]place  // names of the engine's own
+}
+
+// place is where a name came first, and whether it came in another scope, too.
+type place struct {
+	scope int
+	again bool
 }
 
 func (s *scopesSeen) add(m semconv.Metric) {
@@ -87,26 +96,53 @@ func (s *scopesSeen) add(m semconv.Metric) {
 	}
 }
 
-// takeOutDoubles takes out of the metrics in again the series that a metric of
-// the same name has in an earlier scope. The exporter tells series of one
-// resource apart by name and labels alone unless it shows scopes, and drops one
-// of two at every scrape.
-func takeOutDoubles(rm pmetric.ResourceMetrics, again semconv.MetricSet, did *Report) {
-	seen := census{series: make(map[string]map[string]struct{})}
+func (s *scopesSeen) addOwn(name string) {
+	if s.own == nil {
+		s.own = make(map[string]place)
+	}
+	at, found := s.own[name]
+	if !found {
+		at.scope = s.scope
+	}
+	s.own[name] = place{at.scope, at.again || at.scope != s.scope}
+}
+
+// several reports whether a metric comes in several scopes.
+func (s *scopesSeen) several() bool {
+	for _, at := range s.own {
+		if at.again {
+			return true
+		}
+	}
+	return s.again != (semconv.MetricSet{})
+}
+
+func (s *scopesSeen) inSeveral(m pmetric.Metric) bool {
+	if conventions, ok := metricPlans[m.Name()]; ok {
+		return s.again.Has(conventions.metric)
+	}
+	return s.own[m.Name()].again
+}
+
+// takeOutDoubles takes out of the metrics that come in several scopes the series
+// that a metric of the same name has in an earlier scope. The exporter tells
+// series of one resource apart by name and labels alone unless it shows scopes,
+// and drops one of two at every scrape.
+func takeOutDoubles(rm pmetric.ResourceMetrics, seen *scopesSeen, did *Report) {
+	earlier := census{series: make(map[string]map[string]struct{})}
 	for _, sm := range rm.ScopeMetrics().All() {
 		here := census{series: make(map[string]map[string]struct{})}
 		sm.Metrics().RemoveIf(func(m pmetric.Metric) bool {
-			conventions, ok := metricPlans[m.Name()]
-			if !ok || !again.Has(conventions.metric) {
+			if !seen.inSeveral(m) {
 				return false
 			}
 			before := pointCount(m)
-			takeOut(m, seen.series[m.Name()])
+			takeOut(m, earlier.series[m.Name()])
 			did.Repaired[Doubled] += before - pointCount(m)
 			here.add(m)
 			return pointCount(m) == 0 && before > 0
 		})
-		seen.addAll(here)
+		earlier.addAll(here)
 	}
 }
 

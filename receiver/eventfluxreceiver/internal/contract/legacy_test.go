@@ -194,7 +194,7 @@ func TestOlderNamesAreBreachesInEveryMode(t *testing.T) {
 		var did Report
 		p.Rename(rm, false, &did)
 		p.CheckMetrics(rm, false, &did)
-		want := `metric "stream_events_total" is another name of "stream.events.received": rename it`
+		want := `"stream_events_total" is another name of "stream.events.received": rename it`
 		if did.Found[UnknownName] != 1 || did.First[UnknownName].String() != want {
 			t.Errorf("%s: %d, %s", mode, did.Found[UnknownName], did.First[UnknownName])
 		}

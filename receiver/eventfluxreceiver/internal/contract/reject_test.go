@@ -97,22 +97,39 @@ func TestWhatIsNoneOfItsBusinessPassesModeReject(t *testing.T) {
 }
 
 func TestSpansAndRecordsAreRejectedToo(t *testing.T) {
-	rs, rl := ptrace.NewResourceSpans(), plog.NewResourceLogs()
-	for _, name := range []string{"query.execute top", "GET /orders"} {
-		rs.ScopeSpans().AppendEmpty().Spans().AppendEmpty().SetName(name)
+	data := func() (ptrace.ResourceSpans, plog.ResourceLogs) {
+		rs, rl := ptrace.NewResourceSpans(), plog.NewResourceLogs()
+		for _, name := range []string{"query.execute top", "checkpoint", "GET /orders"} {
+			rs.ScopeSpans().AppendEmpty().Spans().AppendEmpty().SetName(name)
+		}
+		rs.ScopeSpans().At(1).Spans().At(0).SetKind(ptrace.SpanKindServer)
+		for _, name := range []string{"eventflux.query.started", "eventflux.query.strated", "", "someone.elses", "eventflux.custom.mine"} {
+			rl.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().SetEventName(name)
+		}
+		return rs, rl
 	}
-	for _, name := range []string{"eventflux.query.started", "", "someone.elses"} {
-		rl.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().SetEventName(name)
-	}
-	var did Report
 	p := everyRule(Reject)
-	p.CheckSpans(rs, &did)
-	p.CheckRecords(rl, &did)
-	if did.Rejected[MissingAttribute] != 2 || rs.ScopeSpans().Len() != 1 || rl.ScopeLogs().Len() != 2 {
-		t.Errorf("rejected %v, %d spans and %d records are left", did.Rejected, rs.ScopeSpans().Len(), rl.ScopeLogs().Len())
+
+	rs, rl := data()
+	var did Report
+	p.CheckSpans(rs, true, &did)
+	if did.Rejected[MissingAttribute] != 1 || did.Rejected[WrongType] != 1 || rs.ScopeSpans().Len() != 1 {
+		t.Errorf("rejected %v, %d spans are left", did.Rejected, rs.ScopeSpans().Len())
 	}
-	if want := `"query.execute" lacks attribute "query.id": set it`; did.Reason() != want {
+	if want := `"checkpoint" is a span of kind Server: make it a span of kind Internal`; did.Reason() != want {
 		t.Errorf("reason is %q, want %q", did.Reason(), want)
+	}
+	did = Report{}
+	p.CheckRecords(rl, &did)
+	if did.Rejected[MissingAttribute] != 1 || did.Rejected[UnknownName] != 1 || rl.ScopeLogs().Len() != 3 {
+		t.Errorf("rejected %v, %d records are left", did.Rejected, rl.ScopeLogs().Len())
+	}
+
+	rs, _ = data()
+	did = Report{}
+	p.CheckSpans(rs, false, &did)
+	if did != (Report{}) || rs.ScopeSpans().Len() != 3 {
+		t.Errorf("spans of other software: %+v", did)
 	}
 }
 

@@ -10,8 +10,8 @@ type Rule uint8
 
 // The rules.
 const (
-	UnknownName      Rule = iota // a metric of the namespace eventflux that the conventions do not know, or an older name
-	WrongType                    // a metric whose type gives other series than its instrument does
+	UnknownName      Rule = iota // a metric or event of the namespace eventflux that the conventions do not know, or an older name
+	WrongType                    // a metric whose type gives other series than its instrument does, a span of another kind
 	WrongTemporality             // a sum or histogram that is not cumulative
 	WrongUnit                    // a metric in another unit
 	MissingAttribute             // a required attribute is absent or has no value
@@ -68,15 +68,15 @@ func (f Finding) String() string {
 	switch f.Rule {
 	case UnknownName:
 		if f.Want != "" {
-			return fmt.Sprintf("metric %q is another name of %q: rename it", f.Name, f.Want)
+			return fmt.Sprintf("%q is another name of %q: rename it", f.Name, f.Want)
 		}
-		return fmt.Sprintf("metric %q is not in the conventions: rename it to one of them, or to eventflux.custom.*", f.Name)
+		return fmt.Sprintf("%q is not in the conventions: rename it to one of them, or to eventflux.custom.*", f.Name)
 	case WrongType:
-		return fmt.Sprintf("metric %q is a %s: record it with a %s", f.Name, f.Got, f.Want)
+		return fmt.Sprintf("%q is a %s: make it a %s", f.Name, f.Got, f.Want)
 	case WrongTemporality:
-		return fmt.Sprintf("metric %q has temporality %s: export it as %s", f.Name, f.Got, f.Want)
+		return fmt.Sprintf("%q has temporality %s: export it as %s", f.Name, f.Got, f.Want)
 	case WrongUnit:
-		return fmt.Sprintf("metric %q has unit %q: record it in %q", f.Name, f.Got, f.Want)
+		return fmt.Sprintf("%q has unit %q: record it in %q", f.Name, f.Got, f.Want)
 	case MissingAttribute:
 		return fmt.Sprintf("%q lacks attribute %q: set it", f.Name, f.Attribute)
 	default:

@@ -29,11 +29,11 @@ type TelemetryBuilder struct {
 	mu                                  sync.Mutex
 	registrations                       []metric.Registration
 	ReceiverEventfluxContractRejected   metric.Int64Counter
+	ReceiverEventfluxContractRepaired   metric.Int64Counter
 	ReceiverEventfluxContractViolations metric.Int64Counter
 	ReceiverEventfluxEngines            metric.Int64ObservableUpDownCounter
 	ReceiverEventfluxEnginesEvicted     metric.Int64ObservableCounter
 	ReceiverEventfluxIdentitiesAssigned metric.Int64Counter
-	ReceiverEventfluxPointsRepaired     metric.Int64Counter
 	ReceiverEventfluxPointsUnknown      metric.Int64Counter
 }
 
@@ -112,6 +112,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxContractRepaired, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_contract_repaired",
+		metric.WithDescription("Points, spans and log records that were changed to meet the conventions. [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverEventfluxContractViolations, err = builder.meter.Int64Counter(
 		"otelcol_receiver_eventflux_contract_violations",
 		metric.WithDescription("Breaches of the conventions in metrics, points, spans and events, whatever is done about them. [Alpha]"),
@@ -134,12 +140,6 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_eventflux_identities_assigned",
 		metric.WithDescription("Resources that came without the attribute and were given one. [Alpha]"),
 		metric.WithUnit("{resource}"),
-	)
-	errs = errors.Join(errs, err)
-	builder.ReceiverEventfluxPointsRepaired, err = builder.meter.Int64Counter(
-		"otelcol_receiver_eventflux_points_repaired",
-		metric.WithDescription("Points, spans and log records that were changed to meet the conventions. [Alpha]"),
-		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverEventfluxPointsUnknown, err = builder.meter.Int64Counter(
