@@ -61,7 +61,7 @@ type metric struct {
 	level                  Level
 	fixed                  bool
 	uses                   []Use
-	index                  int
+	place                  int // in the table, from 1 on
 }
 
 var metricsByName = index(number(metrics[:]), func(m *metric) string { return m.name })
@@ -69,7 +69,7 @@ var metricsByName = index(number(metrics[:]), func(m *metric) string { return m.
 // number tells every metric its place in the table.
 func number(table []metric) []metric {
 	for i := range table {
-		table[i].index = i
+		table[i].place = i + 1
 	}
 	return table
 }
@@ -131,7 +131,7 @@ func (m Metric) Index() int {
 	if m.m == nil {
 		return -1
 	}
-	return m.m.index
+	return m.m.place - 1
 }
 
 // Attributes returns the attributes of every data point: first those that identify what the metric is about.
