@@ -6,7 +6,9 @@ package contract
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -154,5 +156,17 @@ func TestEveryPointIsLeftOrCounted(t *testing.T) {
 		if after := pointsOf(rm); before != after+did.RejectedItems()+did.Dropped {
 			t.Fatalf("%+v: %d came, %d are left, %v rejected, %d dropped", p, before, after, did.Rejected, did.Dropped)
 		}
+	}
+}
+
+func TestAReasonIsBoundedAndValid(t *testing.T) {
+	rm := pmetric.NewResourceMetrics()
+	m := rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+	m.SetName("eventflux." + strings.Repeat("\xff", 1<<20))
+	m.SetEmptyGauge().DataPoints().AppendEmpty()
+	var did Report
+	everyRule(Reject).CheckMetrics(rm, true, &did)
+	if reason := did.Reason(); len(reason) > 1000 || !utf8.ValidString(reason) {
+		t.Errorf("%d bytes: %q", len(reason), reason[:100])
 	}
 }

@@ -3,7 +3,10 @@
 
 package contract
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
 // Rule is one rule of the contract. The list is closed.
 type Rule uint8
@@ -63,23 +66,36 @@ type Finding struct {
 	Got, Want string
 }
 
+// maxQuoted bounds what is repeated of names and values: they come from the
+// sender and may be of any length.
+const maxQuoted = 120
+
 // String says what is wrong and the way out.
 func (f Finding) String() string {
+	name, attribute, got := quote(f.Name), quote(f.Attribute), quote(f.Got)
 	switch f.Rule {
 	case UnknownName:
 		if f.Want != "" {
-			return fmt.Sprintf("%q is another name of %q: rename it", f.Name, f.Want)
+			return fmt.Sprintf("%s is another name of %q: rename it", name, f.Want)
 		}
-		return fmt.Sprintf("%q is not in the conventions: rename it to one of them, or to eventflux.custom.*", f.Name)
+		return name + " is not in the conventions: rename it to one of them, or to eventflux.custom.*"
 	case WrongType:
-		return fmt.Sprintf("%q is a %s: make it a %s", f.Name, f.Got, f.Want)
+		return fmt.Sprintf("%s is a %s: make it a %s", name, f.Got, f.Want)
 	case WrongTemporality:
-		return fmt.Sprintf("%q has temporality %s: export it as %s", f.Name, f.Got, f.Want)
+		return fmt.Sprintf("%s has temporality %s: export it as %s", name, f.Got, f.Want)
 	case WrongUnit:
-		return fmt.Sprintf("%q has unit %q: record it in %q", f.Name, f.Got, f.Want)
+		return fmt.Sprintf("%s has unit %s: record it in %q", name, got, f.Want)
 	case MissingAttribute:
-		return fmt.Sprintf("%q lacks attribute %q: set it", f.Name, f.Attribute)
+		return fmt.Sprintf("%s lacks attribute %s: set it", name, attribute)
 	default:
-		return fmt.Sprintf("%q has attribute %q with value %q: set it to %s", f.Name, f.Attribute, f.Got, f.Want)
+		return fmt.Sprintf("%s has attribute %s with value %s: set it to %s", name, attribute, got, f.Want)
 	}
+}
+
+// quote returns text in quotes, valid as UTF-8 and of bounded length.
+func quote(text string) string {
+	if len(text) > maxQuoted {
+		return strconv.Quote(text[:maxQuoted]) + "..."
+	}
+	return strconv.Quote(text)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/contract"
 )
 
-// maxExample bounds the text kept of the first breach of a rule: names and
-// values in it come from the sender.
+// maxExample bounds the text kept of the first breach of a rule: there may be one
+// for each rule of each engine.
 const maxExample = 300
 
 var _ engineview.ContractSource = (*Registry)(nil)
@@ -69,10 +69,9 @@ func (l *ledger) add(did *contract.Report, now time.Time) {
 	}
 }
 
-// shorten returns a copy, so that the request it comes from is not kept.
 func shorten(text string) string {
 	if len(text) <= maxExample {
-		return strings.Clone(text)
+		return text
 	}
 	return strings.ToValidUTF8(text[:maxExample], "") + "..."
 }
