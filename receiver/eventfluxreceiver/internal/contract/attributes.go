@@ -20,16 +20,31 @@ type attributeCheck struct {
 // out checks the attributes of one item, repairs them, and reports whether the
 // item is to go.
 func (c *attributeCheck) out(attrs pcommon.Map) (out bool) {
+	uses := c.plan.uses
+	there := 0
+	for i := range uses {
+		v, ok := attrs.Get(uses[i].key)
+		switch {
+		case ok && valueFits(&uses[i], v):
+			there++
+		case ok || uses[i].Required():
+			return c.outOf(attrs)
+		}
+	}
+	// Exactly the keys of the conventions are labels that differ.
+	if c.labels && attrs.Len() != there {
+		return c.outOf(attrs)
+	}
+	return false
+}
+
+// outOf is out for an item in which something is wrong, or is more than the
+// conventions have.
+func (c *attributeCheck) outOf(attrs pcommon.Map) (out bool) {
 	by := noRule
 	before := c.did.Repaired[Relabeled]
-	there := 0
 	for i := range c.plan.uses {
-		u := &c.plan.uses[i]
-		if v, ok := attrs.Get(u.key); ok && valueFits(u, v) {
-			there++
-			continue
-		}
-		if rule := c.misfit(attrs, u); by == noRule && rule != noRule && c.policy.rejects(rule) {
+		if rule := c.misfit(attrs, &c.plan.uses[i]); by == noRule && rule != noRule && c.policy.rejects(rule) {
 			by = rule
 		}
 	}
@@ -38,8 +53,7 @@ func (c *attributeCheck) out(attrs pcommon.Map) (out bool) {
 		c.did.Repaired[Relabeled] = before
 		return true
 	}
-	// Exactly the keys of the conventions are labels that differ.
-	if c.labels && attrs.Len() != there {
+	if c.labels {
 		relabeled := relabel(attrs, c.plan.uses)
 		if separate(attrs) || relabeled {
 			c.did.Repaired[Relabeled]++

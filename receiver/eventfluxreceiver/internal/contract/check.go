@@ -375,6 +375,11 @@ func valueFits(u *use, v pcommon.Value) bool {
 	if u.text {
 		return v.Type() == pcommon.ValueTypeStr
 	}
+	return valueListed(u, v)
+}
+
+// valueListed is valueFits for what is not just text.
+func valueListed(u *use, v pcommon.Value) bool {
 	switch u.Type() {
 	case semconv.Int:
 		return v.Type() == pcommon.ValueTypeInt
