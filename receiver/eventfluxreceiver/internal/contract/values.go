@@ -61,3 +61,33 @@ func listed(u *use, text string) (string, bool) {
 	}
 	return "", false
 }
+
+func valueFits(u *use, v pcommon.Value) bool {
+	if u.text {
+		return v.Type() == pcommon.ValueTypeStr
+	}
+	return valueListed(u, v)
+}
+
+// valueListed is valueFits for what is not just text.
+func valueListed(u *use, v pcommon.Value) bool {
+	switch u.Type() {
+	case semconv.Int:
+		return v.Type() == pcommon.ValueTypeInt
+	case semconv.Double:
+		return v.Type() == pcommon.ValueTypeDouble || v.Type() == pcommon.ValueTypeInt
+	default:
+		return v.Type() == pcommon.ValueTypeStr && u.Allows(v.Str())
+	}
+}
+
+func wanted(u *use) string {
+	if u.Type() != semconv.Enum {
+		return "a value of type " + u.Type().String()
+	}
+	var values []string
+	for v := range u.Values() {
+		values = append(values, v)
+	}
+	return "one of " + strings.Join(values, ", ")
+}
