@@ -5,6 +5,7 @@ package engines
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,5 +62,28 @@ func TestAnExampleIsBounded(t *testing.T) {
 	r.Checked(id, unit("query.latency", strings.Repeat("\xff", 1000), 0), time.Unix(0, 0))
 	if first := r.Contract("a")[0].Violations[0].First; len(first) > maxExample+3 || !strings.HasSuffix(first, "...") {
 		t.Errorf("%d bytes: %s", len(first), first)
+	}
+}
+
+func TestLedgersAreConcurrentSafe(t *testing.T) {
+	r := New(Limits{Max: 2, SilentAfter: time.Minute, ForgetAfter: time.Hour})
+	ids := []Identity{{Name: "engine", Instance: "a"}, {Name: "engine", Instance: "b"}, {Name: "engine", Instance: "c"}}
+	var running sync.WaitGroup
+	for i := range 8 {
+		running.Go(func() {
+			for j := range 200 {
+				id, now := ids[(i+j)%len(ids)], time.Unix(int64(j), 0)
+				r.Add(id, "", now)
+				r.Checked(id, unit("query.latency", "ms", 1), now)
+				r.Clock(id, now, now)
+				if r.Has(id) {
+					r.Contract(id.Instance)
+				}
+			}
+		})
+	}
+	running.Wait()
+	if listed := len(r.Contract("a")) + len(r.Contract("b")) + len(r.Contract("c")); listed != 2 {
+		t.Errorf("%d engines are listed, want 2", listed)
 	}
 }
