@@ -49,7 +49,7 @@ func (r *eventfluxReceiver) keepTime(key engines.Identity, rm pmetric.ResourceMe
 	if newest.IsZero() {
 		return
 	}
-	if by := r.list.Clock(key, newest, now); by > 0 {
+	if by := r.list.KeepTime(key, newest, now); by > 0 {
 		contract.Shift(rm, by, did)
 	}
 }

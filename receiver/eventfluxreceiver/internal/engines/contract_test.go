@@ -75,7 +75,7 @@ func TestLedgersAreConcurrentSafe(t *testing.T) {
 				id, now := ids[(i+j)%len(ids)], time.Unix(int64(j), 0)
 				r.Add(id, "", now)
 				r.Checked(id, unit("query.latency", "ms", 1), now)
-				r.Clock(id, now, now)
+				r.KeepTime(id, now, now)
 				if r.Has(id) {
 					r.Contract(id.Instance)
 				}
