@@ -79,9 +79,9 @@ func conformingPoint(m pmetric.Metric, want semconv.Metric, now pcommon.Timestam
 	return p.Attributes()
 }
 
-// BenchmarkAdmit holds what the receiver does to a request against decoding it,
+// BenchmarkAdmitAgainstDecode holds what the receiver does to a request against decoding it,
 // which every receiver does.
-func BenchmarkAdmit(b *testing.B) {
+func BenchmarkAdmitAgainstDecode(b *testing.B) {
 	for name, md := range map[string]pmetric.Metrics{
 		"every metric": conforming(func(semconv.Metric) bool { return true }, 4),
 		"one metric":   conforming(func(m semconv.Metric) bool { return m.Name() == "query.events.processed" }, 1000),

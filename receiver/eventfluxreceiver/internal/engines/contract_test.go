@@ -28,13 +28,13 @@ func unit(name, got string, points int) *contract.Report {
 func TestWhatAnEngineSendsLacksAndGetsWrongIsKept(t *testing.T) {
 	start := time.Unix(1000, 0)
 	r := New(Limits{Max: 10, SilentAfter: time.Minute, ForgetAfter: time.Hour})
-	id := Identity{"engine", "a"}
+	id := Identity{Name: "engine", Instance: "a"}
 	r.Checked(id, unit("query.latency", "ms", 1), start) // not on the list yet
 	if r.Has(id) || len(r.Contract("a")) > 0 {
 		t.Fatal("a sender is an engine because its data was checked")
 	}
 	r.Add(id, "1.2", start)
-	r.Add(Identity{"another", "a"}, "", start)
+	r.Add(Identity{Name: "another", Instance: "a"}, "", start)
 	r.Checked(id, unit("query.latency", "ms", 2), start.Add(time.Second))
 	r.Checked(id, unit("eventflux.uptime", strings.Repeat("\u00e9", 1000), 3), start.Add(time.Minute))
 
@@ -57,7 +57,7 @@ func TestWhatAnEngineSendsLacksAndGetsWrongIsKept(t *testing.T) {
 
 func TestAnExampleIsBounded(t *testing.T) {
 	r := New(Limits{Max: 10, SilentAfter: time.Minute, ForgetAfter: time.Hour})
-	id := Identity{"engine", "a"}
+	id := Identity{Name: "engine", Instance: "a"}
 	r.Add(id, "", time.Unix(0, 0))
 	r.Checked(id, unit("query.latency", strings.Repeat("\xff", 1000), 0), time.Unix(0, 0))
 	if first := r.Contract("a")[0].Violations[0].First; len(first) > maxExample+3 || !strings.HasSuffix(first, "...") {
