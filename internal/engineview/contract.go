@@ -35,9 +35,11 @@ type Violation struct {
 	// log records were taken out for it.
 	Breaches uint64 `json:"breaches"`
 	Rejected uint64 `json:"rejected"`
-	// First says what broke it first, and the way out. FirstSeen is when.
+	// First says what broke it first, and the way out. FirstSeen is when, and
+	// LastSeen when it was broken last.
 	First     string    `json:"first"`
 	FirstSeen time.Time `json:"first_seen"`
+	LastSeen  time.Time `json:"last_seen"`
 }
 
 // ContractSource is implemented by a [Source] that also knows what engines send.

@@ -123,7 +123,7 @@ func TestWhatAnEngineSendsLacksAndGetsWrong(t *testing.T) {
 			Sends: []string{"query.latency"}, Lacks: []string{"connections"},
 			Violations: []engineview.Violation{{
 				Rule: "wrong_unit", Breaches: 3, Rejected: 12,
-				First: `"query.latency" has unit "ms": record it in "s"`, FirstSeen: seen,
+				First: `"query.latency" has unit "ms": record it in "s"`, FirstSeen: seen, LastSeen: seen,
 			}},
 		}}
 	}}
@@ -131,7 +131,7 @@ func TestWhatAnEngineSendsLacksAndGetsWrong(t *testing.T) {
 		`"first_seen":"2026-11-24T10:33:00Z","last_seen":"2026-11-24T10:34:00Z",` +
 		`"sends":["query.latency"],"lacks":["connections"],` +
 		`"violations":[{"rule":"wrong_unit","breaches":3,"rejected":12,` +
-		`"first":"\"query.latency\" has unit \"ms\": record it in \"s\"","first_seen":"2026-11-24T10:33:00Z"}]}]}`
+		`"first":"\"query.latency\" has unit \"ms\": record it in \"s\"","first_seen":"2026-11-24T10:33:00Z","last_seen":"2026-11-24T10:33:00Z"}]}]}`
 	for _, path := range []string{"/engines/node%2Fb%201/contract", "/engines/node/b%201/contract"} {
 		got := ask(t, face, http.MethodGet, path)
 		if body := got.Body.String(); got.Code != http.StatusOK || body != want {

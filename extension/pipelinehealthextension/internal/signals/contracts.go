@@ -65,6 +65,9 @@ func joinViolations(a, b []engineview.Violation) []engineview.Violation {
 		w := &joined[i]
 		w.Breaches += v.Breaches
 		w.Rejected += v.Rejected
+		if v.LastSeen.After(w.LastSeen) {
+			w.LastSeen = v.LastSeen
+		}
 		if v.FirstSeen.Before(w.FirstSeen) {
 			w.First, w.FirstSeen = v.First, v.FirstSeen
 		}

@@ -33,7 +33,7 @@ func TestContractsOfSeveralReceivers(t *testing.T) {
 		{
 			Name: "flux", InstanceID: "a", Version: "1", FirstSeen: at(0), LastSeen: at(10),
 			Sends: []string{"b", "d"}, Lacks: []string{"a", "c"},
-			Violations: []engineview.Violation{{Rule: "wrong_unit", Breaches: 2, Rejected: 1, First: "later", FirstSeen: at(5)}},
+			Violations: []engineview.Violation{{Rule: "wrong_unit", Breaches: 2, Rejected: 1, First: "later", FirstSeen: at(5), LastSeen: at(9)}},
 		},
 		{Name: "flux", InstanceID: "other"},
 	}}
@@ -43,7 +43,7 @@ func TestContractsOfSeveralReceivers(t *testing.T) {
 			Sends: []string{"a", "b"}, Lacks: []string{"c", "d"},
 			Violations: []engineview.Violation{
 				{Rule: "wrong_type", Breaches: 7, First: "type", FirstSeen: at(3)},
-				{Rule: "wrong_unit", Breaches: 3, Rejected: 3, First: "first", FirstSeen: at(2)},
+				{Rule: "wrong_unit", Breaches: 3, Rejected: 3, First: "first", FirstSeen: at(2), LastSeen: at(7)},
 			},
 		},
 		{Name: "another", InstanceID: "a"},
@@ -61,7 +61,7 @@ func TestContractsOfSeveralReceivers(t *testing.T) {
 			Name: "flux", InstanceID: "a", Version: "2", FirstSeen: at(0), LastSeen: at(20),
 			Sends: []string{"a", "b", "d"}, Lacks: []string{"c"},
 			Violations: []engineview.Violation{
-				{Rule: "wrong_unit", Breaches: 5, Rejected: 4, First: "first", FirstSeen: at(2)},
+				{Rule: "wrong_unit", Breaches: 5, Rejected: 4, First: "first", FirstSeen: at(2), LastSeen: at(9)},
 				{Rule: "wrong_type", Breaches: 7, First: "type", FirstSeen: at(3)},
 			},
 		},

@@ -30,7 +30,7 @@ type ledger struct {
 type breach struct {
 	count, rejected uint64
 	first           string
-	at              time.Time
+	at, last        time.Time
 }
 
 // Has reports whether the engine is on the list.
@@ -64,6 +64,7 @@ func (l *ledger) add(did *contract.Report, now time.Time) {
 		if b.count == 0 {
 			b.first, b.at = shorten(did.First[i].String()), now
 		}
+		b.last = now
 		b.count += uint64(n)
 		b.rejected += uint64(did.Rejected[i])
 	}
@@ -113,7 +114,7 @@ func (e *engine) contract() engineview.Contract {
 	for _, rule := range contract.Rules() {
 		if b := e.ledger.rules[rule]; b.count > 0 {
 			c.Violations = append(c.Violations, engineview.Violation{
-				Rule: rule.String(), Breaches: b.count, Rejected: b.rejected, First: b.first, FirstSeen: b.at,
+				Rule: rule.String(), Breaches: b.count, Rejected: b.rejected, First: b.first, FirstSeen: b.at, LastSeen: b.last,
 			})
 		}
 	}

@@ -49,6 +49,7 @@ func TestWhatAnEngineSendsLacksAndGetsWrongIsKept(t *testing.T) {
 	want := engineview.Violation{
 		Rule: "wrong_unit", Breaches: 2, Rejected: 5,
 		First: `"query.latency" has unit "ms": record it in "s"`, FirstSeen: start.Add(time.Second),
+		LastSeen: start.Add(time.Minute),
 	}
 	if len(c.Violations) != 1 || c.Violations[0] != want {
 		t.Errorf("violations are %+v, want %+v", c.Violations, want)
