@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -226,4 +227,38 @@ func sendLogs(t *testing.T, sender *otlp.Sender, n int) (bodies []string) {
 		bodies = append(bodies, body...)
 	}
 	return bodies
+}
+
+// What waits inside the limiter and in a batch is in flight, too.
+func TestSIGTERMEmptiesWhatProcessorsAndBatchesHold(t *testing.T) {
+	backend := otlp.NewBackend(fmt.Sprintf("127.0.0.1:%d", run.FreePort(t)))
+	c := run.NewCollector(t)
+	c.LaunchFile(filepath.Join(run.Root(t), "test", "e2e", "testdata", "drain.yaml"), map[string]string{"BACKEND": backend.Addr()})
+	c.WaitReady()
+	sender := otlp.NewSender(t, c.Endpoint())
+	since, sent := time.Now(), int64(0)
+	for range 20 {
+		b := newBatch()
+		points := b.sum(0, "orders", pmetric.AggregationTemporalityDelta)
+		for user := range 10 {
+			b.point(points, user, 1, since)
+			sent++
+		}
+		require.NoError(t, sender.Metrics(t.Context(), b.md))
+	}
+
+	told := time.Now()
+	c.Signal(syscall.SIGTERM)
+	run.Eventually(t, "two seconds are over", func() bool { return time.Since(told) > 2*time.Second })
+	require.Empty(t, backend.Points())
+	backend.Start(t)
+	require.Zero(t, c.Wait())
+	t.Logf("the collector ended after %s", time.Since(told).Round(time.Millisecond))
+	assert.Contains(t, c.Output(), "everything was delivered")
+	arrived := int64(0)
+	for _, p := range backend.Points() {
+		arrived += p.IntValue()
+	}
+	assert.Equal(t, sent, arrived)
+	assert.NotEmpty(t, overflowOf(backend.Points()))
 }
