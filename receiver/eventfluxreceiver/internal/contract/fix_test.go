@@ -5,10 +5,13 @@ package contract
 
 import (
 	"bytes"
+	"maps"
 	"testing"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/eventflux-io/eventflux-otel/internal/semconv"
 )
@@ -111,4 +114,63 @@ func exposable(t *testing.T, m pmetric.Metric) {
 			t.Errorf("%q of %q cannot be a label beside %v", key, m.Name(), attrs.AsRaw())
 		}
 	})
+}
+
+func TestSpansAndRecordsAreRepairedToo(t *testing.T) {
+	rs, rl := ptrace.NewResourceSpans(), plog.NewResourceLogs()
+	span := rs.ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+	span.SetName("query.execute top")
+	span.Attributes().PutStr("query_id", "top")
+	span.Attributes().PutStr("stream", "s")
+	span.Attributes().PutStr("event.count", "5")
+	record := rl.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty()
+	record.SetEventName("eventflux.backpressure.ended")
+	record.Attributes().PutStr("stream_name", "s")
+	var did Report
+	p := everyRule(Fix)
+	p.CheckSpans(rs, true, &did)
+	p.CheckRecords(rl, &did)
+
+	want := map[string]any{"query.id": "top", "stream.name": "s", "event.count": int64(5)}
+	if got := span.Attributes().AsRaw(); !maps.Equal(got, want) {
+		t.Errorf("the span has %v, want %v", got, want)
+	}
+	if got := record.Attributes().AsRaw(); !maps.Equal(got, map[string]any{"stream.name": "s"}) {
+		t.Errorf("the record has %v", got)
+	}
+	if got := repairs(did); !maps.Equal(got, map[Repair]int{Relabeled: 2, Retyped: 1}) {
+		t.Errorf("did %v", got)
+	}
+}
+
+func TestValuesThatFitOnlyAlmost(t *testing.T) {
+	span := func(value func(pcommon.Map)) map[string]any {
+		rs := ptrace.NewResourceSpans()
+		s := rs.ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+		s.SetName("window.process")
+		for key, text := range map[string]string{"query.id": "q", "window.type": "sliding", "processor.type": "window"} {
+			s.Attributes().PutStr(key, text)
+		}
+		s.Attributes().PutInt("event.count", 1)
+		value(s.Attributes())
+		var did Report
+		everyRule(Fix).CheckSpans(rs, true, &did)
+		return s.Attributes().AsRaw()
+	}
+	for name, tc := range map[string]struct {
+		put  func(pcommon.Map)
+		key  string
+		want any
+	}{
+		"a number as text":      {func(m pcommon.Map) { m.PutStr("event.count", " 7 ") }, "event.count", int64(7)},
+		"a whole number":        {func(m pcommon.Map) { m.PutDouble("event.count", 7) }, "event.count", int64(7)},
+		"half a number":         {func(m pcommon.Map) { m.PutDouble("event.count", 7.5) }, "event.count", 7.5},
+		"no number":             {func(m pcommon.Map) { m.PutStr("event.count", "many") }, "event.count", "many"},
+		"a fraction as text":    {func(m pcommon.Map) { m.PutStr("eventflux.window.duration", "0.5") }, "eventflux.window.duration", 0.5},
+		"text that is a number": {func(m pcommon.Map) { m.PutInt("query.id", 7) }, "query.id", "7"},
+	} {
+		if got := span(tc.put)[tc.key]; got != tc.want {
+			t.Errorf("%s: %v, want %v", name, got, tc.want)
+		}
+	}
 }
