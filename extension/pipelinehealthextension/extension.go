@@ -214,7 +214,9 @@ func (e *healthExtension) report() verdict.Report {
 
 func (e *healthExtension) face() api.Face {
 	return api.Face{
+		Now:         time.Now,
 		Health:      e.report,
+		Engines:     func(instance string) []engineview.Engine { return e.engines.Of(instance, time.Now()) },
 		Ready:       func() verdict.Readiness { return verdict.Ready(e.phase()) },
 		Cardinality: e.limiters.Reports,
 		Contract:    e.engines.Contracts,

@@ -141,7 +141,7 @@ func TestWhatAnEngineSendsLacksAndGetsWrong(t *testing.T) {
 	unknown := `{"error":"no engine is known with service.instance.id \"c\": it is the label instance of an engine's series"}`
 	for path, want := range map[string]string{
 		"/engines/c/contract": unknown, "/engines/contract": string(notFound),
-		"/engines//contract": string(notFound), "/engines/c": string(notFound), "/engines": string(notFound),
+		"/engines//contract": string(notFound), "/engines/c": string(notFound),
 	} {
 		got := ask(t, face, http.MethodGet, path)
 		if body := got.Body.String(); got.Code != http.StatusNotFound || body != want {

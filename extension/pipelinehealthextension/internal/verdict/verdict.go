@@ -134,6 +134,11 @@ func status(p drain.Phase, c Checks) Status {
 		return ShuttingDown
 	case drain.Running:
 	}
+	return c.status()
+}
+
+// status is the worst check. One that is unknown does not count.
+func (c Checks) status() Status {
 	switch worse(worse(c.EventPipeline, c.StateBackend), c.QueryRuntime) {
 	case Fail:
 		return Unhealthy
