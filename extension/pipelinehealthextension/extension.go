@@ -52,8 +52,8 @@ type healthExtension struct {
 	limiters   signals.Limiters
 	backlog    signals.Backlog
 	outbound   outbound.Destinations
-	watched    atomic.Pointer[watched] // nil until the configuration is known
-	lifeMu     sync.Mutex              // guards life
+	topology   atomic.Pointer[outbound.Topology] // empty until the configuration is known
+	lifeMu     sync.Mutex                        // guards life
 	life       drain.Machine
 	terminal   *terminal
 
@@ -70,7 +70,7 @@ type healthExtension struct {
 }
 
 func newExtension(set extension.Settings, cfg *Config) *healthExtension {
-	return &healthExtension{
+	e := &healthExtension{
 		cfg:       cfg,
 		set:       set,
 		life:      drain.Machine{Min: cfg.Drain.Min, Max: cfg.Drain.Max},
@@ -79,6 +79,8 @@ func newExtension(set extension.Settings, cfg *Config) *healthExtension {
 		grpc:      newGRPCFace(),
 		stale:     make(chan struct{}, 1),
 	}
+	e.topology.Store(&outbound.Topology{})
+	return e
 }
 
 // Start listens, and answers "starting" until the pipelines run.
@@ -129,7 +131,8 @@ func (e *healthExtension) ComponentStatusChanged(source *componentstatus.Instanc
 	if err := event.Err(); err != nil {
 		text = err.Error()
 	}
-	if e.components.Observe(componentName(source), severity, text, time.Now()) {
+	pipelines := pipelinesOf(source)
+	if e.components.Observe(componentName(source, pipelines), pipelines, severity, text, time.Now()) {
 		select {
 		case e.stale <- struct{}{}:
 		default: // the watcher is about to look anyway
@@ -149,15 +152,20 @@ var severities = map[componentstatus.Status]signals.Severity{
 
 // componentName is how operators know a component: as it stands in their
 // configuration. A processor is one component in each of its pipelines.
-func componentName(source *componentstatus.InstanceID) string {
+func componentName(source *componentstatus.InstanceID, pipelines []string) string {
 	name := strings.ToLower(source.Kind().String()) + " " + source.ComponentID().String()
-	separator := " of pipeline "
+	if len(pipelines) == 0 {
+		return name
+	}
+	return name + " of pipeline " + strings.Join(pipelines, ", ")
+}
+
+func pipelinesOf(source *componentstatus.InstanceID) (ids []string) {
 	source.AllPipelineIDs(func(id pipeline.ID) bool {
-		name += separator + id.String()
-		separator = ", "
+		ids = append(ids, id.String())
 		return true
 	})
-	return name
+	return ids
 }
 
 // RegisterEngines implements [engineview.Registry].
@@ -197,9 +205,11 @@ func (e *healthExtension) judge(occasion string) {
 	}, occasion)
 }
 
-func (e *healthExtension) report() verdict.Report {
+func (e *healthExtension) report() verdict.Report { return verdict.Judge(e.evidence()) }
+
+func (e *healthExtension) evidence() verdict.Evidence {
 	now := time.Now()
-	return verdict.Judge(verdict.Evidence{
+	return verdict.Evidence{
 		Now:              now,
 		Started:          processStart,
 		Phase:            e.phase(),
@@ -209,7 +219,13 @@ func (e *healthExtension) report() verdict.Report {
 		Outside:          e.outside(now),
 		Engines:          e.engines.At(now),
 		AnyEngineFails:   e.cfg.Engines.UnhealthyWhen == Any,
-	})
+	}
+}
+
+// pipeline judges one pipeline, and returns false if there is none of that ID.
+func (e *healthExtension) pipeline(id string) (verdict.Pipeline, bool) {
+	exporters, ok := e.topology.Load().Pipelines[id]
+	return verdict.JudgePipeline(id, exporters, e.evidence()), ok
 }
 
 func (e *healthExtension) face() api.Face {
@@ -217,6 +233,7 @@ func (e *healthExtension) face() api.Face {
 		Now:         time.Now,
 		Health:      e.report,
 		Engines:     func(instance string) []engineview.Engine { return e.engines.Of(instance, time.Now()) },
+		Pipeline:    e.pipeline,
 		Ready:       func() verdict.Readiness { return verdict.Ready(e.phase()) },
 		Cardinality: e.limiters.Reports,
 		Contract:    e.engines.Contracts,

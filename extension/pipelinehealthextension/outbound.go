@@ -69,40 +69,25 @@ func (e *healthExtension) ended(attempt outbound.Attempt, reason string, abandon
 	}
 }
 
-// watched is what the configuration says about who sends where.
-type watched struct {
-	exporters map[string][]string // by address
-	not       []string            // exporters of which nothing is known
-	onDisk    map[string]bool     // exporters whose queue survives the process
-}
-
 // NotifyConfigSnapshot implements [extensioncapabilities.ConfigSnapshotWatcher].
 // It is called before the first exporter starts.
 func (e *healthExtension) NotifyConfigSnapshot(_ context.Context, snapshot extensioncapabilities.ConfigSnapshot) error {
-	config := snapshot.Effective().ToStringMap()
-	e.watched.Store(&watched{
-		exporters: outbound.Exporters(config),
-		not:       outbound.Unwatched(config, e.set.ID.String()),
-		onDisk:    outbound.OnDisk(config),
-	})
+	t := outbound.TopologyOf(snapshot.Effective().ToStringMap(), e.set.ID.String())
+	e.topology.Store(&t)
 	return nil
 }
 
 // outside is the evidence of what exporters meet.
 func (e *healthExtension) outside(now time.Time) verdict.Outside {
 	troubles, destinations := e.outbound.Troubles(now)
-	w := e.configured()
+	topology := e.topology.Load()
 	for i := range troubles {
 		t := &troubles[i]
 		t.Address = outbound.Address(t.Address)
-		t.Exporters = w.exporters[t.Address]
+		t.Exporters = topology.Exporters[t.Address]
 	}
-	return verdict.Outside{Destinations: destinations, Troubles: troubles, Unwatched: w.not, Watcher: e.set.ID.String(), Backlog: e.backlog.High()}
-}
-
-func (e *healthExtension) configured() *watched {
-	if w := e.watched.Load(); w != nil {
-		return w
+	return verdict.Outside{
+		Destinations: destinations, Troubles: troubles, Backlog: e.backlog.High(),
+		Unwatched: topology.Unwatched, Watcher: e.set.ID.String(),
 	}
-	return &watched{}
 }

@@ -39,10 +39,10 @@ func (e *healthExtension) pending() (drain.Pending, []signals.Queue) {
 	held := e.limiters.Drain(context.Background())
 	queues, known := e.queues()
 	p := drain.Pending{Known: known, Items: int64(held)}
-	w := e.configured()
+	topology := e.topology.Load()
 	var left []signals.Queue
 	for _, q := range queues {
-		if q.Size > 0 && !w.onDisk[q.Exporter] {
+		if q.Size > 0 && !topology.OnDisk[q.Exporter] {
 			p.Items += q.Size
 			left = append(left, q)
 		}

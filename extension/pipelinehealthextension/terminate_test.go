@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/metadata"
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/outbound"
 	"github.com/eventflux-io/eventflux-otel/internal/selfmetrics"
 )
 
@@ -163,7 +164,7 @@ func TestNotReadyWaitsForQueues(t *testing.T) {
 				e, _ := quiet(5 * time.Second)
 				core, logs := observer.New(zap.InfoLevel)
 				e.set.Logger = zap.New(core)
-				e.watched.Store(&watched{onDisk: map[string]bool{"otlp_grpc": tt.onDisk}})
+				e.topology.Store(&outbound.Topology{OnDisk: map[string]bool{"otlp_grpc": tt.onDisk}})
 				selfmetrics.Offer(&queueOf{time.Now(), tt.size})
 				require.NoError(t, e.Ready())
 				e.signalled(syscall.SIGTERM)

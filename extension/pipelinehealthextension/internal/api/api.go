@@ -25,7 +25,7 @@ import (
 var (
 	alive      = []byte(`{"status":"alive"}`)
 	ready      = []byte(`{"status":"ready"}`)
-	notFound   = []byte(`{"error":"not found","paths":["/health","/ready","/live","/cardinality","/engines","/health/engines/{id}","/engines/{id}/contract"]}`)
+	notFound   = []byte(`{"error":"not found","paths":["/health","/ready","/live","/cardinality","/engines","/health/pipelines/{id}","/health/engines/{id}","/engines/{id}/contract"]}`)
 	notAllowed = []byte(`{"error":"method not allowed","methods":["GET","HEAD"]}`)
 )
 
@@ -33,7 +33,9 @@ var (
 type Face struct {
 	Now    func() time.Time
 	Health func() verdict.Report
-	Ready  func() verdict.Readiness
+	// Pipeline judges the pipeline with the ID, and returns false if there is none.
+	Pipeline func(id string) (verdict.Pipeline, bool)
+	Ready    func() verdict.Readiness
 	// Cardinality reports on every limiter: the top tenants and metrics, and
 	// what would happen under each of the limits.
 	Cardinality func(top int, limits []int) []cardinalityview.Report
@@ -74,13 +76,16 @@ func (f Face) route(path string) func(*http.Request) (code int, body []byte) {
 	case "/engines":
 		return f.engines
 	default:
-		return f.ofEngine(path)
+		return f.ofOne(path)
 	}
 }
 
-// ofEngine returns the function that makes a document about one engine. The
-// identity may hold slashes, escaped or not.
-func (f Face) ofEngine(path string) func(*http.Request) (code int, body []byte) {
+// ofOne returns the function that makes a document about one engine or pipeline.
+// The identity may hold slashes, escaped or not.
+func (f Face) ofOne(path string) func(*http.Request) (code int, body []byte) {
+	if id, ok := strings.CutPrefix(path, "/health/pipelines/"); ok && id != "" {
+		return func(*http.Request) (code int, body []byte) { return f.pipeline(id) }
+	}
 	if instance, ok := strings.CutPrefix(path, "/health/engines/"); ok && instance != "" {
 		return func(*http.Request) (code int, body []byte) { return f.engine(instance) }
 	}
@@ -95,6 +100,19 @@ func (f Face) ofEngine(path string) func(*http.Request) (code int, body []byte) 
 func unknownEngine(instance string) (code int, body []byte) {
 	return http.StatusNotFound, failure(fmt.Errorf(
 		"no engine is known with service.instance.id %q: it is the label instance of an engine's series", instance))
+}
+
+// pipeline answers as health does.
+func (f Face) pipeline(id string) (code int, body []byte) {
+	document, ok := f.Pipeline(id)
+	switch {
+	case !ok:
+		return http.StatusNotFound, failure(fmt.Errorf("no pipeline %q is configured", id))
+	case document.Status.Serving():
+		return http.StatusOK, encode(document)
+	default:
+		return http.StatusServiceUnavailable, encode(document)
+	}
 }
 
 // engine answers as health does. Of several engines with one identity, which is

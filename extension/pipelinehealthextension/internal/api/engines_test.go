@@ -100,3 +100,21 @@ func TestEnginesAreListedUpToABound(t *testing.T) {
 		t.Errorf("%d engines of %d", len(list.Engines), list.Total)
 	}
 }
+
+func TestHealthOfAPipeline(t *testing.T) {
+	face := Face{Pipeline: func(id string) (verdict.Pipeline, bool) {
+		return verdict.Pipeline{Pipeline: id, Status: map[string]verdict.Status{"logs": verdict.Degraded}[id]}, strings.HasPrefix(id, "logs")
+	}}
+	for path, want := range map[string]string{
+		"/health/pipelines/logs":     `200 {"pipeline":"logs","status":"degraded"}`,
+		"/health/pipelines/logs/b":   `503 {"pipeline":"logs/b","status":""}`,
+		"/health/pipelines/logs%2Fb": `503 {"pipeline":"logs/b","status":""}`,
+		"/health/pipelines/traces":   `404 {"error":"no pipeline \"traces\" is configured"}`,
+		"/health/pipelines/":         `404 ` + string(notFound),
+	} {
+		got := ask(t, face, http.MethodGet, path)
+		if text := fmt.Sprint(got.Code, " ", got.Body); text != want {
+			t.Errorf("GET %s: %s, want %s", path, text, want)
+		}
+	}
+}

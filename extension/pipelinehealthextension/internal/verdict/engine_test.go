@@ -10,7 +10,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 )
 
-func of(s engineview.State, evidence engineview.Evidence, runtime engineview.Health) engineview.Engine {
+func living(s engineview.State, evidence engineview.Evidence, runtime engineview.Health) engineview.Engine {
 	e := engine("a", s)
 	e.Evidence, e.Checks.QueryRuntime = evidence, runtime
 	return e
@@ -30,15 +30,15 @@ func TestOneEngine(t *testing.T) {
 		ready   string // why not, empty if it is
 		dead    bool
 	}{
-		{"up", engines{of(up, data, ok)}, Healthy, "", false},
-		{"up and says nothing", engines{of(up, data, unknown)}, Healthy, "", false},
-		{"up and not well", engines{of(up, data, notWell)}, Unhealthy, "it says that its query_runtime is unhealthy", false},
-		{"dead", engines{of(silent, lost, ok)}, Unhealthy, "silent: connection_lost", true},
-		{"silent", engines{of(silent, missed, ok)}, Unhealthy, "silent: missed_exports", false},
-		{"shutting down", engines{of(left, engineview.EvidenceGoodbye, ok)}, ShuttingDown, "shutting down", false},
+		{"up", engines{living(up, data, ok)}, Healthy, "", false},
+		{"up and says nothing", engines{living(up, data, unknown)}, Healthy, "", false},
+		{"up and not well", engines{living(up, data, notWell)}, Unhealthy, "it says that its query_runtime is unhealthy", false},
+		{"dead", engines{living(silent, lost, ok)}, Unhealthy, "silent: connection_lost", true},
+		{"silent", engines{living(silent, missed, ok)}, Unhealthy, "silent: missed_exports", false},
+		{"shutting down", engines{living(left, engineview.EvidenceGoodbye, ok)}, ShuttingDown, "shutting down", false},
 		{"never heard of", nil, "", "no such engine was heard of", false},
-		{"two with one identity", engines{of(up, data, ok), of(silent, lost, ok)}, Healthy, "silent: connection_lost", false},
-		{"two that are dead", engines{of(silent, lost, ok), of(silent, lost, ok)}, Unhealthy, "silent: connection_lost", true},
+		{"two with one identity", engines{living(up, data, ok), living(silent, lost, ok)}, Healthy, "silent: connection_lost", false},
+		{"two that are dead", engines{living(silent, lost, ok), living(silent, lost, ok)}, Unhealthy, "silent: connection_lost", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if len(c.engines) > 0 {
