@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/api"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/outbound"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/verdict"
 	"github.com/eventflux-io/eventflux-otel/internal/cardinalityview"
@@ -48,11 +50,15 @@ type healthExtension struct {
 	components signals.Components
 	engines    signals.Engines
 	limiters   signals.Limiters
-	lifeMu     sync.Mutex // guards life
+	backlog    signals.Backlog
+	outbound   outbound.Destinations
+	topology   atomic.Pointer[outbound.Topology] // empty until the configuration is known
+	lifeMu     sync.Mutex                        // guards life
 	life       drain.Machine
 	terminal   *terminal
 
 	telemetry *telemetry
+	grpc      *grpcFace
 
 	// stale asks the watcher to judge before its time.
 	stale   chan struct{}
@@ -64,14 +70,17 @@ type healthExtension struct {
 }
 
 func newExtension(set extension.Settings, cfg *Config) *healthExtension {
-	return &healthExtension{
+	e := &healthExtension{
 		cfg:       cfg,
 		set:       set,
-		life:      drain.Machine{Min: cfg.Drain.Min},
+		life:      drain.Machine{Min: cfg.Drain.Min, Max: cfg.Drain.Max},
 		terminal:  newTerminal(),
 		telemetry: &telemetry{logger: set.Logger, latest: verdict.Judge(verdict.Evidence{})},
+		grpc:      newGRPCFace(),
 		stale:     make(chan struct{}, 1),
 	}
+	e.topology.Store(&outbound.Topology{})
+	return e
 }
 
 // Start listens, and answers "starting" until the pipelines run.
@@ -122,7 +131,8 @@ func (e *healthExtension) ComponentStatusChanged(source *componentstatus.Instanc
 	if err := event.Err(); err != nil {
 		text = err.Error()
 	}
-	if e.components.Observe(componentName(source), severity, text, time.Now()) {
+	pipelines := pipelinesOf(source)
+	if e.components.Observe(componentName(source, pipelines), pipelines, severity, text, time.Now()) {
 		select {
 		case e.stale <- struct{}{}:
 		default: // the watcher is about to look anyway
@@ -142,15 +152,20 @@ var severities = map[componentstatus.Status]signals.Severity{
 
 // componentName is how operators know a component: as it stands in their
 // configuration. A processor is one component in each of its pipelines.
-func componentName(source *componentstatus.InstanceID) string {
+func componentName(source *componentstatus.InstanceID, pipelines []string) string {
 	name := strings.ToLower(source.Kind().String()) + " " + source.ComponentID().String()
-	separator := " of pipeline "
+	if len(pipelines) == 0 {
+		return name
+	}
+	return name + " of pipeline " + strings.Join(pipelines, ", ")
+}
+
+func pipelinesOf(source *componentstatus.InstanceID) (ids []string) {
 	source.AllPipelineIDs(func(id pipeline.ID) bool {
-		name += separator + id.String()
-		separator = ", "
+		ids = append(ids, id.String())
 		return true
 	})
-	return name
+	return ids
 }
 
 // RegisterEngines implements [engineview.Registry].
@@ -168,6 +183,8 @@ func (e *healthExtension) watch(ctx context.Context) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	for {
+		queues, _ := e.queues()
+		e.backlog.Update(queues)
 		e.judge("")
 		select {
 		case <-ctx.Done():
@@ -181,27 +198,45 @@ func (e *healthExtension) watch(ctx context.Context) {
 // judge makes a report and tells the log and the metrics. The occasion is the
 // reason of a change that the report itself does not explain.
 func (e *healthExtension) judge(occasion string) {
-	e.telemetry.note(e.report, occasion)
+	e.telemetry.note(func() verdict.Report {
+		report := e.report()
+		e.grpc.tell(verdict.Ready(e.phase()), report.Status)
+		return report
+	}, occasion)
 }
 
-func (e *healthExtension) report() verdict.Report {
+func (e *healthExtension) report() verdict.Report { return verdict.Judge(e.evidence()) }
+
+func (e *healthExtension) evidence() verdict.Evidence {
 	now := time.Now()
-	return verdict.Judge(verdict.Evidence{
+	return verdict.Evidence{
 		Now:              now,
 		Started:          processStart,
 		Phase:            e.phase(),
 		MemoryBytes:      signals.Memory(),
 		RecoveryDuration: e.cfg.RecoveryDuration,
 		Troubles:         e.components.Troubles(),
+		Outside:          e.outside(now),
 		Engines:          e.engines.At(now),
-	})
+		AnyEngineFails:   e.cfg.Engines.UnhealthyWhen == Any,
+	}
+}
+
+// pipeline judges one pipeline, and returns false if there is none of that ID.
+func (e *healthExtension) pipeline(id string) (verdict.Pipeline, bool) {
+	exporters, ok := e.topology.Load().Pipelines[id]
+	return verdict.JudgePipeline(id, exporters, e.evidence()), ok
 }
 
 func (e *healthExtension) face() api.Face {
 	return api.Face{
+		Now:         time.Now,
 		Health:      e.report,
+		Engines:     func(instance string) []engineview.Engine { return e.engines.Of(instance, time.Now()) },
+		Pipeline:    e.pipeline,
 		Ready:       func() verdict.Readiness { return verdict.Ready(e.phase()) },
 		Cardinality: e.limiters.Reports,
+		Contract:    e.engines.Contracts,
 	}
 }
 

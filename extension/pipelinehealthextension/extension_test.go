@@ -100,7 +100,7 @@ func TestMethodsAndPaths(t *testing.T) {
 	assert.Empty(t, body)
 	resp, body = e.ask(t, http.MethodGet, "/status")
 	assert.Equal(t, http.StatusNotFound, resp.StatusCode)
-	assert.JSONEq(t, `{"error":"not found","paths":["/health","/ready","/live","/cardinality"]}`, body)
+	assert.JSONEq(t, `{"error":"not found","paths":["/health","/ready","/live","/cardinality","/engines","/health/pipelines/{id}","/health/engines/{id}","/engines/{id}/contract"]}`, body)
 }
 
 type fakeLimiter struct{}

@@ -72,6 +72,11 @@ type Engine struct {
 	InstanceID string
 	// Version is the engine's service.version, empty when it sent none.
 	Version string
+	// Started is when the process began by what it says of itself, zero if it
+	// says nothing.
+	Started time.Time
+	// MemoryBytes is what the process says that it uses, 0 if it says nothing.
+	MemoryBytes int64
 	// FirstSeen and LastSeen are arrival times by the collector's clock.
 	FirstSeen, LastSeen time.Time
 	// State is the verdict at the time asked for.

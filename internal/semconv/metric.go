@@ -61,9 +61,18 @@ type metric struct {
 	level                  Level
 	fixed                  bool
 	uses                   []Use
+	place                  int // in the table, from 1 on
 }
 
-var metricsByName = index(metrics, func(m *metric) string { return m.name })
+var metricsByName = index(number(metrics[:]), func(m *metric) string { return m.name })
+
+// number tells every metric its place in the table.
+func number(table []metric) []metric {
+	for i := range table {
+		table[i].place = i + 1
+	}
+	return table
+}
 
 // index maps names to the entries of a table.
 func index[T any](table []T, name func(*T) string) map[string]*T {
@@ -116,6 +125,14 @@ func (m Metric) Fixed() bool { return m.get().fixed }
 // PrometheusName returns the name under which the collector exposes the metric. The series of a histogram have this
 // name with _bucket, _sum and _count.
 func (m Metric) PrometheusName() string { return m.get().prometheus }
+
+// Index returns the place of the metric in the order of the registry, from 0 on, and -1 for the zero Metric.
+func (m Metric) Index() int {
+	if m.m == nil {
+		return -1
+	}
+	return m.m.place - 1
+}
 
 // Attributes returns the attributes of every data point: first those that identify what the metric is about.
 func (m Metric) Attributes() iter.Seq[Use] { return slices.Values(m.get().uses) }

@@ -125,3 +125,28 @@ func TestALookUpAllocatesNothing(t *testing.T) {
 		_, _ = LookupSpan("query.execute top")
 	}))
 }
+
+func TestASetHoldsWhatWasPutIn(t *testing.T) {
+	var odd, all MetricSet
+	odd.Add(Metric{})
+	for m := range Metrics() {
+		if m.Index()%2 == 1 {
+			odd.Add(m)
+		}
+	}
+	for m := range Metrics() {
+		if odd.Has(m) != (m.Index()%2 == 1) {
+			t.Errorf("%s, number %d: %v", m.Name(), m.Index(), odd.Has(m))
+		}
+	}
+	if odd.Has(Metric{}) {
+		t.Error("no metric is in the set")
+	}
+	for m := range Metrics() {
+		all.Add(m)
+	}
+	odd.AddAll(all)
+	if odd != all {
+		t.Errorf("%x and all others are %x", odd, all)
+	}
+}

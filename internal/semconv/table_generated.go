@@ -78,7 +78,7 @@ var (
 	attrDeploymentEnvironment  = Attribute{&attribute{key: "deployment.environment", kind: String}}
 )
 
-var metrics = []metric{
+var metrics = [...]metric{
 	{
 		name: "query.events.processed", unit: "{event}", prometheus: "query_events_processed_total",
 		instrument: Counter, level: Basic, fixed: true,

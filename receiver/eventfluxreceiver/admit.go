@@ -42,25 +42,27 @@ func (r *eventfluxReceiver) identify(ctx context.Context, from server.Origin, re
 }
 
 // admitMetrics completes identities and notes which engines are there and what
-// they run. Only metrics make a sender an engine: agents and hosts forward
+// they run. It returns what was taken out. Only metrics make a sender an engine: agents and hosts forward
 // traces and logs of other programs through the same door.
-func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin, md pmetric.Metrics, now time.Time) {
+func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin, md pmetric.Metrics, now time.Time) server.Rejected {
+	var all refusals
 	for _, rm := range md.ResourceMetrics().All() {
 		id := r.identify(ctx, from, rm.Resource())
 		key := engines.Identity{Name: id.Name, Instance: id.Instance}
 		r.list.Touch(key, id.Version, now)
-		if r.cfg.Contract.Mode == ModeFix {
-			r.tel.repaired(ctx, contract.RepairMetrics(rm))
-		}
-		found := r.tel.violation(ctx)
+		var did contract.Report
+		r.policy.Rename(rm, r.list.Has(key), &did)
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
-				contract.CheckMetric(m, found)
 				r.observe(key, id, m, now)
 			}
 		}
+		r.policy.CheckMetrics(rm, r.list.Has(key), &did)
+		r.keepTime(key, rm, now, &did)
+		r.checked(ctx, key, &did, now, &all)
 		r.heard(key, from.Connection, now)
 	}
+	return all.answer("data points")
 }
 
 // heard binds the engine to its connection. The connection may have ended while
@@ -135,48 +137,50 @@ func (r *eventfluxReceiver) add(key engines.Identity, id contract.Identity, now 
 	r.set.Logger.Info("Engine is new", fields...)
 }
 
-func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin, td ptrace.Traces, now time.Time) {
+func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin, td ptrace.Traces, now time.Time) server.Rejected {
+	var all refusals
 	for _, rs := range td.ResourceSpans().All() {
 		id := r.identify(ctx, from, rs.Resource())
 		key := engines.Identity{Name: id.Name, Instance: id.Instance}
 		r.list.Touch(key, id.Version, now)
 		r.heard(key, from.Connection, now)
-		found := r.tel.violation(ctx)
-		for _, ss := range rs.ScopeSpans().All() {
-			for _, span := range ss.Spans().All() {
-				contract.CheckSpan(span, found)
-			}
-		}
+		var did contract.Report
+		r.policy.CheckSpans(rs, r.list.Has(key), &did)
+		r.checked(ctx, key, &did, now, &all)
 	}
+	return all.answer("spans")
 }
 
 // admitLogs also finds the goodbye of an engine, the event entity.delete.
-func (r *eventfluxReceiver) admitLogs(ctx context.Context, from server.Origin, ld plog.Logs, now time.Time) {
+func (r *eventfluxReceiver) admitLogs(ctx context.Context, from server.Origin, ld plog.Logs, now time.Time) server.Rejected {
+	var all refusals
 	for _, rl := range ld.ResourceLogs().All() {
 		id := r.identify(ctx, from, rl.Resource())
 		key := engines.Identity{Name: id.Name, Instance: id.Instance}
 		r.list.Touch(key, id.Version, now)
 		r.heard(key, from.Connection, now)
-		found := r.tel.violation(ctx)
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, record := range sl.LogRecords().All() {
-				contract.CheckRecord(record, found)
 				if record.EventName() == eventDelete {
 					r.list.Goodbye(key, now)
 				}
 			}
 		}
+		var did contract.Report
+		r.policy.CheckRecords(rl, &did)
+		r.checked(ctx, key, &did, now, &all)
 	}
+	return all.answer("log records")
 }
 
 // folded reports whether the metric holds what a cardinality limit folded. Such
 // points come alone.
 func folded(m pmetric.Metric) bool {
-	points := numbers(m)
-	if points.Len() == 0 {
+	attrs, found := contract.FirstAttributes(m)
+	if !found {
 		return false
 	}
-	_, overflow := points.At(0).Attributes().Get(attrOverflow)
+	_, overflow := attrs.Get(attrOverflow)
 	return overflow
 }
 

@@ -119,33 +119,6 @@ type EnginesConfig struct {
 	_ struct{}
 }
 
-// ContractConfig says what is done with data that does not meet the conventions.
-type ContractConfig struct {
-	// Mode is fix to give metrics of older engines their names of today, or
-	// observe to let all pass as it came. Default fix.
-	Mode ContractMode `mapstructure:"mode"`
-
-	// prevent unkeyed literal initialization
-	_ struct{}
-}
-
-// ContractMode is what is done with data that does not meet the conventions.
-type ContractMode string
-
-// The modes. Breaches are counted in both.
-const (
-	ModeObserve ContractMode = "observe"
-	ModeFix     ContractMode = "fix"
-)
-
-// Validate checks the mode.
-func (c *ContractConfig) Validate() error {
-	if c.Mode != ModeObserve && c.Mode != ModeFix {
-		return fmt.Errorf("mode must be %q or %q, got %q", ModeObserve, ModeFix, c.Mode)
-	}
-	return nil
-}
-
 // URLPath is a URL path; a missing leading slash is added.
 type URLPath string
 
@@ -219,7 +192,7 @@ func newDefaultConfig() component.Config {
 			ForgetAfter:    time.Hour,
 			Max:            10_000,
 		},
-		Contract:        ContractConfig{Mode: ModeFix},
+		Contract:        newDefaultContract(),
 		ShutdownTimeout: 10 * time.Second,
 	}
 }

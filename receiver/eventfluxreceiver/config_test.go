@@ -17,6 +17,8 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/confmap/confmaptest"
 	"go.opentelemetry.io/collector/receiver/otlpreceiver"
+
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/contract"
 )
 
 // load returns the configuration under the key of testdata/config.yaml.
@@ -74,6 +76,10 @@ func TestEveryOptionIsRead(t *testing.T) {
 		ForgetAfter: 2 * time.Hour, Max: 50,
 	}, cfg.Engines)
 	assert.Equal(t, FairnessConfig{ItemsPerSecond: 5000, Burst: 20_000}, cfg.Fairness)
+	assert.Equal(t, &contract.Policy{Unknown: contract.Tag, Rules: [contract.RuleCount]contract.Action{
+		contract.UnknownName: contract.Reject, contract.WrongType: contract.Fix, contract.WrongTemporality: contract.Reject,
+		contract.WrongUnit: contract.Fix, contract.MissingAttribute: contract.Observe, contract.WrongValue: contract.Observe,
+	}}, cfg.Contract.policy())
 	assert.Equal(t, 3*time.Second, cfg.ShutdownTimeout)
 }
 
@@ -89,7 +95,10 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 			"max must be positive, got 0",
 			"fairness: items_per_second must not be negative, got -1: 0 is no limit",
 			"burst must not be negative, got -2: 0 is ten times items_per_second",
-			`contract: mode must be "observe" or "fix", got "reject"`,
+			`contract: mode must be "observe", "fix" or "reject", got "refuse"`,
+			`unknown must be "pass", "tag" or "drop", got "keep"`,
+			`rules: wrong_type must be "observe", "fix" or "reject", got "ignore"`,
+			`wrong_unit must be "observe", "fix" or "reject", got "drop"`,
 		},
 		"eventflux/bad_paths": {
 			`http: traces_url_path "/health" is taken by the server's own health: choose another`,

@@ -20,5 +20,7 @@ func TestReadmeIsTrue(t *testing.T) {
 		"fairness::burst":            "ten times that",
 		"fairness::items_per_second": "0, no limit",
 		"shutdown_timeout":           "10s",
+		"contract::mode":             "fix",
+		"contract::unknown":          "pass",
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/contract"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/engines"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/fairness"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
@@ -33,6 +34,8 @@ type eventfluxReceiver struct {
 	list *engines.Registry
 	// fairness is nil without a limit.
 	fairness *fairness.Table
+	// policy is what is done with data that does not meet the conventions.
+	policy *contract.Policy
 	// conclusive says that connections end only when the far end ends.
 	conclusive bool
 	forget     func() // takes this receiver out of the factory's instances
@@ -63,6 +66,7 @@ func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*eventfluxR
 	return &eventfluxReceiver{
 		cfg: cfg, set: set, tel: tel, list: list, forget: forget,
 		fairness:   newFairness(cfg),
+		policy:     cfg.Contract.policy(),
 		conclusive: !cfg.endsConnections(),
 		unregister: func() {},
 	}, nil
@@ -171,11 +175,11 @@ func (r *eventfluxReceiver) consumers() server.Consumers {
 	return c
 }
 
-func (r *eventfluxReceiver) consumeTraces(ctx context.Context, from server.Origin, td ptrace.Traces) error {
-	r.admitTraces(ctx, from, td, time.Now())
+func (r *eventfluxReceiver) consumeTraces(ctx context.Context, from server.Origin, td ptrace.Traces) (server.Rejected, error) {
+	rejected := r.admitTraces(ctx, from, td, time.Now())
 	n := td.SpanCount()
 	if n == 0 {
-		return nil
+		return rejected, nil
 	}
 	obs := r.tel.obs(from.Transport)
 	ctx = obs.StartTracesOp(ctx)
@@ -184,14 +188,14 @@ func (r *eventfluxReceiver) consumeTraces(ctx context.Context, from server.Origi
 		err = r.nextTraces.ConsumeTraces(ctx, td)
 	}
 	obs.EndTracesOp(ctx, metadataFormat, n, err)
-	return err
+	return rejected, err
 }
 
-func (r *eventfluxReceiver) consumeMetrics(ctx context.Context, from server.Origin, md pmetric.Metrics) error {
-	r.admitMetrics(ctx, from, md, time.Now())
+func (r *eventfluxReceiver) consumeMetrics(ctx context.Context, from server.Origin, md pmetric.Metrics) (server.Rejected, error) {
+	rejected := r.admitMetrics(ctx, from, md, time.Now())
 	n := md.DataPointCount()
 	if n == 0 {
-		return nil
+		return rejected, nil
 	}
 	obs := r.tel.obs(from.Transport)
 	ctx = obs.StartMetricsOp(ctx)
@@ -200,14 +204,14 @@ func (r *eventfluxReceiver) consumeMetrics(ctx context.Context, from server.Orig
 		err = r.nextMetrics.ConsumeMetrics(ctx, md)
 	}
 	obs.EndMetricsOp(ctx, metadataFormat, n, err)
-	return err
+	return rejected, err
 }
 
-func (r *eventfluxReceiver) consumeLogs(ctx context.Context, from server.Origin, ld plog.Logs) error {
-	r.admitLogs(ctx, from, ld, time.Now())
+func (r *eventfluxReceiver) consumeLogs(ctx context.Context, from server.Origin, ld plog.Logs) (server.Rejected, error) {
+	rejected := r.admitLogs(ctx, from, ld, time.Now())
 	n := ld.LogRecordCount()
 	if n == 0 {
-		return nil
+		return rejected, nil
 	}
 	obs := r.tel.obs(from.Transport)
 	ctx = obs.StartLogsOp(ctx)
@@ -216,5 +220,5 @@ func (r *eventfluxReceiver) consumeLogs(ctx context.Context, from server.Origin,
 		err = r.nextLogs.ConsumeLogs(ctx, ld)
 	}
 	obs.EndLogsOp(ctx, metadataFormat, n, err)
-	return err
+	return rejected, err
 }

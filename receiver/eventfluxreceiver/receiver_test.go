@@ -275,6 +275,9 @@ func TestAnAgentsOverflowIsNoEngine(t *testing.T) {
 	for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
 		m.Sum().DataPoints().At(0).Attributes().PutBool("otel.metric.overflow", true)
 	}
+	h := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().AppendEmpty()
+	h.SetName("eventflux.sink.publish.duration")
+	h.SetEmptyHistogram().DataPoints().AppendEmpty().Attributes().PutBool("otel.metric.overflow", true)
 	export(t, b.dial(t), md)
 	assert.Empty(t, b.receiver.list.Engines(time.Now()))
 }
@@ -333,7 +336,7 @@ func TestLegacyNamesAreRepairedUnlessObserved(t *testing.T) {
 			got := sink.AllMetrics()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
 			assert.Equal(t, want, got.Name())
 			if mode == ModeFix {
-				metadatatest.AssertEqualReceiverEventfluxPointsRepaired(t, b.tel, []metricdata.DataPoint[int64]{
+				metadatatest.AssertEqualReceiverEventfluxContractRepaired(t, b.tel, []metricdata.DataPoint[int64]{
 					{Value: 1, Attributes: attribute.NewSet(attribute.String("repair", "renamed"))},
 				}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 			}

@@ -25,9 +25,24 @@ const metadataFormat = "otlp"
 var (
 	nameMissing     = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.name")))
 	instanceMissing = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.instance.id")))
-	pointsRenamed   = metric.WithAttributeSet(attribute.NewSet(attribute.String("repair", "renamed")))
-	pointsDoubled   = metric.WithAttributeSet(attribute.NewSet(attribute.String("repair", "doubled")))
+	pointsTagged    = metric.WithAttributeSet(attribute.NewSet(attribute.String("done", "tagged")))
+	pointsDropped   = metric.WithAttributeSet(attribute.NewSet(attribute.String("done", "dropped")))
 )
+
+// ruleSets and repairSets are the attributes of each rule and repair.
+var ruleSets = func() (sets [contract.RuleCount]metric.MeasurementOption) {
+	for i, rule := range contract.Rules() {
+		sets[i] = metric.WithAttributeSet(attribute.NewSet(attribute.String("rule", rule.String())))
+	}
+	return sets
+}()
+
+var repairSets = func() (sets [contract.RepairCount]metric.MeasurementOption) {
+	for i, repair := range contract.Repairs() {
+		sets[i] = metric.WithAttributeSet(attribute.NewSet(attribute.String("repair", repair.String())))
+	}
+	return sets
+}()
 
 // telemetry is everything the receiver says about itself.
 type telemetry struct {
@@ -98,22 +113,27 @@ func (t *telemetry) assigned(ctx context.Context, id contract.Identity) {
 	}
 }
 
-// violation returns what counts breaches of the contract, by rule alone: the
-// names come from the sender and are not bounded.
-func (t *telemetry) violation(ctx context.Context) func(contract.Finding) {
-	return func(f contract.Finding) {
-		t.builder.ReceiverEventfluxContractViolations.Add(ctx, 1,
-			metric.WithAttributes(attribute.String("rule", f.Rule.String())))
+// checked counts breaches of the contract and what was done about them, by rule alone:
+// the names come from the sender and are not bounded.
+func (t *telemetry) checked(ctx context.Context, did *contract.Report) {
+	for i, rule := range ruleSets {
+		if n := did.Found[i]; n > 0 {
+			t.builder.ReceiverEventfluxContractViolations.Add(ctx, int64(n), rule)
+		}
+		if n := did.Rejected[i]; n > 0 {
+			t.builder.ReceiverEventfluxContractRejected.Add(ctx, int64(n), rule)
+		}
 	}
-}
-
-// repaired counts the points of metrics with legacy names.
-func (t *telemetry) repaired(ctx context.Context, did contract.Repaired) {
-	if did.Renamed > 0 {
-		t.builder.ReceiverEventfluxPointsRepaired.Add(ctx, int64(did.Renamed), pointsRenamed)
+	for i, repair := range repairSets {
+		if n := did.Repaired[i]; n > 0 {
+			t.builder.ReceiverEventfluxContractRepaired.Add(ctx, int64(n), repair)
+		}
 	}
-	if did.Doubled > 0 {
-		t.builder.ReceiverEventfluxPointsRepaired.Add(ctx, int64(did.Doubled), pointsDoubled)
+	if did.Tagged > 0 {
+		t.builder.ReceiverEventfluxPointsUnknown.Add(ctx, int64(did.Tagged), pointsTagged)
+	}
+	if did.Dropped > 0 {
+		t.builder.ReceiverEventfluxPointsUnknown.Add(ctx, int64(did.Dropped), pointsDropped)
 	}
 }
 

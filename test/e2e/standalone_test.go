@@ -54,6 +54,7 @@ func TestReplayThroughBothNodes(t *testing.T) {
 	})
 	t.Run("logs carry query and trace", func(t *testing.T) { assertLogs(t, filepath.Join(c.DataDir, "logs.jsonl")) })
 	t.Run("every signal says who sent it", func(t *testing.T) { assertResources(t, c.DataDir) })
+	t.Run("both nodes meet the conventions", func(t *testing.T) { assertContract(t, c) })
 	t.Run("health follows the engines", func(t *testing.T) {
 		var code int
 		var body string

@@ -4,6 +4,7 @@
 package exposition
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -20,6 +21,8 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 	"go.opentelemetry.io/collector/exporter"
 	"go.opentelemetry.io/collector/exporter/exportertest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/eventflux-io/eventflux-otel/internal/semconv"
@@ -37,7 +40,7 @@ var types = map[semconv.Instrument]dto.MetricType{
 
 func TestEveryMetricOfTheRegistryIsExposedAsItSays(t *testing.T) {
 	address := fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
-	exp := start(t, address)
+	exp, _ := start(t, address)
 	require.NoError(t, exp.ConsumeMetrics(t.Context(), everyMetric()))
 	page := read(t, address)
 	delete(page, "target_info")
@@ -59,27 +62,43 @@ func TestEveryMetricOfTheRegistryIsExposedAsItSays(t *testing.T) {
 	}
 }
 
-// start runs the exporter with the settings that are shipped, at address.
-func start(t *testing.T, address string) exporter.Metrics {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(run.Root(t), "configs", "standalone.yaml"))
-	require.NoError(t, err)
-	var file struct {
-		Exporters struct{ Prometheus map[string]any }
+// configuration is what tests read of a shipped one.
+type configuration struct {
+	Processors map[string]map[string]any
+	Exporters  struct{ Prometheus map[string]any }
+	Service    struct {
+		Pipelines map[string]struct{ Receivers, Processors, Exporters []string }
 	}
+}
+
+func shipped(t *testing.T, name string) configuration {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(run.Root(t), "configs", name+".yaml"))
+	require.NoError(t, err)
+	var file configuration
 	require.NoError(t, yaml.Unmarshal(text, &file))
-	require.NotEmpty(t, file.Exporters.Prometheus)
-	settings := file.Exporters.Prometheus
+	return file
+}
+
+// start runs the exporter with the settings that are shipped, at address. It
+// also returns what the exporter logs of errors.
+func start(t *testing.T, address string) (exporter.Metrics, *observer.ObservedLogs) {
+	t.Helper()
+	settings := shipped(t, "standalone").Exporters.Prometheus
+	require.NotEmpty(t, settings)
 	settings["endpoint"] = address
 
+	core, logs := observer.New(zap.ErrorLevel)
+	set := exportertest.NewNopSettings(prometheusexporter.NewFactory().Type())
+	set.Logger = zap.New(core)
 	factory := prometheusexporter.NewFactory()
 	cfg := factory.CreateDefaultConfig()
 	require.NoError(t, confmap.NewFromStringMap(settings).Unmarshal(cfg))
-	exp, err := factory.CreateMetrics(t.Context(), exportertest.NewNopSettings(factory.Type()), cfg)
+	exp, err := factory.CreateMetrics(t.Context(), set, cfg)
 	require.NoError(t, err)
 	require.NoError(t, exp.Start(t.Context(), componenttest.NewNopHost()))
-	t.Cleanup(func() { assert.NoError(t, exp.Shutdown(t.Context())) })
-	return exp
+	t.Cleanup(func() { assert.NoError(t, exp.Shutdown(context.Background())) })
+	return exp, logs
 }
 
 // read returns the page in the text format, whose families carry the names of their series.

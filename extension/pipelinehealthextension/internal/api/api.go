@@ -1,8 +1,8 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Package api is the HTTP face of the health verdict, and of what limiters
-// know: four documents, for GET and HEAD, which no cache may keep.
+// Package api is the HTTP face of the health verdict, and of what limiters and
+// receivers know: five documents, for GET and HEAD, which no cache may keep.
 package api
 
 import (
@@ -13,9 +13,11 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/verdict"
 	"github.com/eventflux-io/eventflux-otel/internal/cardinalityview"
+	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 )
 
 // The bodies that never change. /live must cost nothing: it is what a
@@ -23,20 +25,27 @@ import (
 var (
 	alive      = []byte(`{"status":"alive"}`)
 	ready      = []byte(`{"status":"ready"}`)
-	notFound   = []byte(`{"error":"not found","paths":["/health","/ready","/live","/cardinality"]}`)
+	notFound   = []byte(`{"error":"not found","paths":["/health","/ready","/live","/cardinality","/engines","/health/pipelines/{id}","/health/engines/{id}","/engines/{id}/contract"]}`)
 	notAllowed = []byte(`{"error":"method not allowed","methods":["GET","HEAD"]}`)
 )
 
 // Face is what the documents are made of, asked anew for every request.
 type Face struct {
+	Now    func() time.Time
 	Health func() verdict.Report
-	Ready  func() verdict.Readiness
+	// Pipeline judges the pipeline with the ID, and returns false if there is none.
+	Pipeline func(id string) (verdict.Pipeline, bool)
+	Ready    func() verdict.Readiness
 	// Cardinality reports on every limiter: the top tenants and metrics, and
 	// what would happen under each of the limits.
 	Cardinality func(top int, limits []int) []cardinalityview.Report
+	// Engines are all that are known, or those with the service.instance.id.
+	Engines func(instance string) []engineview.Engine
+	// Contract tells of each engine with the service.instance.id.
+	Contract func(instance string) []engineview.Contract
 }
 
-// ServeHTTP answers the four paths.
+// ServeHTTP answers each path.
 func (f Face) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	document := f.route(r.URL.Path)
 	if document == nil {
@@ -61,12 +70,94 @@ func (f Face) route(path string) func(*http.Request) (code int, body []byte) {
 	case "/ready":
 		return f.ready
 	case "/live":
-		return live
+		return f.live
 	case "/cardinality":
 		return f.cardinality
+	case "/engines":
+		return f.engines
 	default:
+		return f.ofOne(path)
+	}
+}
+
+// ofOne returns the function that makes a document about one engine or pipeline.
+// The identity may hold slashes, escaped or not.
+func (f Face) ofOne(path string) func(*http.Request) (code int, body []byte) {
+	if id, ok := strings.CutPrefix(path, "/health/pipelines/"); ok && id != "" {
+		return func(*http.Request) (code int, body []byte) { return f.pipeline(id) }
+	}
+	if instance, ok := strings.CutPrefix(path, "/health/engines/"); ok && instance != "" {
+		return func(*http.Request) (code int, body []byte) { return f.engine(instance) }
+	}
+	instance, engine := strings.CutPrefix(path, "/engines/")
+	instance, document := strings.CutSuffix(instance, "/contract")
+	if !engine || !document || instance == "" {
 		return nil
 	}
+	return func(*http.Request) (code int, body []byte) { return f.contract(instance) }
+}
+
+func unknownEngine(instance string) (code int, body []byte) {
+	return http.StatusNotFound, failure(fmt.Errorf(
+		"no engine is known with service.instance.id %q: it is the label instance of an engine's series", instance))
+}
+
+// pipeline answers as health does.
+func (f Face) pipeline(id string) (code int, body []byte) {
+	document, ok := f.Pipeline(id)
+	switch {
+	case !ok:
+		return http.StatusNotFound, failure(fmt.Errorf("no pipeline %q is configured", id))
+	case document.Status.Serving():
+		return http.StatusOK, encode(document)
+	default:
+		return http.StatusServiceUnavailable, encode(document)
+	}
+}
+
+// engine answers as health does. Of several engines with one identity, which is
+// a mistake, the one that is worst off is shown.
+func (f Face) engine(instance string) (code int, body []byte) {
+	engines := f.Engines(instance)
+	if len(engines) == 0 {
+		return unknownEngine(instance)
+	}
+	worst := verdict.JudgeEngine(&engines[0], f.Now())
+	for i := range engines[1:] {
+		if other := verdict.JudgeEngine(&engines[i+1], f.Now()); other.Status.Worse(worst.Status) {
+			worst = other
+		}
+	}
+	if worst.Status.Serving() {
+		return http.StatusOK, encode(worst)
+	}
+	return http.StatusServiceUnavailable, encode(worst)
+}
+
+// maxEngines is how many engines /engines lists.
+const maxEngines = 1000
+
+// engines lists them by name and identity.
+func (f Face) engines(*http.Request) (code int, body []byte) {
+	known := f.Engines("")
+	list := make([]verdict.Engine, 0, min(len(known), maxEngines))
+	for i := range known[:min(len(known), maxEngines)] {
+		list = append(list, verdict.JudgeEngine(&known[i], f.Now()))
+	}
+	return http.StatusOK, encode(struct {
+		Total   int              `json:"total"`
+		Engines []verdict.Engine `json:"engines"`
+	}{len(known), list})
+}
+
+func (f Face) contract(instance string) (code int, body []byte) {
+	engines := f.Contract(instance)
+	if len(engines) == 0 {
+		return unknownEngine(instance)
+	}
+	return http.StatusOK, encode(struct {
+		Engines []engineview.Contract `json:"engines"`
+	}{engines})
 }
 
 // health answers 503 exactly for unhealthy, starting and shutting_down.
@@ -79,8 +170,12 @@ func (f Face) health(*http.Request) (code int, body []byte) {
 	return code, encode(report)
 }
 
-func (f Face) ready(*http.Request) (code int, body []byte) {
+// ready answers for the collector, or with ?engine=ID for that engine.
+func (f Face) ready(r *http.Request) (code int, body []byte) {
 	readiness := f.Ready()
+	if instance := engineOf(r); instance != "" {
+		readiness = verdict.ReadyEngine(f.Engines(instance))
+	}
 	if readiness.Ready {
 		return http.StatusOK, ready
 	}
@@ -90,8 +185,25 @@ func (f Face) ready(*http.Request) (code int, body []byte) {
 	}{"not_ready", readiness.Reason})
 }
 
-func live(*http.Request) (code int, body []byte) {
+// live answers for the collector, or with ?engine=ID for that engine.
+func (f Face) live(r *http.Request) (code int, body []byte) {
+	if instance := engineOf(r); instance != "" {
+		if why := verdict.Dead(f.Engines(instance)); why != "" {
+			return http.StatusServiceUnavailable, encode(struct {
+				Status string `json:"status"`
+				Reason string `json:"reason"`
+			}{"dead", why})
+		}
+	}
 	return http.StatusOK, alive
+}
+
+// engineOf returns what ?engine= says, without parsing where nothing is asked.
+func engineOf(r *http.Request) string {
+	if r.URL.RawQuery == "" {
+		return ""
+	}
+	return r.URL.Query().Get("engine")
 }
 
 // Bounds of what /cardinality may be asked for.
@@ -135,13 +247,16 @@ func number(key, text string, most int) (int, error) {
 	return n, nil
 }
 
-func bad(err error) (code int, body []byte) {
-	return http.StatusBadRequest, encode(struct {
+func bad(err error) (code int, body []byte) { return http.StatusBadRequest, failure(err) }
+
+func failure(err error) []byte {
+	return encode(struct {
 		Error string `json:"error"`
 	}{err.Error()})
 }
 
-// encode cannot fail: the documents hold numbers and strings only.
+// encode cannot fail: the documents hold numbers, strings and times of this
+// century only.
 func encode(document any) []byte {
 	body, err := json.Marshal(document)
 	if err != nil {
@@ -156,5 +271,5 @@ func answer(w http.ResponseWriter, code int, body []byte) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(code)
-	_, _ = w.Write(body) // a prober that is gone cannot be told
+	_, _ = w.Write(body) //nolint:gosec // JSON, and said to be so; a prober that is gone cannot be told
 }

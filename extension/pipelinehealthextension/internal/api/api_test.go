@@ -8,9 +8,11 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/verdict"
 	"github.com/eventflux-io/eventflux-otel/internal/cardinalityview"
+	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 )
 
 func face(r verdict.Report, ready verdict.Readiness) Face {
@@ -26,7 +28,7 @@ func TestHealthHasTheKeysOfTheContract(t *testing.T) {
 	got := ask(t, face(report, verdict.Readiness{}), http.MethodGet, "/health")
 	want := `{"status":"healthy","uptime_seconds":3600,"queries_running":5,"streams_active":10,"memory_usage_mb":256,` +
 		`"checks":{"event_pipeline":"ok","state_backend":"unknown","query_runtime":"ok"},` +
-		`"engines":{"up":2,"silent":0,"shutdown":0}}`
+		`"engines":{"up":2,"silent":0,"shutdown":0},"destinations":{"ok":0,"failing":0}}`
 	if body := got.Body.String(); body != want {
 		t.Errorf("body is\n%s\nwant\n%s", body, want)
 	}
@@ -110,11 +112,49 @@ func TestCardinality(t *testing.T) {
 	}
 }
 
+func TestWhatAnEngineSendsLacksAndGetsWrong(t *testing.T) {
+	seen := time.Date(2026, 11, 24, 10, 33, 0, 0, time.UTC)
+	face := Face{Contract: func(instance string) []engineview.Contract {
+		if instance != "node/b 1" {
+			return nil
+		}
+		return []engineview.Contract{{
+			Name: "engine", InstanceID: instance, Version: "1.2", FirstSeen: seen, LastSeen: seen.Add(time.Minute),
+			Sends: []string{"query.latency"}, Lacks: []string{"connections"},
+			Violations: []engineview.Violation{{
+				Rule: "wrong_unit", Breaches: 3, Rejected: 12,
+				First: `"query.latency" has unit "ms": record it in "s"`, FirstSeen: seen, LastSeen: seen,
+			}},
+		}}
+	}}
+	want := `{"engines":[{"service_name":"engine","service_instance_id":"node/b 1","service_version":"1.2",` +
+		`"first_seen":"2026-11-24T10:33:00Z","last_seen":"2026-11-24T10:34:00Z",` +
+		`"sends":["query.latency"],"lacks":["connections"],` +
+		`"violations":[{"rule":"wrong_unit","breaches":3,"rejected":12,` +
+		`"first":"\"query.latency\" has unit \"ms\": record it in \"s\"","first_seen":"2026-11-24T10:33:00Z","last_seen":"2026-11-24T10:33:00Z"}]}]}`
+	for _, path := range []string{"/engines/node%2Fb%201/contract", "/engines/node/b%201/contract"} {
+		got := ask(t, face, http.MethodGet, path)
+		if body := got.Body.String(); got.Code != http.StatusOK || body != want {
+			t.Errorf("%s: %d\n%s, want\n%s", path, got.Code, body, want)
+		}
+	}
+	unknown := `{"error":"no engine is known with service.instance.id \"c\": it is the label instance of an engine's series"}`
+	for path, want := range map[string]string{
+		"/engines/c/contract": unknown, "/engines/contract": string(notFound),
+		"/engines//contract": string(notFound), "/engines/c": string(notFound),
+	} {
+		got := ask(t, face, http.MethodGet, path)
+		if body := got.Body.String(); got.Code != http.StatusNotFound || body != want {
+			t.Errorf("%s: %d %s, want 404 %s", path, got.Code, body, want)
+		}
+	}
+}
+
 func TestOtherMethods(t *testing.T) {
 	for _, method := range []string{
 		http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodTrace, "BREW",
 	} {
-		for _, path := range []string{"/health", "/ready", "/live", "/cardinality"} {
+		for _, path := range []string{"/health", "/ready", "/live", "/cardinality", "/engines/a/contract"} {
 			got := ask(t, Face{}, method, path)
 			if got.Code != http.StatusMethodNotAllowed || got.Header().Get("Allow") != "GET, HEAD" {
 				t.Errorf("%s %s = %d, Allow %q", method, path, got.Code, got.Header().Get("Allow"))

@@ -37,6 +37,8 @@ const (
 type Trouble struct {
 	// Component names kind, ID and pipelines.
 	Component string
+	// Pipelines are the IDs of its pipelines; an extension has none.
+	Pipelines []string
 	// Severity is Recoverable or Permanent.
 	Severity Severity
 	// Since is the time of the first report. Further reports do not move it, so
@@ -57,9 +59,10 @@ type Components struct {
 	troubles map[string]Trouble
 }
 
-// Observe takes one report of a component at now. It returns whether the
-// component got better or worse by it, as opposed to saying the same again.
-func (c *Components) Observe(component string, s Severity, err string, now time.Time) (changed bool) {
+// Observe takes one report of a component of some pipelines at now. It returns
+// whether the component got better or worse by it, as opposed to saying the same
+// again.
+func (c *Components) Observe(component string, pipelines []string, s Severity, err string, now time.Time) (changed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before, known := c.troubles[component]
@@ -77,7 +80,7 @@ func (c *Components) Observe(component string, s Severity, err string, now time.
 	if c.troubles == nil {
 		c.troubles = make(map[string]Trouble)
 	}
-	c.troubles[component] = Trouble{Component: component, Severity: s, Since: since, Err: shorten(err)}
+	c.troubles[component] = Trouble{Component: component, Pipelines: pipelines, Severity: s, Since: since, Err: shorten(err)}
 	return before.Severity != s
 }
 

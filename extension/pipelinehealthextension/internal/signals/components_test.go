@@ -5,6 +5,7 @@ package signals
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func TestComponentsKeepTheFirstTimeOfATrouble(t *testing.T) {
 	}
 	for _, tt := range steps {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := c.Observe("exporter otlp", tt.severity, "refused", t0.Add(tt.at)); got != tt.changed {
+			if got := c.Observe("exporter otlp", []string{"logs"}, tt.severity, "refused", t0.Add(tt.at)); got != tt.changed {
 				t.Errorf("Observe() = %v, want %v", got, tt.changed)
 			}
 			got := c.Troubles()
@@ -42,8 +43,8 @@ func TestComponentsKeepTheFirstTimeOfATrouble(t *testing.T) {
 				}
 				return
 			}
-			want := Trouble{Component: "exporter otlp", Severity: tt.want, Since: t0.Add(tt.since), Err: "refused"}
-			if len(got) != 1 || got[0] != want {
+			want := Trouble{Component: "exporter otlp", Pipelines: []string{"logs"}, Severity: tt.want, Since: t0.Add(tt.since), Err: "refused"}
+			if len(got) != 1 || !reflect.DeepEqual(got[0], want) {
 				t.Errorf("Troubles() = %+v, want %+v", got, want)
 			}
 		})
@@ -52,9 +53,9 @@ func TestComponentsKeepTheFirstTimeOfATrouble(t *testing.T) {
 
 func TestTroublesComeOldestFirst(t *testing.T) {
 	var c Components
-	c.Observe("young", Permanent, "", t0.Add(time.Second))
-	c.Observe("b", Recoverable, "", t0)
-	c.Observe("a", Recoverable, "", t0)
+	c.Observe("young", nil, Permanent, "", t0.Add(time.Second))
+	c.Observe("b", nil, Recoverable, "", t0)
+	c.Observe("a", nil, Recoverable, "", t0)
 	var names []string
 	for _, trouble := range c.Troubles() {
 		names = append(names, trouble.Component)
@@ -67,7 +68,7 @@ func TestTroublesComeOldestFirst(t *testing.T) {
 func TestComponentsAreBounded(t *testing.T) {
 	var c Components
 	for i := range 2 * maxTroubles {
-		c.Observe(fmt.Sprint(i), Recoverable, strings.Repeat("é", maxErrBytes), t0)
+		c.Observe(fmt.Sprint(i), nil, Recoverable, strings.Repeat("é", maxErrBytes), t0)
 	}
 	troubles := c.Troubles()
 	if len(troubles) != maxTroubles {
@@ -77,7 +78,7 @@ func TestComponentsAreBounded(t *testing.T) {
 		t.Errorf("error of %d bytes kept: %q", len(err), err)
 	}
 	// Known ones still change.
-	if !c.Observe(troubles[0].Component, Permanent, "", t0) {
+	if !c.Observe(troubles[0].Component, nil, Permanent, "", t0) {
 		t.Error("a known component cannot get worse in a full table")
 	}
 }
@@ -88,7 +89,7 @@ func TestComponentsConcurrentSafe(t *testing.T) {
 	for g := range 4 {
 		go func() {
 			for i := range 500 {
-				c.Observe(fmt.Sprint(g), Severity(i%3), "", t0)
+				c.Observe(fmt.Sprint(g), nil, Severity(i%3), "", t0)
 				c.Troubles()
 			}
 			done <- struct{}{}

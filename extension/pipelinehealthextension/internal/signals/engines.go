@@ -35,6 +35,15 @@ func (e *Engines) At(now time.Time) []engineview.Engine {
 	return merge(all)
 }
 
+// Of returns the engines with the service.instance.id, all if that is empty.
+func (e *Engines) Of(instance string, now time.Time) []engineview.Engine {
+	all := e.At(now)
+	if instance == "" {
+		return all
+	}
+	return slices.DeleteFunc(all, func(engine engineview.Engine) bool { return engine.InstanceID != instance })
+}
+
 func merge(all []engineview.Engine) []engineview.Engine {
 	slices.SortStableFunc(all, func(a, b engineview.Engine) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.InstanceID, b.InstanceID))
@@ -66,6 +75,8 @@ func join(a, b engineview.Engine) engineview.Engine {
 	latest.Streams = max(a.Streams, b.Streams)
 	latest.Checks = latest.Checks.Or(a.Checks).Or(b.Checks)
 	latest.Version = cmp.Or(latest.Version, a.Version, b.Version)
+	latest.MemoryBytes = cmp.Or(latest.MemoryBytes, a.MemoryBytes, b.MemoryBytes)
+	latest.Started = cmp.Or(latest.Started, a.Started, b.Started)
 	if a.FirstSeen.Before(latest.FirstSeen) {
 		latest.FirstSeen = a.FirstSeen
 	}

@@ -66,9 +66,26 @@ func putRight(attrs pcommon.Map, u semconv.Use) {
 	}
 }
 
-func findings(m pmetric.Metric) []string {
+// check holds one metric of an engine against the conventions.
+func check(p *Policy, m pmetric.Metric) Report {
+	rm := pmetric.NewResourceMetrics()
+	metrics := rm.ScopeMetrics().AppendEmpty().Metrics()
+	m.CopyTo(metrics.AppendEmpty())
+	var did Report
+	p.CheckMetrics(rm, true, &did)
+	return did
+}
+
+// findings are the rules that the metric breaks, each with its first breach.
+func findings(m pmetric.Metric) []string { return texts(check(&Policy{}, m)) }
+
+func texts(did Report) []string {
 	var found []string
-	CheckMetric(m, func(f Finding) { found = append(found, f.Rule.String()+": "+f.String()) })
+	for i, n := range did.Found {
+		if n > 0 {
+			found = append(found, Rule(i).String()+": "+did.First[i].String())
+		}
+	}
 	return found
 }
 
@@ -108,22 +125,22 @@ func TestEachRuleTellsTheWayOut(t *testing.T) {
 		})},
 		"name": {
 			m:    number("eventflux.orders", "1", asIs),
-			want: []string{`unknown_name: metric "eventflux.orders" is not in the conventions: rename it to one of them, or to eventflux.custom.*`},
+			want: []string{`unknown_name: "eventflux.orders" is not in the conventions: rename it to one of them, or to eventflux.custom.*`},
 		},
 		"type": {
 			m: number("eventflux.uptime", "s", func(m pmetric.Metric) {
 				m.SetEmptySum().SetIsMonotonic(true)
 				m.Sum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
 			}),
-			want: []string{`wrong_type: metric "eventflux.uptime" is a monotonic Sum: record it with a gauge`},
+			want: []string{`wrong_type: "eventflux.uptime" is a monotonic Sum: make it a gauge`},
 		},
 		"temporality": {
 			m:    number("stream.events.received", "{event}", func(m pmetric.Metric) { m.Sum().SetAggregationTemporality(pmetric.AggregationTemporalityDelta) }),
-			want: []string{`wrong_temporality: metric "stream.events.received" has temporality Delta: export it as Cumulative`},
+			want: []string{`wrong_temporality: "stream.events.received" has temporality Delta: export it as Cumulative`},
 		},
 		"unit": {
 			m:    number("query.latency", "ms", asIs),
-			want: []string{`wrong_unit: metric "query.latency" has unit "ms": record it in "s"`},
+			want: []string{`wrong_unit: "query.latency" has unit "ms": record it in "s"`},
 		},
 		"attribute": {
 			m:    number("stream.events.received", "{event}", func(m pmetric.Metric) { m.Sum().DataPoints().At(0).Attributes().Clear() }),
@@ -135,7 +152,7 @@ func TestEachRuleTellsTheWayOut(t *testing.T) {
 		},
 		"no type": {
 			m:    number("eventflux.uptime", "s", func(m pmetric.Metric) { n := pmetric.NewMetric(); n.SetName(m.Name()); n.SetUnit("s"); n.CopyTo(m) }),
-			want: []string{`wrong_type: metric "eventflux.uptime" is a Empty: record it with a gauge`},
+			want: []string{`wrong_type: "eventflux.uptime" is a Empty: make it a gauge`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -147,75 +164,129 @@ func TestEachRuleTellsTheWayOut(t *testing.T) {
 }
 
 func TestSpansAndEventsNeedTheirAttributes(t *testing.T) {
-	var got, want int
-	count := func(Finding) { got++ }
+	var did Report
+	var want int
+	observe := &Policy{}
+	rs := ptrace.NewResourceSpans()
+	spans := rs.ScopeSpans().AppendEmpty().Spans()
 	for s := range semconv.Spans() {
-		span := ptrace.NewSpan()
+		spans.AppendEmpty().SetName(s.Name())
+		spans.At(spans.Len() - 1).SetKind(kinds[s.Kind()])
+		span := spans.AppendEmpty()
 		span.SetName(s.Name())
+		span.SetKind(kinds[s.Kind()])
 		for u := range s.Attributes() {
 			if u.Required() {
 				want++
 			}
-		}
-		CheckSpan(span, count)
-		for u := range s.Attributes() {
 			putRight(span.Attributes(), u)
 		}
-		CheckSpan(span, count)
 	}
+	spans.AppendEmpty()
+	observe.CheckSpans(rs, true, &did)
+
+	rl := plog.NewResourceLogs()
+	records := rl.ScopeLogs().AppendEmpty().LogRecords()
 	for e := range semconv.Events() {
-		record := plog.NewLogRecord()
+		records.AppendEmpty().SetEventName(e.Name())
+		record := records.AppendEmpty()
 		record.SetEventName(e.Name())
 		for u := range e.Attributes() {
 			if u.Required() {
 				want++
 			}
-		}
-		CheckRecord(record, count)
-		for u := range e.Attributes() {
 			putRight(record.Attributes(), u)
 		}
-		CheckRecord(record, count)
 	}
-	CheckSpan(ptrace.NewSpan(), count)
-	CheckRecord(plog.NewLogRecord(), count)
-	if got != want || want == 0 {
+	records.AppendEmpty()
+	observe.CheckRecords(rl, &did)
+	if got := did.Found[MissingAttribute]; got != want || want == 0 || did.RejectedItems() != 0 {
 		t.Errorf("%d findings, want one for each of %d required attributes", got, want)
 	}
 }
 
+// engineData returns what an engine sends that meets the conventions.
+func engineData(points int) (pmetric.ResourceMetrics, ptrace.ResourceSpans, plog.ResourceLogs) {
+	rm, rs, rl := pmetric.NewResourceMetrics(), ptrace.NewResourceSpans(), plog.NewResourceLogs()
+	metrics := rm.ScopeMetrics().AppendEmpty().Metrics()
+	for m := range semconv.Metrics() {
+		right(m, points).CopyTo(metrics.AppendEmpty())
+	}
+	spans := rs.ScopeSpans().AppendEmpty().Spans()
+	for s := range semconv.Spans() {
+		span := spans.AppendEmpty()
+		span.SetName(s.Name())
+		span.SetKind(kinds[s.Kind()])
+		for u := range s.Attributes() {
+			putRight(span.Attributes(), u)
+		}
+	}
+	records := rl.ScopeLogs().AppendEmpty().LogRecords()
+	for e := range semconv.Events() {
+		record := records.AppendEmpty()
+		record.SetEventName(e.Name())
+		for u := range e.Attributes() {
+			putRight(record.Attributes(), u)
+		}
+	}
+	return rm, rs, rl
+}
+
+// policies are those of each mode.
+func policies() map[string]*Policy {
+	all := map[string]*Policy{}
+	for name, action := range map[string]Action{"observe": Observe, "fix": Fix, "reject": Reject} {
+		all[name] = everyRule(action)
+		all[name].Expose = action == Fix
+	}
+	return all
+}
+
+func everyRule(a Action) *Policy {
+	p := &Policy{}
+	for i := range p.Rules {
+		p.Rules[i] = a
+	}
+	return p
+}
+
 func TestWhatIsRightCostsNoAllocation(t *testing.T) {
-	known, _ := semconv.LookupMetric("query.events.processed")
-	m := right(known, 100)
-	ignore := func(Finding) {}
-	if n := testing.AllocsPerRun(100, func() { CheckMetric(m, ignore) }); n != 0 {
-		t.Errorf("%v allocations, want 0", n)
+	rm, rs, rl := engineData(3)
+	for _, name := range []string{"http_server_requests_total", "queryable", "system.cpu.time"} {
+		m := rm.ScopeMetrics().At(0).Metrics().AppendEmpty()
+		m.SetName(name)
+		m.SetEmptySum().DataPoints().AppendEmpty()
+	}
+	for mode, p := range policies() {
+		var did Report
+		n := testing.AllocsPerRun(100, func() {
+			did = Report{}
+			p.Rename(rm, true, &did)
+			p.CheckMetrics(rm, true, &did)
+			p.CheckSpans(rs, true, &did)
+			p.CheckRecords(rl, &did)
+		})
+		if n != 0 || len(texts(did)) > 0 {
+			t.Errorf("%s: %v allocations, want 0, %q", mode, n, texts(did))
+		}
 	}
 }
 
-func BenchmarkCheckMetric(b *testing.B) {
+func BenchmarkCheckMetrics(b *testing.B) {
 	known, _ := semconv.LookupMetric("query.events.processed")
 	const points = 1000
-	m := right(known, points)
-	ignore := func(Finding) {}
-	walk := func() (n int) {
-		for _, p := range m.Sum().DataPoints().All() {
-			n += p.Attributes().Len()
-		}
-		return n
+	rm := pmetric.NewResourceMetrics()
+	right(known, points).CopyTo(rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty())
+	for mode, p := range policies() {
+		b.Run(mode, func(b *testing.B) {
+			var did Report
+			for b.Loop() {
+				did = Report{}
+				p.CheckMetrics(rm, true, &did)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/points, "ns/point")
+		})
 	}
-	b.Run("check", func(b *testing.B) {
-		for b.Loop() {
-			CheckMetric(m, ignore)
-		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/points, "ns/point")
-	})
-	b.Run("walk", func(b *testing.B) {
-		for b.Loop() {
-			walk()
-		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/points, "ns/point")
-	})
 }
 
 // FuzzCheck checks whatever bytes decode to: nothing may panic, and the data
@@ -239,13 +310,11 @@ func FuzzCheck(f *testing.F) {
 		}
 		md.MarkReadOnly() // a write panics from here on
 		for _, rm := range md.ResourceMetrics().All() {
-			for _, sm := range rm.ScopeMetrics().All() {
-				for _, m := range sm.Metrics().All() {
-					CheckMetric(m, func(found Finding) {
-						if found.String() == "" || found.Rule.String() == "none" {
-							t.Errorf("%#v has no text", found)
-						}
-					})
+			var did Report
+			(&Policy{}).CheckMetrics(rm, true, &did)
+			for i, n := range did.Found {
+				if n > 0 && (did.First[i].String() == "" || did.First[i].Rule != Rule(i)) {
+					t.Errorf("%s was broken %d times, first %#v", Rule(i), n, did.First[i])
 				}
 			}
 		}

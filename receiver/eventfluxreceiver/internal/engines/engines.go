@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/clock"
 )
 
 // maxStreams bounds the stream names remembered for one engine. An engine with
@@ -83,6 +84,8 @@ type engine struct {
 	pipeline            verdict
 	state               verdict
 	runtime             verdict
+	ledger              ledger
+	clock               clock.Clock
 }
 
 type goodbye struct {

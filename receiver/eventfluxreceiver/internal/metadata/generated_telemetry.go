@@ -28,12 +28,14 @@ type TelemetryBuilder struct {
 	meter                               metric.Meter
 	mu                                  sync.Mutex
 	registrations                       []metric.Registration
+	ReceiverEventfluxContractRejected   metric.Int64Counter
+	ReceiverEventfluxContractRepaired   metric.Int64Counter
 	ReceiverEventfluxContractViolations metric.Int64Counter
 	ReceiverEventfluxEngineItems        metric.Int64Counter
 	ReceiverEventfluxEngines            metric.Int64ObservableUpDownCounter
 	ReceiverEventfluxEnginesEvicted     metric.Int64ObservableCounter
 	ReceiverEventfluxIdentitiesAssigned metric.Int64Counter
-	ReceiverEventfluxPointsRepaired     metric.Int64Counter
+	ReceiverEventfluxPointsUnknown      metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -105,9 +107,21 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	}
 	builder.meter = Meter(settings)
 	var err, errs error
+	builder.ReceiverEventfluxContractRejected, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_contract_rejected",
+		metric.WithDescription("Points, spans and log records that were taken out because they break a rule; the sender was told. [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxContractRepaired, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_contract_repaired",
+		metric.WithDescription("Points, spans and log records that were changed to meet the conventions. [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverEventfluxContractViolations, err = builder.meter.Int64Counter(
 		"otelcol_receiver_eventflux_contract_violations",
-		metric.WithDescription("Breaches of the conventions in metrics, points, spans and events, which pass all the same. [Alpha]"),
+		metric.WithDescription("Breaches of the conventions in metrics, points, spans and events, whatever is done about them. [Alpha]"),
 		metric.WithUnit("{violation}"),
 	)
 	errs = errors.Join(errs, err)
@@ -135,9 +149,9 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{resource}"),
 	)
 	errs = errors.Join(errs, err)
-	builder.ReceiverEventfluxPointsRepaired, err = builder.meter.Int64Counter(
-		"otelcol_receiver_eventflux_points_repaired",
-		metric.WithDescription("Points of metrics with names of older engines. [Alpha]"),
+	builder.ReceiverEventfluxPointsUnknown, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_points_unknown",
+		metric.WithDescription("Points of metrics outside the conventions that were tagged or dropped. [Alpha]"),
 		metric.WithUnit("{datapoint}"),
 	)
 	errs = errors.Join(errs, err)

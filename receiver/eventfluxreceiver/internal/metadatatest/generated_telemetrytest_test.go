@@ -28,10 +28,18 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	tb.ReceiverEventfluxContractRejected.Add(context.Background(), 1)
+	tb.ReceiverEventfluxContractRepaired.Add(context.Background(), 1)
 	tb.ReceiverEventfluxContractViolations.Add(context.Background(), 1)
 	tb.ReceiverEventfluxEngineItems.Add(context.Background(), 1)
 	tb.ReceiverEventfluxIdentitiesAssigned.Add(context.Background(), 1)
-	tb.ReceiverEventfluxPointsRepaired.Add(context.Background(), 1)
+	tb.ReceiverEventfluxPointsUnknown.Add(context.Background(), 1)
+	AssertEqualReceiverEventfluxContractRejected(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverEventfluxContractRepaired(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverEventfluxContractViolations(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -47,7 +55,7 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualReceiverEventfluxIdentitiesAssigned(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
-	AssertEqualReceiverEventfluxPointsRepaired(t, testTel,
+	AssertEqualReceiverEventfluxPointsUnknown(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

@@ -38,12 +38,21 @@ type Origin struct {
 // Consumers take the decoded requests. A nil function means that no pipeline
 // wants the signal: gRPC answers UNIMPLEMENTED, HTTP 404.
 //
-// An error is told to the sender, see [statusOf]. Requests without a single
-// item are handed over too.
+// An error is told to the sender, see [statusOf], and what was rejected where
+// there is no error. Requests without a single item are handed over too.
 type Consumers struct {
-	Traces  func(context.Context, Origin, ptrace.Traces) error
-	Metrics func(context.Context, Origin, pmetric.Metrics) error
-	Logs    func(context.Context, Origin, plog.Logs) error
+	Traces  func(context.Context, Origin, ptrace.Traces) (Rejected, error)
+	Metrics func(context.Context, Origin, pmetric.Metrics) (Rejected, error)
+	Logs    func(context.Context, Origin, plog.Logs) (Rejected, error)
+}
+
+// Rejected is what of a request went no further, although the rest did and the
+// sender must not send it again. It is told as partial success.
+//
+// See https://opentelemetry.io/docs/specs/otlp/#partial-success.
+type Rejected struct {
+	Items   int64
+	Message string
 }
 
 // The three OTLP services of one transport. Export is called by the gRPC
@@ -51,33 +60,48 @@ type Consumers struct {
 
 type traces struct {
 	ptraceotlp.UnimplementedGRPCServer
-	consume func(context.Context, Origin, ptrace.Traces) error
+	consume func(context.Context, Origin, ptrace.Traces) (Rejected, error)
 	origin  func(context.Context) Origin
 }
 
 func (s *traces) Export(ctx context.Context, req ptraceotlp.ExportRequest) (ptraceotlp.ExportResponse, error) {
-	err := s.consume(ctx, s.origin(ctx), req.Traces())
-	return ptraceotlp.NewExportResponse(), statusOf(err).Err()
+	rejected, err := s.consume(ctx, s.origin(ctx), req.Traces())
+	resp := ptraceotlp.NewExportResponse()
+	if err == nil && rejected.Items > 0 {
+		resp.PartialSuccess().SetRejectedSpans(rejected.Items)
+		resp.PartialSuccess().SetErrorMessage(rejected.Message)
+	}
+	return resp, statusOf(err).Err()
 }
 
 type metrics struct {
 	pmetricotlp.UnimplementedGRPCServer
-	consume func(context.Context, Origin, pmetric.Metrics) error
+	consume func(context.Context, Origin, pmetric.Metrics) (Rejected, error)
 	origin  func(context.Context) Origin
 }
 
 func (s *metrics) Export(ctx context.Context, req pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
-	err := s.consume(ctx, s.origin(ctx), req.Metrics())
-	return pmetricotlp.NewExportResponse(), statusOf(err).Err()
+	rejected, err := s.consume(ctx, s.origin(ctx), req.Metrics())
+	resp := pmetricotlp.NewExportResponse()
+	if err == nil && rejected.Items > 0 {
+		resp.PartialSuccess().SetRejectedDataPoints(rejected.Items)
+		resp.PartialSuccess().SetErrorMessage(rejected.Message)
+	}
+	return resp, statusOf(err).Err()
 }
 
 type logs struct {
 	plogotlp.UnimplementedGRPCServer
-	consume func(context.Context, Origin, plog.Logs) error
+	consume func(context.Context, Origin, plog.Logs) (Rejected, error)
 	origin  func(context.Context) Origin
 }
 
 func (s *logs) Export(ctx context.Context, req plogotlp.ExportRequest) (plogotlp.ExportResponse, error) {
-	err := s.consume(ctx, s.origin(ctx), req.Logs())
-	return plogotlp.NewExportResponse(), statusOf(err).Err()
+	rejected, err := s.consume(ctx, s.origin(ctx), req.Logs())
+	resp := plogotlp.NewExportResponse()
+	if err == nil && rejected.Items > 0 {
+		resp.PartialSuccess().SetRejectedLogRecords(rejected.Items)
+		resp.PartialSuccess().SetErrorMessage(rejected.Message)
+	}
+	return resp, statusOf(err).Err()
 }

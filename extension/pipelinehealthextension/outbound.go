@@ -1,0 +1,93 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package pipelinehealthextension
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"go.opentelemetry.io/collector/extension/extensioncapabilities"
+	"go.opentelemetry.io/collector/extension/extensionmiddleware"
+	"google.golang.org/grpc"
+
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/outbound"
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/verdict"
+)
+
+// Exporters that have this extension among their middlewares pass each attempt
+// to send through here.
+var (
+	_ extensionmiddleware.GRPCClient              = (*healthExtension)(nil)
+	_ extensionmiddleware.HTTPClient              = (*healthExtension)(nil)
+	_ extensioncapabilities.ConfigSnapshotWatcher = (*healthExtension)(nil)
+)
+
+// GetGRPCClientOptions implements [extensionmiddleware.GRPCClient].
+func (e *healthExtension) GetGRPCClientOptions(context.Context) ([]grpc.DialOption, error) {
+	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(e.call)}, nil
+}
+
+func (e *healthExtension) call(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	attempt := e.outbound.Begin(cc.Target(), time.Now())
+	err := invoke(ctx, method, req, reply, cc, opts...)
+	reason, abandoned := outbound.GRPC(err)
+	e.ended(attempt, reason, abandoned)
+	return err
+}
+
+// GetHTTPRoundTripper implements [extensionmiddleware.HTTPClient].
+func (e *healthExtension) GetHTTPRoundTripper(context.Context) (extensionmiddleware.WrapHTTPRoundTripperFunc, error) {
+	return func(_ context.Context, next http.RoundTripper) (http.RoundTripper, error) {
+		return &roundTripper{extension: e, next: next}, nil
+	}, nil
+}
+
+type roundTripper struct {
+	extension *healthExtension
+	next      http.RoundTripper
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (t *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
+	attempt := t.extension.outbound.Begin(r.URL.Scheme+"://"+r.URL.Host, time.Now())
+	response, err := t.next.RoundTrip(r)
+	reason, abandoned := outbound.HTTP(response, err)
+	t.extension.ended(attempt, reason, abandoned)
+	return response, err
+}
+
+func (e *healthExtension) ended(attempt outbound.Attempt, reason string, abandoned bool) {
+	switch {
+	case abandoned:
+		e.outbound.Abandoned(attempt, time.Now())
+	case reason != "":
+		e.outbound.Failed(attempt, reason, time.Now())
+	default:
+		e.outbound.Succeeded(attempt, time.Now())
+	}
+}
+
+// NotifyConfigSnapshot implements [extensioncapabilities.ConfigSnapshotWatcher].
+// It is called before the first exporter starts.
+func (e *healthExtension) NotifyConfigSnapshot(_ context.Context, snapshot extensioncapabilities.ConfigSnapshot) error {
+	t := outbound.TopologyOf(snapshot.Effective().ToStringMap(), e.set.ID.String())
+	e.topology.Store(&t)
+	return nil
+}
+
+// outside is the evidence of what exporters meet.
+func (e *healthExtension) outside(now time.Time) verdict.Outside {
+	troubles, destinations := e.outbound.Troubles(now)
+	topology := e.topology.Load()
+	for i := range troubles {
+		t := &troubles[i]
+		t.Address = outbound.Address(t.Address)
+		t.Exporters = topology.Exporters[t.Address]
+	}
+	return verdict.Outside{
+		Destinations: destinations, Troubles: troubles, Backlog: e.backlog.High(),
+		Unwatched: topology.Unwatched, Watcher: e.set.ID.String(),
+	}
+}

@@ -1,0 +1,208 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package eventfluxreceiver
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
+	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata/metricdatatest"
+
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/metadatatest"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
+)
+
+// Data of which one item meets the conventions and one does not.
+
+func halfWrongMetrics() pmetric.Metrics {
+	md := engineMetrics(map[string]any{"service.name": "engine", "service.instance.id": "a"})
+	metrics := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
+	for _, m := range metrics.All() {
+		m.Sum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+		m.Sum().SetIsMonotonic(m.Name() != "query.active.count")
+	}
+	metrics.At(1).SetUnit("By")
+	return md
+}
+
+func halfWrongSpans() ptrace.Traces {
+	td := ptrace.NewTraces()
+	rs := td.ResourceSpans().AppendEmpty()
+	rs.Resource().Attributes().PutStr("service.name", "engine")
+	rs.Resource().Attributes().PutStr("service.instance.id", "a")
+	spans := rs.ScopeSpans().AppendEmpty().Spans()
+	spans.AppendEmpty().SetName("query.execute top")
+	spans.AppendEmpty().SetName("GET /orders")
+	return td
+}
+
+func halfWrongRecords() plog.Logs {
+	ld := plog.NewLogs()
+	records := ld.ResourceLogs().AppendEmpty().ScopeLogs().AppendEmpty().LogRecords()
+	records.AppendEmpty().SetEventName("eventflux.query.started")
+	records.AppendEmpty().Body().SetStr("hello")
+	return ld
+}
+
+const (
+	wantMetrics = `data points rejected because they break the conventions: 1; the first: "stream.events.received" has unit "By": record it in "{event}"`
+	wantSpans   = `spans rejected because they break the conventions: 1; the first: "query.execute" lacks attribute "query.id": set it`
+	wantRecords = `log records rejected because they break the conventions: 1; the first: "eventflux.query.started" lacks attribute "query.id": set it`
+)
+
+type otlpMessage interface {
+	MarshalProto() ([]byte, error)
+	MarshalJSON() ([]byte, error)
+	UnmarshalProto([]byte) error
+	UnmarshalJSON([]byte) error
+}
+
+// post sends a request in the encoding of the content type and reads the answer
+// in the same.
+func (b *bench) post(t *testing.T, path, contentType string, req, resp otlpMessage) {
+	t.Helper()
+	marshal, unmarshal := req.MarshalProto, resp.UnmarshalProto
+	if contentType == "application/json" {
+		marshal, unmarshal = req.MarshalJSON, resp.UnmarshalJSON
+	}
+	body, err := marshal()
+	require.NoError(t, err)
+	url := "http://" + b.receiver.server.HTTPAddr.String() + path
+	hr, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(body))
+	require.NoError(t, err)
+	hr.Header.Set("Content-Type", contentType)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answer, err := client.Do(hr)
+	require.NoError(t, err)
+	defer func() { _ = answer.Body.Close() }()
+	require.Equal(t, http.StatusOK, answer.StatusCode)
+	body, err = io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.NoError(t, unmarshal(body))
+}
+
+func TestASenderIsToldWhatWasRejected(t *testing.T) {
+	metrics, traces, logs := new(consumertest.MetricsSink), new(consumertest.TracesSink), new(consumertest.LogsSink)
+	cfg := testConfig()
+	cfg.Contract.Mode = ModeReject
+	b := start(t, cfg, sinks{metrics, traces, logs})
+	conn := b.dial(t)
+	type partial struct {
+		items   int64
+		message string
+	}
+	told := map[string][3]partial{}
+
+	mr, err := pmetricotlp.NewGRPCClient(conn).Export(t.Context(), pmetricotlp.NewExportRequestFromMetrics(halfWrongMetrics()))
+	require.NoError(t, err)
+	tr, err := ptraceotlp.NewGRPCClient(conn).Export(t.Context(), ptraceotlp.NewExportRequestFromTraces(halfWrongSpans()))
+	require.NoError(t, err)
+	lr, err := plogotlp.NewGRPCClient(conn).Export(t.Context(), plogotlp.NewExportRequestFromLogs(halfWrongRecords()))
+	require.NoError(t, err)
+	note := func(name string) {
+		told[name] = [3]partial{
+			{mr.PartialSuccess().RejectedDataPoints(), mr.PartialSuccess().ErrorMessage()},
+			{tr.PartialSuccess().RejectedSpans(), tr.PartialSuccess().ErrorMessage()},
+			{lr.PartialSuccess().RejectedLogRecords(), lr.PartialSuccess().ErrorMessage()},
+		}
+	}
+	note("gRPC")
+	for _, encoding := range []string{"application/x-protobuf", "application/json"} {
+		mr, tr, lr = pmetricotlp.NewExportResponse(), ptraceotlp.NewExportResponse(), plogotlp.NewExportResponse()
+		b.post(t, "/v1/metrics", encoding, pmetricotlp.NewExportRequestFromMetrics(halfWrongMetrics()), mr)
+		b.post(t, "/v1/traces", encoding, ptraceotlp.NewExportRequestFromTraces(halfWrongSpans()), tr)
+		b.post(t, "/v1/logs", encoding, plogotlp.NewExportRequestFromLogs(halfWrongRecords()), lr)
+		note(encoding)
+	}
+	assert.Len(t, told, 3)
+	for way, got := range told {
+		assert.Equal(t, [3]partial{{1, wantMetrics}, {1, wantSpans}, {1, wantRecords}}, got, way)
+	}
+	assert.Equal(t, []int{3, 3, 3}, []int{metrics.DataPointCount(), traces.SpanCount(), logs.LogRecordCount()})
+	want := []metricdata.DataPoint[int64]{
+		{Value: 3, Attributes: attribute.NewSet(attribute.String("rule", "wrong_unit"))},
+		{Value: 6, Attributes: attribute.NewSet(attribute.String("rule", "missing_attribute"))},
+	}
+	metadatatest.AssertEqualReceiverEventfluxContractRejected(t, b.tel, want,
+		metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+	engine := b.receiver.list.Contract("a")
+	require.Len(t, engine, 1)
+	assert.Equal(t, []string{"query.active.count", "stream.events.received"}, engine[0].Sends)
+	require.Len(t, engine[0].Violations, 2, "its spans, too")
+	assert.Equal(t, uint64(3), engine[0].Violations[0].Rejected)
+}
+
+// A rejection must not hide that the pipeline wants the rest again.
+func TestAnErrorOfThePipelineIsToldInsteadOfARejection(t *testing.T) {
+	cfg := testConfig()
+	cfg.Contract.Mode = ModeReject
+	b := start(t, cfg, failing(context.DeadlineExceeded))
+	_, err := pmetricotlp.NewGRPCClient(b.dial(t)).Export(t.Context(), pmetricotlp.NewExportRequestFromMetrics(halfWrongMetrics()))
+	assert.ErrorContains(t, err, "deadline exceeded")
+}
+
+// What breaks a rule with everything in it is a sign of life all the same.
+func TestAnEngineOfWhichAllIsRejectedIsAlive(t *testing.T) {
+	sink, next := collecting()
+	cfg := testConfig()
+	cfg.Contract.Mode = ModeReject
+	b := start(t, cfg, next)
+	md := halfWrongMetrics()
+	for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+		m.SetUnit("By")
+	}
+	export(t, b.dial(t), md)
+	assert.Empty(t, sink.AllMetrics())
+	require.Len(t, b.receiver.list.Contract("a"), 1)
+}
+
+func TestUnknownMetricsAreDroppedAndCounted(t *testing.T) {
+	sink, next := collecting()
+	cfg := testConfig()
+	cfg.Contract.Unknown = UnknownDrop
+	b := start(t, cfg, next)
+	md := engineMetrics(nil)
+	md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).SetName("http.server.requests")
+	resp, err := pmetricotlp.NewGRPCClient(b.dial(t)).Export(t.Context(), pmetricotlp.NewExportRequestFromMetrics(md))
+	require.NoError(t, err)
+	assert.Zero(t, resp.PartialSuccess().RejectedDataPoints())
+	assert.Equal(t, 1, sink.DataPointCount())
+	metadatatest.AssertEqualReceiverEventfluxPointsUnknown(t, b.tel, []metricdata.DataPoint[int64]{
+		{Value: 1, Attributes: attribute.NewSet(attribute.String("done", "dropped"))},
+	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+}
+
+func TestAnEngineWhoseClockIsSetBackIsFollowed(t *testing.T) {
+	_, next := collecting()
+	b := start(t, testConfig(), next)
+	consume := func(says, arrives int64) pcommon.Timestamp {
+		md := engineMetrics(map[string]any{"service.name": "engine", "service.instance.id": "a"})
+		for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+			m.Sum().DataPoints().At(0).SetTimestamp(pcommon.NewTimestampFromTime(time.Unix(says, 0)))
+		}
+		b.receiver.admitMetrics(t.Context(), server.Origin{}, md, time.Unix(arrives, 0))
+		return md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(1).Sum().DataPoints().At(0).Timestamp()
+	}
+	for _, r := range []struct{ says, arrives, leaves int64 }{
+		{1000, 1000, 1000}, {1010, 1010, 1010}, {960, 1020, 960}, {970, 1030, 1015}, {980, 1040, 1020},
+	} {
+		assert.Equal(t, pcommon.NewTimestampFromTime(time.Unix(r.leaves, 0)), consume(r.says, r.arrives), "%+v", r)
+	}
+}
