@@ -93,12 +93,18 @@ type plan struct {
 
 var metricPlans = func() map[string]plan {
 	plans := make(map[string]plan)
-	for m := range semconv.Metrics() {
+	add := func(m semconv.Metric) {
 		p := plan{instrument: m.Instrument(), unit: m.Unit()}
 		for u := range m.Attributes() {
 			p.uses = append(p.uses, u)
 		}
 		plans[m.Name()] = p
+	}
+	for m := range semconv.Metrics() {
+		add(m)
+	}
+	for m := range semconv.Derived() { // an agent sends them
+		add(m)
 	}
 	return plans
 }()
