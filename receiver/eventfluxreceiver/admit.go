@@ -17,6 +17,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/contract"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/engines"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/pulse"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
 )
 
@@ -26,6 +27,7 @@ const (
 	metricActiveQueries  = "query.active.count"
 	metricStreamReceived = "stream.events.received"
 	metricHealthStatus   = "eventflux.health.status"
+	metricUptime         = "eventflux.uptime"
 	enginePrefix         = "eventflux."
 	attrStream           = "stream.name"
 	attrHealthCheck      = "eventflux.health.check"
@@ -41,70 +43,102 @@ func (r *eventfluxReceiver) identify(ctx context.Context, from server.Origin, re
 	return id
 }
 
+// sender is who sent one resource of a request, and what its metrics say of the
+// process behind it.
+type sender struct {
+	key     engines.Identity
+	id      contract.Identity
+	from    server.Origin
+	now     time.Time
+	process engines.Process
+	newest  pcommon.Timestamp
+}
+
+// sender completes the identity of one resource.
+func (r *eventfluxReceiver) sender(ctx context.Context, from server.Origin, res pcommon.Resource, now time.Time) *sender {
+	id := r.identify(ctx, from, res)
+	return &sender{
+		key: engines.Identity{Namespace: id.Namespace, Name: id.Name, Instance: id.Instance},
+		id:  id, from: from, now: now, process: engines.Process{PID: id.PID},
+	}
+}
+
 // admitMetrics completes identities and notes which engines are there and what
 // they run. Only metrics make a sender an engine: agents and hosts forward
 // traces and logs of other programs through the same door.
 func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin, md pmetric.Metrics, now time.Time) {
 	for _, rm := range md.ResourceMetrics().All() {
-		id := r.identify(ctx, from, rm.Resource())
-		key := engines.Identity{Name: id.Name, Instance: id.Instance}
-		r.list.Touch(key, id.Version, now)
+		s := r.sender(ctx, from, rm.Resource(), now)
+		said := listen(rm)
+		r.heed(ctx, said, s, rm)
+		if said.alone {
+			continue
+		}
+		r.list.Touch(s.key, s.id.Version, now)
 		if r.cfg.Contract.Mode == ModeFix {
 			r.tel.repaired(ctx, contract.RepairMetrics(rm))
 		}
 		found := r.tel.violation(ctx)
 		for _, sm := range rm.ScopeMetrics().All() {
+			ours := sm.Scope().Name() == pulse.ScopeName
 			for _, m := range sm.Metrics().All() {
 				contract.CheckMetric(m, found)
-				r.observe(key, id, m, now)
+				if !ours {
+					r.observe(s, m)
+				}
 			}
 		}
-		r.heard(key, from.Connection, now)
+		r.account(s, rm.Resource().Attributes())
+		r.heard(s)
 	}
+	r.heart.changed()
 }
 
-// heard binds the engine to its connection. The connection may have ended while
-// its last request was worked on, and its end is then told again.
-func (r *eventfluxReceiver) heard(key engines.Identity, on *server.Connection, now time.Time) {
-	if on == nil {
-		return
-	}
-	r.list.Heard(key, engines.Connection(on.ID))
-	if on.Ended() {
-		r.ended(on, now)
+// heard binds the engine to its connection, unless an agent holds it.
+func (r *eventfluxReceiver) heard(s *sender) {
+	if s.from.SDK {
+		r.bind(r.list, s)
 	}
 }
 
 func (r *eventfluxReceiver) ended(on *server.Connection, now time.Time) {
 	r.list.Ended(engines.Connection(on.ID), r.conclusive, now)
+	r.agents.Ended(engines.Connection(on.ID), r.conclusive, now)
+	r.heart.changed()
 }
 
-func (r *eventfluxReceiver) observe(key engines.Identity, id contract.Identity, m pmetric.Metric, now time.Time) {
+func (r *eventfluxReceiver) observe(s *sender, m pmetric.Metric) {
 	switch name := m.Name(); {
-	case folded(m):
-		// An agent's limiter made it, of many engines or none.
+	case folded(m), endsSeries(m):
+		// An agent's limiter made it, of many engines or none; or an agent ended it.
 	case name == metricActiveQueries:
-		r.add(key, id, now)
+		r.add(s)
 		for _, p := range numbers(m).All() {
-			r.list.Queries(key, p.IntValue())
+			r.list.Queries(s.key, p.IntValue())
+			s.measure(m, p)
 		}
 	case name == metricStreamReceived:
 		for _, p := range numbers(m).All() {
 			if stream, ok := p.Attributes().Get(attrStream); ok {
-				r.list.Stream(key, stream.Str(), now)
+				r.list.Stream(s.key, stream.Str(), s.now)
 			}
 		}
 	case name == metricHealthStatus:
-		r.add(key, id, now)
-		r.observeHealth(key, m, now)
+		r.add(s)
+		r.observeHealth(s, m)
+	case name == metricUptime:
+		r.add(s)
+		for _, p := range numbers(m).All() {
+			s.uptime(p)
+		}
 	case strings.HasPrefix(name, enginePrefix):
-		r.add(key, id, now)
+		r.add(s)
 	}
 }
 
 // observeHealth notes which state each check of the engine is in: the point of
 // that state is 1, the others are 0.
-func (r *eventfluxReceiver) observeHealth(key engines.Identity, m pmetric.Metric, now time.Time) {
+func (r *eventfluxReceiver) observeHealth(s *sender, m pmetric.Metric) {
 	for _, p := range numbers(m).All() {
 		if p.IntValue() != 1 && p.DoubleValue() != 1 {
 			continue
@@ -112,16 +146,17 @@ func (r *eventfluxReceiver) observeHealth(key engines.Identity, m pmetric.Metric
 		check, named := p.Attributes().Get(attrHealthCheck)
 		state, stated := p.Attributes().Get(attrHealthState)
 		if named && stated {
-			r.list.Check(key, check.Str(), engineview.ParseHealth(state.Str()), now)
+			r.list.Check(s.key, check.Str(), engineview.ParseHealth(state.Str()), s.now)
 		}
 	}
 }
 
 // add puts an engine on the list and says so when it is new there.
-func (r *eventfluxReceiver) add(key engines.Identity, id contract.Identity, now time.Time) {
-	if !r.list.Add(key, id.Version, now) {
+func (r *eventfluxReceiver) add(s *sender) {
+	if !r.list.Add(s.key, s.id.Version, s.now) {
 		return
 	}
+	id := s.id
 	fields := []zap.Field{
 		zap.String("service.name", id.Name),
 		zap.String("service.instance.id", id.Instance),
@@ -137,10 +172,9 @@ func (r *eventfluxReceiver) add(key engines.Identity, id contract.Identity, now 
 
 func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin, td ptrace.Traces, now time.Time) {
 	for _, rs := range td.ResourceSpans().All() {
-		id := r.identify(ctx, from, rs.Resource())
-		key := engines.Identity{Name: id.Name, Instance: id.Instance}
-		r.list.Touch(key, id.Version, now)
-		r.heard(key, from.Connection, now)
+		s := r.sender(ctx, from, rs.Resource(), now)
+		r.list.Touch(s.key, s.id.Version, now)
+		r.heard(s)
 		found := r.tel.violation(ctx)
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
@@ -148,25 +182,26 @@ func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin,
 			}
 		}
 	}
+	r.heart.changed()
 }
 
 // admitLogs also finds the goodbye of an engine, the event entity.delete.
 func (r *eventfluxReceiver) admitLogs(ctx context.Context, from server.Origin, ld plog.Logs, now time.Time) {
 	for _, rl := range ld.ResourceLogs().All() {
-		id := r.identify(ctx, from, rl.Resource())
-		key := engines.Identity{Name: id.Name, Instance: id.Instance}
-		r.list.Touch(key, id.Version, now)
-		r.heard(key, from.Connection, now)
+		s := r.sender(ctx, from, rl.Resource(), now)
+		r.list.Touch(s.key, s.id.Version, now)
+		r.heard(s)
 		found := r.tel.violation(ctx)
 		for _, sl := range rl.ScopeLogs().All() {
 			for _, record := range sl.LogRecords().All() {
 				contract.CheckRecord(record, found)
 				if record.EventName() == eventDelete {
-					r.list.Goodbye(key, now)
+					r.list.Goodbye(s.key, now)
 				}
 			}
 		}
 	}
+	r.heart.changed()
 }
 
 // folded reports whether the metric holds what a cardinality limit folded. Such

@@ -88,6 +88,13 @@ type EnginesConfig struct {
 	// Max is the number of engines on the list. The one that was quiet longest
 	// goes first, and is counted. Default 10000.
 	Max int `mapstructure:"max"`
+	// MetricsInterval is how often the receiver writes eventflux.up and what else
+	// it knows of each engine into its metrics pipeline. Changes of state are
+	// written at once. Default 10s.
+	MetricsInterval time.Duration `mapstructure:"metrics_interval"`
+	// AgentID makes the receiver tell the next one that this collector is an agent,
+	// with this service.instance.id. Unset, it is none.
+	AgentID string `mapstructure:"agent_id"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -160,6 +167,9 @@ func (c *EnginesConfig) Validate() error {
 	if c.ForgetAfter < c.SilentAtMost {
 		errs = append(errs, fmt.Errorf("forget_after must be at least silent_at_most (%s), got %s", c.SilentAtMost, c.ForgetAfter))
 	}
+	if c.MetricsInterval < time.Second {
+		errs = append(errs, fmt.Errorf("metrics_interval must be at least 1s, got %s", c.MetricsInterval))
+	}
 	if c.Max <= 0 {
 		errs = append(errs, fmt.Errorf("max must be positive, got %d", c.Max))
 	}
@@ -192,6 +202,8 @@ func newDefaultConfig() component.Config {
 			ReconnectGrace: 2 * time.Second,
 			ForgetAfter:    time.Hour,
 			Max:            10_000,
+
+			MetricsInterval: 10 * time.Second,
 		},
 		Contract:        ContractConfig{Mode: ModeFix},
 		ShutdownTimeout: 10 * time.Second,

@@ -11,12 +11,14 @@ import (
 
 func TestReadmeIsTrue(t *testing.T) {
 	readmetest.Check(t, map[string]string{
-		"health_extension":         "none",
-		"engines::silent_after":    "15s",
-		"engines::silent_at_most":  "6m",
-		"engines::reconnect_grace": "2s",
-		"engines::forget_after":    "1h",
-		"engines::max":             "10000",
-		"shutdown_timeout":         "10s",
+		"health_extension":          "none",
+		"engines::silent_after":     "15s",
+		"engines::silent_at_most":   "6m",
+		"engines::reconnect_grace":  "2s",
+		"engines::forget_after":     "1h",
+		"engines::max":              "10000",
+		"engines::metrics_interval": "10s",
+		"engines::agent_id":         "none",
+		"shutdown_timeout":          "10s",
 	})
 }

@@ -30,6 +30,9 @@ type eventfluxReceiver struct {
 	set  receiver.Settings
 	tel  *telemetry
 	list *engines.Registry
+	// agents are the collectors that send what engines sent to them.
+	agents *engines.Registry
+	heart  *heart
 	// conclusive says that connections end only when the far end ends.
 	conclusive bool
 	forget     func() // takes this receiver out of the factory's instances
@@ -47,21 +50,18 @@ type eventfluxReceiver struct {
 }
 
 func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*eventfluxReceiver, error) {
-	list := engines.New(engines.Limits{
-		Max:         cfg.Engines.Max,
-		SilentAfter: cfg.Engines.SilentAfter, SilentAtMost: cfg.Engines.SilentAtMost,
-		Grace:       cfg.Engines.ReconnectGrace,
-		ForgetAfter: cfg.Engines.ForgetAfter,
-	})
+	list := newRegistry(&cfg.Engines)
 	tel, err := newTelemetry(set, list)
 	if err != nil {
 		return nil, err
 	}
-	return &eventfluxReceiver{
-		cfg: cfg, set: set, tel: tel, list: list, forget: forget,
+	r := &eventfluxReceiver{
+		cfg: cfg, set: set, tel: tel, list: list, agents: newRegistry(&cfg.Engines), forget: forget,
 		conclusive: !cfg.endsConnections(),
 		unregister: func() {},
-	}, nil
+	}
+	r.heart = newHeart(r)
+	return r, nil
 }
 
 // Start runs once however many pipelines call it.
@@ -90,6 +90,7 @@ func (r *eventfluxReceiver) startOnce(ctx context.Context, host component.Host) 
 	if registry != nil {
 		r.unregister = registry.RegisterEngines(r.set.ID, r.list)
 	}
+	r.heart.start()
 	if srv.GRPCAddr != nil {
 		r.set.Logger.Info("Listening for OTLP over gRPC", zap.Stringer("endpoint", srv.GRPCAddr))
 	}
@@ -115,6 +116,8 @@ func (r *eventfluxReceiver) stopOnce(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.ShutdownTimeout)
 	defer cancel()
+	// First: connections that the server ends say nothing of engines.
+	r.heart.shutdown(ctx)
 	return r.server.Shutdown(ctx)
 }
 

@@ -34,6 +34,8 @@ type telemetry struct {
 	builder *metadata.TelemetryBuilder
 	grpc    *receiverhelper.ObsReport
 	http    *receiverhelper.ObsReport
+	// internal is for what the receiver makes itself.
+	internal *receiverhelper.ObsReport
 }
 
 func newTelemetry(set receiver.Settings, list *engines.Registry) (*telemetry, error) {
@@ -46,6 +48,9 @@ func newTelemetry(set receiver.Settings, list *engines.Registry) (*telemetry, er
 		return nil, err
 	}
 	if t.http, err = newObsReport(set, server.HTTP); err != nil {
+		return nil, err
+	}
+	if t.internal, err = newObsReport(set, "internal"); err != nil {
 		return nil, err
 	}
 	if err = builder.RegisterReceiverEventfluxEnginesCallback(func(_ context.Context, o metric.Int64Observer) error {
@@ -115,6 +120,11 @@ func (t *telemetry) repaired(ctx context.Context, did contract.Repaired) {
 	if did.Doubled > 0 {
 		t.builder.ReceiverEventfluxPointsRepaired.Add(ctx, int64(did.Doubled), pointsDoubled)
 	}
+}
+
+// superseded counts the points of reports that the receiver knows better than.
+func (t *telemetry) superseded(ctx context.Context, points int) {
+	t.builder.ReceiverEventfluxReportsSuperseded.Add(ctx, int64(points))
 }
 
 func (t *telemetry) shutdown() {

@@ -5,10 +5,11 @@
 // judges who of them is alive.
 //
 // There are three kinds of evidence against an engine: a goodbye, the end of its
-// last connection, and exports that it missed. An open connection that carries
+// last connection, and exports that it missed. Where another receiver stands
+// nearer to the engine, what that one reports is the evidence. An open connection that carries
 // one engine alone outweighs missed exports for SilentAtMost: the server's
-// keep-alive ends it when nobody is there, but a proxy may hold it. The package has no clock: every call that needs the time
-// takes it as now.
+// keep-alive ends it when nobody is there, but a proxy may hold it. The package
+// has no clock: every call that needs the time takes it as now.
 package engines
 
 import (
@@ -19,6 +20,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 )
 
@@ -26,10 +29,12 @@ import (
 // more reports this many.
 const maxStreams = 4096
 
-// Identity names one engine process: service.name and service.instance.id.
+// Identity names one engine process: service.namespace, if any, service.name and
+// service.instance.id.
 type Identity struct {
-	Name     string
-	Instance string
+	Namespace string
+	Name      string
+	Instance  string
 }
 
 // Limits bound what is remembered and say when silence becomes a verdict.
@@ -60,6 +65,7 @@ type Registry struct {
 	byID    map[Identity]*list.Element
 	recency *list.List // of *engine, last seen in front
 	evicted int64
+	changed bool // see Changed
 
 	// Goodbyes of senders that are not on the list: signals travel apart, so
 	// the last metrics of an engine may come after its goodbye.
@@ -68,12 +74,21 @@ type Registry struct {
 
 	// Open connections on which an engine on the list was heard.
 	connections map[Connection]*connection
+	// Open connections over which reports came.
+	reporters map[Connection]struct{}
 }
 
 type engine struct {
 	id                  Identity
 	version             string
+	resource            pcommon.Map
+	since               time.Time // on the list
 	firstSeen, lastSeen time.Time
+	direct              time.Time // last heard from the engine itself, zero before
+	told                engineview.State
+	process             process
+	skew                skew
+	report              report
 	goodbye             time.Time // zero while it runs
 	rhythm              rhythm
 	connections         []Connection // open, and of this engine alone
@@ -107,6 +122,7 @@ func New(limits Limits) *Registry {
 		farewell: list.New(),
 
 		connections: make(map[Connection]*connection),
+		reporters:   make(map[Connection]struct{}),
 	}
 }
 
@@ -124,14 +140,26 @@ func (r *Registry) Add(id Identity, version string, now time.Time) (added bool) 
 		r.touch(el, version, now)
 		return false
 	}
+	e := r.insert(id, now).Value.(*engine)
+	e.version = version
+	e.rhythm.beat(now)
+	return true
+}
+
+// insert puts an engine on the list, which then has at most Max.
+func (r *Registry) insert(id Identity, now time.Time) *list.Element {
 	if len(r.byID) >= r.limits.Max {
 		r.remove(r.recency.Back())
 		r.evicted++
 	}
-	e := &engine{id: id, version: version, firstSeen: now, lastSeen: now, goodbye: r.recall(id, now)}
-	e.rhythm.beat(now)
-	r.byID[id] = r.recency.PushFront(e)
-	return true
+	e := &engine{
+		id: id, resource: pcommon.NewMap(), since: now, firstSeen: now, lastSeen: now, goodbye: r.recall(id, now),
+	}
+	id.put(e.resource)
+	el := r.recency.PushFront(e)
+	r.byID[id] = el
+	r.changed = true
+	return el
 }
 
 // Touch records that something arrived from id. Senders that were never added
@@ -156,6 +184,9 @@ func (r *Registry) touch(el *list.Element, version string, now time.Time) {
 		e.firstSeen = now
 	}
 	e.disconnected = time.Time{}
+	if e.told != engineview.StateUp {
+		r.changed = true
+	}
 	if version != "" {
 		e.version = version
 	}
@@ -219,6 +250,7 @@ func (r *Registry) Goodbye(id Identity, now time.Time) {
 	defer r.mu.Unlock()
 	if el, ok := r.byID[id]; ok {
 		el.Value.(*engine).goodbye = now
+		r.changed = true
 		return
 	}
 	r.recall(id, now)
@@ -310,12 +342,16 @@ func (r *Registry) recent(v verdict, now time.Time) engineview.Health {
 // judge weighs the evidence, the strongest first.
 func (r *Registry) judge(e *engine, now time.Time) (engineview.State, engineview.Evidence) {
 	switch {
+	case r.follows(e, now):
+		return e.report.State, engineview.EvidenceReport
 	case !e.goodbye.IsZero():
 		return engineview.StateShutdown, engineview.EvidenceGoodbye
 	case len(e.connections) > 0 && now.Sub(e.lastSeen) < max(r.limits.SilentAfter, r.limits.SilentAtMost):
 		return engineview.StateUp, engineview.EvidenceConnection
 	case !e.disconnected.IsZero() && now.Sub(e.disconnected) >= r.limits.Grace:
 		return engineview.StateSilent, engineview.EvidenceConnectionLost
+	case e.report.State > engineview.StateUp && !r.own(e) && e.lastSeen.Before(e.report.at.Add(oneExport)):
+		return e.report.State, engineview.EvidenceReport
 	case now.Sub(e.lastSeen) >= r.patience(e):
 		return engineview.StateSilent, engineview.EvidenceMissedExports
 	default:
@@ -324,8 +360,10 @@ func (r *Registry) judge(e *engine, now time.Time) (engineview.State, engineview
 }
 
 // patience is how long the engine may send nothing.
-func (r *Registry) patience(e *engine) time.Duration {
-	learned := patienceFactor * e.rhythm.interval()
+func (r *Registry) patience(e *engine) time.Duration { return r.patienceOf(&e.rhythm) }
+
+func (r *Registry) patienceOf(learnt *rhythm) time.Duration {
+	learned := patienceFactor * learnt.interval()
 	if learned == 0 {
 		learned = r.limits.SilentAtMost
 	}

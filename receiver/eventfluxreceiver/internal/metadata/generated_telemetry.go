@@ -33,6 +33,7 @@ type TelemetryBuilder struct {
 	ReceiverEventfluxEnginesEvicted     metric.Int64ObservableCounter
 	ReceiverEventfluxIdentitiesAssigned metric.Int64Counter
 	ReceiverEventfluxPointsRepaired     metric.Int64Counter
+	ReceiverEventfluxReportsSuperseded  metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -131,6 +132,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ReceiverEventfluxPointsRepaired, err = builder.meter.Int64Counter(
 		"otelcol_receiver_eventflux_points_repaired",
 		metric.WithDescription("Points of metrics with names of older engines. [Alpha]"),
+		metric.WithUnit("{datapoint}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxReportsSuperseded, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_reports_superseded",
+		metric.WithDescription("Points in which another receiver speaks of an engine that this one knows better. They are taken out. [Alpha]"),
 		metric.WithUnit("{datapoint}"),
 	)
 	errs = errors.Join(errs, err)

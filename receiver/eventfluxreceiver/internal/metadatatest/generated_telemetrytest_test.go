@@ -31,6 +31,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ReceiverEventfluxContractViolations.Add(context.Background(), 1)
 	tb.ReceiverEventfluxIdentitiesAssigned.Add(context.Background(), 1)
 	tb.ReceiverEventfluxPointsRepaired.Add(context.Background(), 1)
+	tb.ReceiverEventfluxReportsSuperseded.Add(context.Background(), 1)
 	AssertEqualReceiverEventfluxContractViolations(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -44,6 +45,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverEventfluxPointsRepaired(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverEventfluxReportsSuperseded(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

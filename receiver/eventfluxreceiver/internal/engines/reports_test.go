@@ -1,0 +1,140 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package engines
+
+import (
+	"testing"
+	"time"
+
+	"github.com/eventflux-io/eventflux-otel/internal/engineview"
+)
+
+func TestTheReceiverThatHoldsTheEngineDecides(t *testing.T) {
+	at := func(s int) time.Time { return start.Add(time.Duration(s) * time.Second) }
+	says := func(r *Registry, state engineview.State, now int, age time.Duration) bool {
+		return r.Report(nodeA, Report{State: state, Stamp: at(now), Age: age}, 5, at(now))
+	}
+	exports := func(r *Registry) {
+		for s := range 3 {
+			r.Add(nodeA, "", at(5*s))
+		}
+	}
+	type verdict struct {
+		state    engineview.State
+		evidence engineview.Evidence
+		reported bool
+	}
+	up, silent := engineview.StateUp, engineview.StateSilent
+	tests := map[string]struct {
+		happens func(*Registry)
+		now     int
+		want    verdict
+	}{
+		"an engine that is known by reports alone": {
+			func(r *Registry) { says(r, up, 0, 0) }, 1, verdict{up, engineview.EvidenceReport, true},
+		},
+		"the agent saw the connection end while data is on its way": {
+			func(r *Registry) { says(r, silent, 0, 0); r.Add(nodeA, "", at(1)) },
+			1,
+			verdict{silent, engineview.EvidenceReport, true},
+		},
+		"an older report comes late": {
+			func(r *Registry) {
+				says(r, silent, 2, 0)
+				r.Report(nodeA, Report{State: up, Stamp: at(1)}, 5, at(3))
+			},
+			3,
+			verdict{silent, engineview.EvidenceReport, true},
+		},
+		"the engine has a connection here": {
+			func(r *Registry) { r.Add(nodeA, "", at(0)); r.Heard(nodeA, 1, at(0)); says(r, silent, 1, 0) },
+			1,
+			verdict{up, engineview.EvidenceConnection, false},
+		},
+		"the engine came here from the agent": {
+			func(r *Registry) {
+				r.Add(nodeA, "", at(50))
+				r.Heard(nodeA, 0, at(50))
+				says(r, silent, 51, time.Minute)
+			},
+			51,
+			verdict{up, engineview.EvidenceData, false},
+		},
+		"the engine went from here to the agent": {
+			func(r *Registry) {
+				r.Add(nodeA, "", at(0))
+				r.Heard(nodeA, 1, at(0))
+				r.Ended(1, true, at(1))
+				says(r, up, 20, time.Second)
+			},
+			20,
+			verdict{up, engineview.EvidenceReport, true},
+		},
+		"the agent fell silent and with it the engine": {
+			func(r *Registry) { r.Add(nodeA, "", at(0)); says(r, up, 1, 0) },
+			600,
+			verdict{silent, engineview.EvidenceMissedExports, false},
+		},
+		"the agent was lost a moment ago": {
+			func(r *Registry) { r.Add(nodeA, "", at(0)); says(r, up, 1, 0); r.Ended(5, true, at(2)) },
+			3,
+			verdict{up, engineview.EvidenceReport, true},
+		},
+		"the agent was lost": {
+			func(r *Registry) { exports(r); says(r, up, 11, 0); r.Ended(5, true, at(12)) },
+			80,
+			verdict{silent, engineview.EvidenceMissedExports, false},
+		},
+		"the agent was lost and came back": {
+			func(r *Registry) { exports(r); says(r, up, 11, 0); r.Ended(5, true, at(12)); says(r, up, 14, 0) },
+			80,
+			verdict{up, engineview.EvidenceReport, true},
+		},
+		"the server ended the agent's connection": {
+			func(r *Registry) { exports(r); says(r, up, 11, 0); r.Ended(5, false, at(12)) },
+			80,
+			verdict{up, engineview.EvidenceReport, true},
+		},
+		"the agent fell silent after the engine was lost": {
+			func(r *Registry) { r.Add(nodeA, "", at(0)); says(r, silent, 1, 0) },
+			600,
+			verdict{silent, engineview.EvidenceReport, false},
+		},
+		"the agent fell silent and the engine still sends": {
+			func(r *Registry) { says(r, silent, 1, 0); r.Add(nodeA, "", at(599)) },
+			600,
+			verdict{up, engineview.EvidenceData, false},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := New(Limits{
+				Max: 10, SilentAfter: 15 * time.Second, SilentAtMost: 6 * time.Minute,
+				Grace: 2 * time.Second, ForgetAfter: time.Hour,
+			})
+			tt.happens(r)
+			lives, _ := r.Lives(at(tt.now))
+			got := verdict{lives[0].State, lives[0].Evidence, lives[0].Reported}
+			if len(lives) != 1 || got != tt.want {
+				t.Errorf("got %+v of %d engines, want %+v", got, len(lives), tt.want)
+			}
+		})
+	}
+}
+
+func TestAnEngineThatTheAgentForgotIsForgotten(t *testing.T) {
+	r := New(limits)
+	r.Unreport(nodeA) // no engine
+	r.Report(nodeA, Report{State: engineview.StateSilent, Stamp: start}, 0, start)
+	r.Unreport(nodeA)
+	if lives, _ := r.Lives(start); len(lives) != 0 {
+		t.Errorf("%d engines, want none", len(lives))
+	}
+	r.Add(nodeB, "", start)
+	r.Heard(nodeB, 0, start)
+	r.Unreport(nodeB)
+	if lives, _ := r.Lives(start); len(lives) != 1 {
+		t.Errorf("%d engines, want the one that was heard here", len(lives))
+	}
+}
