@@ -90,6 +90,7 @@ func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin
 		}
 		r.account(s, rm.Resource().Attributes())
 		r.heard(s)
+		r.learn(ctx, s, rm)
 	}
 	r.heart.changed()
 }

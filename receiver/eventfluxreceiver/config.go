@@ -95,6 +95,11 @@ type EnginesConfig struct {
 	// AgentID makes the receiver tell the next one that this collector is an agent,
 	// with this service.instance.id. Unset, it is none.
 	AgentID string `mapstructure:"agent_id"`
+	// MaxSeries is the number of series of all engines that are remembered, to be
+	// ended when the engine dies. The default is 200000; 0 remembers none.
+	MaxSeries int `mapstructure:"max_series"`
+	// MaxSeriesPerEngine bounds the series of one engine. The default is 2000.
+	MaxSeriesPerEngine int `mapstructure:"max_series_per_engine"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -170,6 +175,12 @@ func (c *EnginesConfig) Validate() error {
 	if c.MetricsInterval < time.Second {
 		errs = append(errs, fmt.Errorf("metrics_interval must be at least 1s, got %s", c.MetricsInterval))
 	}
+	if c.MaxSeries < 0 {
+		errs = append(errs, fmt.Errorf("max_series must not be negative, got %d: 0 remembers none", c.MaxSeries))
+	}
+	if c.MaxSeriesPerEngine < 0 {
+		errs = append(errs, fmt.Errorf("max_series_per_engine must not be negative, got %d: 0 remembers none", c.MaxSeriesPerEngine))
+	}
 	if c.Max <= 0 {
 		errs = append(errs, fmt.Errorf("max must be positive, got %d", c.Max))
 	}
@@ -204,6 +215,9 @@ func newDefaultConfig() component.Config {
 			Max:            10_000,
 
 			MetricsInterval: 10 * time.Second,
+
+			MaxSeries:          200_000,
+			MaxSeriesPerEngine: 2000,
 		},
 		Contract:        ContractConfig{Mode: ModeFix},
 		ShutdownTimeout: 10 * time.Second,

@@ -55,6 +55,7 @@ func TestEveryOptionIsRead(t *testing.T) {
 	assert.Equal(t, EnginesConfig{
 		SilentAfter: 30 * time.Second, SilentAtMost: 10 * time.Minute, ReconnectGrace: 5 * time.Second,
 		ForgetAfter: 2 * time.Hour, Max: 50, MetricsInterval: 30 * time.Second, AgentID: "host-7",
+		MaxSeries: 1000, MaxSeriesPerEngine: 100,
 	}, cfg.Engines)
 	assert.Equal(t, 3*time.Second, cfg.ShutdownTimeout)
 }
@@ -69,6 +70,8 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 			"reconnect_grace must not be negative, got -3s",
 			"forget_after must be at least silent_at_most (-2s), got -10s",
 			"max must be positive, got 0",
+			"max_series must not be negative, got -1: 0 remembers none",
+			"max_series_per_engine must not be negative, got -2: 0 remembers none",
 			"metrics_interval must be at least 1s, got 10ms",
 			`contract: mode must be "observe" or "fix", got "reject"`,
 		},

@@ -118,8 +118,9 @@ func (h *heart) beat(ctx context.Context, all bool) time.Duration {
 	lives, next := h.r.list.Lives(now)
 	agents, nextAgent := h.r.agents.Lives(now)
 	h.ledger.Write(pulse.Round{Engines: lives, Agents: agents, Self: h.self, Now: now, All: all}, func(md pmetric.Metrics) {
-		h.send(ctx, md)
+		_ = h.send(ctx, md) // written again at the next interval
 	})
+	h.endSeries(ctx, lives, now)
 	return max(restBetween, min(until(next, now), until(nextAgent, now)))
 }
 
@@ -131,9 +132,8 @@ func until(at, now time.Time) time.Duration {
 	return at.Sub(now)
 }
 
-// send counts as data that the receiver took in. What is refused is counted by
-// that, and written again at the next interval.
-func (h *heart) send(ctx context.Context, md pmetric.Metrics) {
+// send counts as data that the receiver took in, and so counts what is refused.
+func (h *heart) send(ctx context.Context, md pmetric.Metrics) error {
 	n := md.DataPointCount()
 	ctx = h.r.tel.internal.StartMetricsOp(ctx)
 	err := h.r.nextMetrics.ConsumeMetrics(ctx, md)
@@ -141,6 +141,7 @@ func (h *heart) send(ctx context.Context, md pmetric.Metrics) {
 	if err != nil {
 		h.r.set.Logger.Debug("What is known of engines was refused", zap.Error(err))
 	}
+	return err
 }
 
 func newRegistry(cfg *EnginesConfig) *engines.Registry {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/engines"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/series"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
 )
 
@@ -33,6 +34,7 @@ type eventfluxReceiver struct {
 	// agents are the collectors that send what engines sent to them.
 	agents *engines.Registry
 	heart  *heart
+	series *series.Store
 	// conclusive says that connections end only when the far end ends.
 	conclusive bool
 	forget     func() // takes this receiver out of the factory's instances
@@ -51,12 +53,14 @@ type eventfluxReceiver struct {
 
 func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*eventfluxReceiver, error) {
 	list := newRegistry(&cfg.Engines)
-	tel, err := newTelemetry(set, list)
+	store := series.New(series.Limits{Total: cfg.Engines.MaxSeries, PerEngine: cfg.Engines.MaxSeriesPerEngine})
+	tel, err := newTelemetry(set, list, store)
 	if err != nil {
 		return nil, err
 	}
 	r := &eventfluxReceiver{
 		cfg: cfg, set: set, tel: tel, list: list, agents: newRegistry(&cfg.Engines), forget: forget,
+		series:     store,
 		conclusive: !cfg.endsConnections(),
 		unregister: func() {},
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/contract"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/engines"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/metadata"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/series"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
 )
 
@@ -38,7 +39,7 @@ type telemetry struct {
 	internal *receiverhelper.ObsReport
 }
 
-func newTelemetry(set receiver.Settings, list *engines.Registry) (*telemetry, error) {
+func newTelemetry(set receiver.Settings, list *engines.Registry, known *series.Store) (*telemetry, error) {
 	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
@@ -55,6 +56,12 @@ func newTelemetry(set receiver.Settings, list *engines.Registry) (*telemetry, er
 	}
 	if err = builder.RegisterReceiverEventfluxEnginesCallback(func(_ context.Context, o metric.Int64Observer) error {
 		observeEngines(o, list.Engines(time.Now()))
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	if err = builder.RegisterReceiverEventfluxSeriesKnownCallback(func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(known.Len())
 		return nil
 	}); err != nil {
 		return nil, err
@@ -125,6 +132,16 @@ func (t *telemetry) repaired(ctx context.Context, did contract.Repaired) {
 // superseded counts the points of reports that the receiver knows better than.
 func (t *telemetry) superseded(ctx context.Context, points int) {
 	t.builder.ReceiverEventfluxReportsSuperseded.Add(ctx, int64(points))
+}
+
+// unlearned counts the series that there was no room for, at each look.
+func (t *telemetry) unlearned(ctx context.Context, series int) {
+	t.builder.ReceiverEventfluxSeriesRefused.Add(ctx, int64(series))
+}
+
+// ended counts the series of dead engines that were ended.
+func (t *telemetry) ended(ctx context.Context, series int) {
+	t.builder.ReceiverEventfluxSeriesEnded.Add(ctx, int64(series))
 }
 
 func (t *telemetry) shutdown() {

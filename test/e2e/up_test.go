@@ -5,6 +5,9 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +26,16 @@ func up(m scrape.Snapshot, instance string) float64 {
 		return -1
 	}
 	return scrape.Value(series[0])
+}
+
+// ofEngine returns the names of series that an engine has, but for those that the
+// collector makes.
+func ofEngine(m scrape.Snapshot, instance string) []string {
+	names := slices.DeleteFunc(slices.Collect(maps.Keys(m)), func(name string) bool {
+		return name == "eventflux_up" || name == "target_info" || strings.HasPrefix(name, "eventflux_engine_") ||
+			len(m.Series(name, scrape.Labels{"instance": instance})) == 0
+	})
+	return names
 }
 
 // waitUp waits for a value and logs how long that took.
@@ -62,10 +75,20 @@ func TestAKilledEngineIsDownWithinSeconds(t *testing.T) {
 	state, _ := m.Sum("eventflux_engine_state", scrape.Labels{"instance": "node-a", "eventflux_engine_state": "silent"})
 	assert.Equal(t, 1.0, state)
 
+	since := time.Now()
+	run.Eventually(t, "what the dead node last said is gone", func() bool {
+		return len(ofEngine(c.Metrics(), "node-a")) == 0
+	})
+	t.Logf("its own series are gone after %s", time.Since(since).Round(10*time.Millisecond))
+	assert.NotEmpty(t, ofEngine(c.Metrics(), "node-b"), "the other node has its series")
+
 	require.Zero(t, e.B.Stop())
 	waitUp(t, c, "node-b", 0)
 	state, _ = c.Metrics().Sum("eventflux_engine_state", scrape.Labels{"instance": "node-b", "eventflux_engine_state": "shutdown"})
 	assert.Equal(t, 1.0, state, "a node that says goodbye is no alarm")
+	run.Eventually(t, "what the stopped node last said is gone", func() bool {
+		return len(ofEngine(c.Metrics(), "node-b")) == 0
+	})
 }
 
 // Each node sends to an agent of its own, which holds its connection and decides

@@ -15,6 +15,7 @@ package engines
 import (
 	"cmp"
 	"container/list"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"sync"
@@ -60,6 +61,7 @@ type Limits struct {
 // Registry is the list of engines. It is safe for concurrent use.
 type Registry struct {
 	limits Limits
+	seed   maphash.Seed // of the names of streams, which are only counted
 
 	mu      sync.Mutex
 	byID    map[Identity]*list.Element
@@ -89,12 +91,13 @@ type engine struct {
 	process             process
 	skew                skew
 	report              report
+	lessons             lessons
 	goodbye             time.Time // zero while it runs
 	rhythm              rhythm
 	connections         []Connection // open, and of this engine alone
 	disconnected        time.Time    // zero when data came after the last connection ended
 	queries             int64
-	streams             map[string]time.Time // last time each was reported
+	streams             map[uint64]int64 // by hash of the name, when each was last reported, in nanoseconds
 	pipeline            verdict
 	state               verdict
 	runtime             verdict
@@ -115,6 +118,7 @@ type verdict struct {
 func New(limits Limits) *Registry {
 	return &Registry{
 		limits:  limits,
+		seed:    maphash.MakeSeed(),
 		byID:    make(map[Identity]*list.Element),
 		recency: list.New(),
 
@@ -215,10 +219,11 @@ func (r *Registry) Stream(id Identity, name string, now time.Time) {
 	}
 	e := el.Value.(*engine)
 	if e.streams == nil {
-		e.streams = make(map[string]time.Time)
+		e.streams = make(map[uint64]int64)
 	}
-	if _, known := e.streams[name]; known || len(e.streams) < maxStreams {
-		e.streams[name] = now
+	stream := maphash.String(r.seed, name)
+	if _, known := e.streams[stream]; known || len(e.streams) < maxStreams {
+		e.streams[stream] = now.UnixNano()
 	}
 }
 
@@ -307,9 +312,9 @@ func (r *Registry) Evicted() int64 {
 }
 
 func (r *Registry) view(e *engine, now time.Time) engineview.Engine {
-	for name, at := range e.streams {
-		if now.Sub(at) >= r.limits.SilentAfter {
-			delete(e.streams, name)
+	for stream, at := range e.streams {
+		if now.Sub(time.Unix(0, at)) >= r.limits.SilentAfter {
+			delete(e.streams, stream)
 		}
 	}
 	state, evidence := r.judge(e, now)
