@@ -33,7 +33,6 @@ const (
 	attrHealthCheck      = "eventflux.health.check"
 	attrHealthState      = "eventflux.health.state"
 	attrOverflow         = "otel.metric.overflow"
-	eventDelete          = "entity.delete"
 )
 
 // identify completes the identity of one resource and counts what was missing.
@@ -190,13 +189,16 @@ func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin,
 func (r *eventfluxReceiver) admitLogs(ctx context.Context, from server.Origin, ld plog.Logs, now time.Time) {
 	for _, rl := range ld.ResourceLogs().All() {
 		s := r.sender(ctx, from, rl.Resource(), now)
-		r.list.Touch(s.key, s.id.Version, now)
-		r.heard(s)
+		if !hearsayAlone(rl) {
+			r.list.Touch(s.key, s.id.Version, now)
+			r.heard(s)
+		}
 		found := r.tel.violation(ctx)
 		for _, sl := range rl.ScopeLogs().All() {
+			ours := sl.Scope().Name() == pulse.ScopeName
 			for _, record := range sl.LogRecords().All() {
 				contract.CheckRecord(record, found)
-				if record.EventName() == eventDelete {
+				if record.EventName() == pulse.EventDelete && !ours {
 					r.list.Goodbye(s.key, now)
 				}
 			}

@@ -26,10 +26,12 @@ func (r *eventfluxReceiver) learn(ctx context.Context, s *sender, rm pmetric.Res
 	}
 }
 
-// endSeries ends the series of engines that are dead or forgotten, so that
-// backends stop to show their last values.
+// endSeries ends the series of engines that were dead at the last interval, too, or
+// are forgotten, so that backends stop to show their last values. An interval is time
+// enough for a scrape to see what an engine sent last.
 func (h *heart) endSeries(ctx context.Context, lives []engines.Life, now time.Time) {
 	known := make(map[engines.Identity]struct{}, len(lives))
+	dead := make(map[engines.Identity]struct{})
 	for i := range lives {
 		e := &lives[i]
 		known[e.Identity] = struct{}{}
@@ -37,9 +39,13 @@ func (h *heart) endSeries(ctx context.Context, lives []engines.Life, now time.Ti
 		case e.Reported:
 			h.r.series.End(e.Identity, now) // the other receiver ends them
 		case e.State != engineview.StateUp:
-			h.end(ctx, e.Identity, now)
+			dead[e.Identity] = struct{}{}
+			if _, before := h.dead[e.Identity]; before {
+				h.end(ctx, e.Identity, now)
+			}
 		}
 	}
+	h.dead = dead
 	for _, id := range h.r.series.Others(known) {
 		h.end(ctx, id, now)
 	}

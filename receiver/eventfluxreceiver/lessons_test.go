@@ -43,6 +43,9 @@ func TestTheSeriesOfADeadEngineEnd(t *testing.T) {
 		assert.Equal(t, 2.0, p.value("a query.active.count"))
 		r.ended(from.Connection, time.Now())
 		time.Sleep(3 * time.Second)
+		assert.Equal(t, 0.0, p.value("a eventflux.up"))
+		assert.Equal(t, 2.0, p.value("a query.active.count"), "a scrape has still to see it")
+		time.Sleep(20 * time.Second)
 		assert.Equal(t, -1.0, p.value("a query.active.count"))
 		assert.Equal(t, -1.0, p.value("a stream.events.received"))
 		assert.Equal(t, 0.0, p.value("a eventflux.up"))
@@ -52,7 +55,7 @@ func TestTheSeriesOfADeadEngineEnd(t *testing.T) {
 		time.Sleep(time.Second)
 		assert.Equal(t, 2.0, p.value("a query.active.count"))
 		r.ended(from.Connection, time.Now())
-		time.Sleep(3 * time.Second)
+		time.Sleep(23 * time.Second)
 		assert.Equal(t, -1.0, p.value("a query.active.count"))
 	})
 }
@@ -68,10 +71,10 @@ func TestTheLastFlushAfterAGoodbyeEndsToo(t *testing.T) {
 		require.NoError(t, rl.Resource().Attributes().FromRaw(engineA))
 		rl.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().SetEventName("entity.delete")
 		r.admitLogs(t.Context(), overGRPC, ld, time.Now())
-		time.Sleep(time.Second)
-		assert.Equal(t, -1.0, p.value("a query.active.count"))
+		time.Sleep(11 * time.Second)
 		r.take(t, overGRPC, engineMetrics(engineA))
 		assert.Equal(t, 2.0, p.value("a query.active.count"))
+		assert.Equal(t, 0.0, p.value("a eventflux.up"))
 		time.Sleep(20 * time.Second)
 		assert.Equal(t, -1.0, p.value("a query.active.count"), "within two intervals")
 	})
@@ -88,7 +91,7 @@ func TestTheGatewayLeavesTheEndToTheAgent(t *testing.T) {
 			time.Sleep(10 * time.Second)
 		}
 		c.agent.ended(conn.Connection, time.Now())
-		time.Sleep(3 * time.Second)
+		time.Sleep(25 * time.Second)
 		assert.Equal(t, -1.0, c.page.value("a query.active.count"))
 		assert.Equal(t, "silent", c.gateway.Load().list.Engines(time.Now())[0].State.String(), "the end of a series is no sign of life")
 		assert.Zero(t, c.gateway.Load().series.Len())
@@ -120,6 +123,7 @@ func TestARefusedEndIsTriedAgain(t *testing.T) {
 		r.take(t, from, engineMetrics(engineA))
 		r.ended(from.Connection, time.Now())
 		time.Sleep(2 * time.Second)
+		r.heart.beat(t.Context(), true)
 		full = true
 		r.heart.beat(t.Context(), true)
 		full = false

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.uber.org/zap"
 
@@ -20,11 +21,16 @@ import (
 // ask for: a thousand engines that come at once are not a thousand looks.
 const restBetween = 100 * time.Millisecond
 
-// heart writes what is known of engines into the receiver's own metrics
-// pipeline: all of it at each interval, and a change of state at once.
+// eventInterval is how often an entity event repeats that an engine is there.
+const eventInterval = time.Minute
+
+// heart writes what is known of engines into the receiver's own pipelines of
+// metrics and logs: all of it at each interval, and a change of state at once.
 type heart struct {
 	r      *eventfluxReceiver
 	ledger *pulse.Ledger
+	events *pulse.Entities
+	dead   map[engines.Identity]struct{} // at the last interval
 	self   *pcommon.Map
 	wake   chan struct{} // of one; a wake that is pending stands for all
 	stop   context.CancelFunc
@@ -32,7 +38,10 @@ type heart struct {
 }
 
 func newHeart(r *eventfluxReceiver) *heart {
-	h := &heart{r: r, ledger: pulse.NewLedger(), wake: make(chan struct{}, 1)}
+	h := &heart{
+		r: r, ledger: pulse.NewLedger(), wake: make(chan struct{}, 1),
+		events: pulse.NewEntities(max(eventInterval, r.cfg.Engines.MetricsInterval)),
+	}
 	if id := r.cfg.Engines.AgentID; id != "" {
 		self := pcommon.NewMap()
 		self.PutStr("service.name", r.set.BuildInfo.Command)
@@ -45,7 +54,8 @@ func newHeart(r *eventfluxReceiver) *heart {
 	return h
 }
 
-// start begins to beat. Without a metrics pipeline there is nothing to beat for.
+// start begins to beat. Engines are known by their metrics alone, so without a
+// metrics pipeline there is nothing to beat for.
 func (h *heart) start() {
 	if h.r.nextMetrics == nil {
 		return
@@ -120,7 +130,12 @@ func (h *heart) beat(ctx context.Context, all bool) time.Duration {
 	h.ledger.Write(pulse.Round{Engines: lives, Agents: agents, Self: h.self, Now: now, All: all}, func(md pmetric.Metrics) {
 		_ = h.send(ctx, md) // written again at the next interval
 	})
-	h.endSeries(ctx, lives, now)
+	if all {
+		h.endSeries(ctx, lives, now)
+	}
+	if h.r.nextLogs != nil {
+		h.sendEvents(ctx, h.events.Write(lives, now))
+	}
 	return max(restBetween, min(until(next, now), until(nextAgent, now)))
 }
 
@@ -142,6 +157,21 @@ func (h *heart) send(ctx context.Context, md pmetric.Metrics) error {
 		h.r.set.Logger.Debug("What is known of engines was refused", zap.Error(err))
 	}
 	return err
+}
+
+// sendEvents is [heart.send] for entity events. What is refused is said again at
+// the next interval, but for the end of an engine.
+func (h *heart) sendEvents(ctx context.Context, ld plog.Logs) {
+	n := ld.LogRecordCount()
+	if n == 0 {
+		return
+	}
+	ctx = h.r.tel.internal.StartLogsOp(ctx)
+	err := h.r.nextLogs.ConsumeLogs(ctx, ld)
+	h.r.tel.internal.EndLogsOp(ctx, metadataFormat, n, err)
+	if err != nil {
+		h.r.set.Logger.Debug("Entity events were refused", zap.Error(err))
+	}
 }
 
 func newRegistry(cfg *EnginesConfig) *engines.Registry {

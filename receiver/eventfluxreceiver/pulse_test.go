@@ -307,3 +307,47 @@ func TestAReportOfAnEngineThatIsHereIsTakenOut(t *testing.T) {
 		assert.Equal(t, "silent", c.agent.list.Engines(time.Now())[0].State.String())
 	})
 }
+
+func TestTheLivesOfEnginesAreToldInTheLogsPipeline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var events []string
+		logs, err := consumer.NewLogs(func(_ context.Context, ld plog.Logs) error {
+			for _, rl := range ld.ResourceLogs().All() {
+				events = append(events, rl.ScopeLogs().At(0).LogRecords().At(0).EventName())
+			}
+			return nil
+		})
+		require.NoError(t, err)
+		cfg := testConfig()
+		f := NewFactory()
+		set := receivertest.NewNopSettings(metadata.Type)
+		m, err := f.CreateMetrics(t.Context(), set, cfg, newPage().consumer(t))
+		require.NoError(t, err)
+		_, err = f.CreateLogs(t.Context(), set, cfg, logs)
+		require.NoError(t, err)
+		r := m.(*eventfluxReceiver)
+		r.heart.start()
+		from := overGRPC
+		from.Connection = &server.Connection{ID: 1}
+		r.take(t, from, engineMetrics(engineA))
+		time.Sleep(65 * time.Second)
+		r.ended(from.Connection, time.Now())
+		time.Sleep(10 * time.Second)
+		r.heart.shutdown(t.Context())
+		assert.Equal(t, []string{"entity.state", "entity.state", "entity.delete"}, events)
+	})
+}
+
+func TestEntityEventsOfAnotherReceiverAreNoSignsOfLife(t *testing.T) {
+	_, next := collecting()
+	b := start(t, testConfig(), next)
+	export(t, b.dial(t), engineMetrics(engineA))
+	before := b.only(t)
+	events := pulse.NewEntities(time.Minute)
+	lives, _ := b.receiver.list.Lives(time.Now())
+	b.receiver.admitLogs(t.Context(), fromAgent, events.Write(lives, time.Now()), time.Now())
+	b.receiver.admitLogs(t.Context(), fromAgent, events.Write(nil, time.Now()), time.Now())
+	after := b.only(t)
+	assert.Equal(t, before.LastSeen, after.LastSeen)
+	assert.Equal(t, "up", after.State.String(), "that it was evicted elsewhere is no goodbye")
+}

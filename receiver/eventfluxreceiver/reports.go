@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
@@ -44,6 +45,17 @@ func listen(rm pmetric.ResourceMetrics) hearsay {
 	}
 	h.alone = told && !others
 	return h
+}
+
+// hearsayAlone reports whether the logs of a resource are nothing but what another
+// receiver says of it.
+func hearsayAlone(rl plog.ResourceLogs) bool {
+	for _, sl := range rl.ScopeLogs().All() {
+		if sl.Scope().Name() != pulse.ScopeName {
+			return false
+		}
+	}
+	return rl.ScopeLogs().Len() > 0
 }
 
 // onlyEnds reports whether a series ends in metrics, and whether there is

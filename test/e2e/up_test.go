@@ -86,9 +86,6 @@ func TestAKilledEngineIsDownWithinSeconds(t *testing.T) {
 	waitUp(t, c, "node-b", 0)
 	state, _ = c.Metrics().Sum("eventflux_engine_state", scrape.Labels{"instance": "node-b", "eventflux_engine_state": "shutdown"})
 	assert.Equal(t, 1.0, state, "a node that says goodbye is no alarm")
-	run.Eventually(t, "what the stopped node last said is gone", func() bool {
-		return len(ofEngine(c.Metrics(), "node-b")) == 0
-	})
 }
 
 // Each node sends to an agent of its own, which holds its connection and decides

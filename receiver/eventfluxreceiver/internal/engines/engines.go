@@ -159,7 +159,7 @@ func (r *Registry) insert(id Identity, now time.Time) *list.Element {
 	e := &engine{
 		id: id, resource: pcommon.NewMap(), since: now, firstSeen: now, lastSeen: now, goodbye: r.recall(id, now),
 	}
-	id.put(e.resource)
+	id.Put(e.resource)
 	el := r.recency.PushFront(e)
 	r.byID[id] = el
 	r.changed = true

@@ -114,7 +114,7 @@ func keep(id Identity, attrs pcommon.Map) pcommon.Map {
 	if attrs.Len() <= maxAttributes && size(attrs) <= maxResourceBytes {
 		attrs.CopyTo(kept)
 	} else {
-		id.put(kept)
+		id.Put(kept)
 	}
 	return kept
 }
@@ -136,8 +136,9 @@ func size(attrs pcommon.Map) int {
 	return n
 }
 
-// put writes the attributes that Prometheus makes job and instance of.
-func (id Identity) put(attrs pcommon.Map) {
+// Put writes the attributes that identify an engine. Prometheus makes job and
+// instance of them.
+func (id Identity) Put(attrs pcommon.Map) {
 	attrs.PutStr("service.name", id.Name)
 	if id.Namespace != "" {
 		attrs.PutStr("service.namespace", id.Namespace)
