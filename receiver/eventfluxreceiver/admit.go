@@ -73,23 +73,29 @@ func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin
 		if said.alone {
 			continue
 		}
-		r.list.Touch(s.key, s.id.Version, now)
 		if r.cfg.Contract.Mode == ModeFix {
 			r.tel.repaired(ctx, contract.RepairMetrics(rm))
+		}
+		trusted := !r.contested(ctx, s)
+		if trusted {
+			r.list.Touch(s.key, s.id.Version, now)
 		}
 		found := r.tel.violation(ctx)
 		for _, sm := range rm.ScopeMetrics().All() {
 			ours := sm.Scope().Name() == pulse.ScopeName
 			for _, m := range sm.Metrics().All() {
 				contract.CheckMetric(m, found)
-				if !ours {
+				if !ours && trusted {
 					r.observe(s, m)
 				}
 			}
 		}
-		r.account(s, rm.Resource().Attributes())
-		r.heard(s)
-		r.learn(ctx, s, rm)
+		if trusted {
+			r.heard(s)
+			r.account(ctx, s, rm.Resource().Attributes())
+			r.learn(ctx, s, rm)
+			r.contested(ctx, s) // a new engine is the sender's from now on
+		}
 	}
 	r.heart.changed()
 }
@@ -173,8 +179,10 @@ func (r *eventfluxReceiver) add(s *sender) {
 func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin, td ptrace.Traces, now time.Time) {
 	for _, rs := range td.ResourceSpans().All() {
 		s := r.sender(ctx, from, rs.Resource(), now)
-		r.list.Touch(s.key, s.id.Version, now)
-		r.heard(s)
+		if !r.contested(ctx, s) {
+			r.list.Touch(s.key, s.id.Version, now)
+			r.heard(s)
+		}
 		found := r.tel.violation(ctx)
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, span := range ss.Spans().All() {
@@ -189,7 +197,8 @@ func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin,
 func (r *eventfluxReceiver) admitLogs(ctx context.Context, from server.Origin, ld plog.Logs, now time.Time) {
 	for _, rl := range ld.ResourceLogs().All() {
 		s := r.sender(ctx, from, rl.Resource(), now)
-		if !hearsayAlone(rl) {
+		trusted := !hearsayAlone(rl) && !r.contested(ctx, s)
+		if trusted {
 			r.list.Touch(s.key, s.id.Version, now)
 			r.heard(s)
 		}
@@ -198,7 +207,7 @@ func (r *eventfluxReceiver) admitLogs(ctx context.Context, from server.Origin, l
 			ours := sl.Scope().Name() == pulse.ScopeName
 			for _, record := range sl.LogRecords().All() {
 				contract.CheckRecord(record, found)
-				if record.EventName() == pulse.EventDelete && !ours {
+				if record.EventName() == pulse.EventDelete && !ours && trusted {
 					r.list.Goodbye(s.key, now)
 				}
 			}

@@ -169,6 +169,14 @@ func (s *sender) connection() engines.Connection {
 	return engines.Connection(s.from.Connection.ID)
 }
 
+// ownConnection is connection for senders without an agent between, else zero.
+func (s *sender) ownConnection() engines.Connection {
+	if !s.from.SDK {
+		return 0
+	}
+	return s.connection()
+}
+
 // recheck tells the end of the connection again if it ended while the request was
 // worked on, and so before the lists knew of it.
 func (s *sender) recheck(r *eventfluxReceiver) {
@@ -226,9 +234,9 @@ func number(p pmetric.NumberDataPoint) float64 {
 }
 
 // account tells the list what the metrics of an engine say beside their values.
-func (r *eventfluxReceiver) account(s *sender, resource pcommon.Map) {
+func (r *eventfluxReceiver) account(ctx context.Context, s *sender, resource pcommon.Map) {
 	r.list.Describe(s.key, resource)
-	r.list.Saw(s.key, s.process)
+	r.saw(ctx, s)
 	if s.from.SDK && s.newest != 0 {
 		r.list.Clock(s.key, s.newest.AsTime().Sub(s.now))
 	}

@@ -24,10 +24,12 @@ import (
 const metadataFormat = "otlp"
 
 var (
-	nameMissing     = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.name")))
-	instanceMissing = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.instance.id")))
-	pointsRenamed   = metric.WithAttributeSet(attribute.NewSet(attribute.String("repair", "renamed")))
-	pointsDoubled   = metric.WithAttributeSet(attribute.NewSet(attribute.String("repair", "doubled")))
+	nameMissing       = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.name")))
+	instanceMissing   = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.instance.id")))
+	conflictProcess   = metric.WithAttributeSet(attribute.NewSet(attribute.String("conflict", "process")))
+	conflictPrincipal = metric.WithAttributeSet(attribute.NewSet(attribute.String("conflict", "principal")))
+	pointsRenamed     = metric.WithAttributeSet(attribute.NewSet(attribute.String("repair", "renamed")))
+	pointsDoubled     = metric.WithAttributeSet(attribute.NewSet(attribute.String("repair", "doubled")))
 )
 
 // telemetry is everything the receiver says about itself.
@@ -132,6 +134,11 @@ func (t *telemetry) repaired(ctx context.Context, did contract.Repaired) {
 // superseded counts the points of reports that the receiver knows better than.
 func (t *telemetry) superseded(ctx context.Context, points int) {
 	t.builder.ReceiverEventfluxReportsSuperseded.Add(ctx, int64(points))
+}
+
+// conflict counts a resource that uses the identity of another live engine.
+func (t *telemetry) conflict(ctx context.Context, with metric.MeasurementOption) {
+	t.builder.ReceiverEventfluxIdentityConflicts.Add(ctx, 1, with)
 }
 
 // unlearned counts the series that there was no room for, at each look.

@@ -19,6 +19,11 @@ const maxConnections = 8
 type connection struct {
 	engine *engine
 	shared bool
+	// The process that sends its metrics over it, since when, and whether another
+	// live one uses the identity, too.
+	process  Process
+	since    time.Time
+	conflict bool
 }
 
 // Heard records that something arrived from id itself, with no agent between, and

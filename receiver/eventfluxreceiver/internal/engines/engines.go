@@ -92,6 +92,8 @@ type engine struct {
 	skew                skew
 	report              report
 	lessons             lessons
+	principal           string    // who uses the identity, empty for nobody known
+	claimed             bool      // by another principal, which has been told
 	goodbye             time.Time // zero while it runs
 	rhythm              rhythm
 	connections         []Connection // open, and of this engine alone

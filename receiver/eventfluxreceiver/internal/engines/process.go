@@ -69,19 +69,26 @@ func (s *skew) add(ahead time.Duration) {
 	s.mean += time.Duration(newest * float64(ahead-s.mean))
 }
 
-// Saw records what an export of metrics says of its process. It reports whether
-// that is a new process under the identity, for which a goodbye of the last one
-// does not hold.
-func (r *Registry) Saw(id Identity, of Process) (restarted bool) {
+// Saw records what an export of metrics says of its process, and over which open
+// connection it came. A new process under the identity is a restart, for which a
+// goodbye of the last one does not hold. Saw reports whether another process that
+// is alive uses the identity, too, and whether that is new.
+func (r *Registry) Saw(id Identity, of Process, on Connection, now time.Time) (conflict, first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	el, ok := r.byID[id]
-	if !ok || !el.Value.(*engine).process.saw(of) {
-		return false
+	if !ok {
+		return false, false
 	}
-	el.Value.(*engine).goodbye = time.Time{}
-	r.changed = true
-	return true
+	e := el.Value.(*engine)
+	if conflict, first = r.occupied(e, of, on, now); conflict {
+		return conflict, first
+	}
+	if e.process.saw(of) {
+		e.goodbye = time.Time{}
+		r.changed = true
+	}
+	return false, false
 }
 
 // Clock records how far the newest time in an export of the engine itself lay

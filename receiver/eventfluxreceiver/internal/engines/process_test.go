@@ -32,7 +32,7 @@ func TestANewProcessUnderAnIdentityIsARestart(t *testing.T) {
 			r := New(limits)
 			r.Add(nodeA, "", start)
 			for _, p := range tt.exports {
-				r.Saw(nodeA, p)
+				r.Saw(nodeA, p, 0, start)
 			}
 			lives, _ := r.Lives(start)
 			if got := lives[0].Restarts; got != tt.want {
@@ -45,10 +45,10 @@ func TestANewProcessUnderAnIdentityIsARestart(t *testing.T) {
 func TestARestartEndsAGoodbyeAtOnce(t *testing.T) {
 	r := New(limits)
 	r.Add(nodeA, "", start)
-	r.Saw(nodeA, Process{PID: "7"})
+	r.Saw(nodeA, Process{PID: "7"}, 0, start)
 	r.Goodbye(nodeA, start)
 	r.Add(nodeA, "", start.Add(time.Second))
-	r.Saw(nodeA, Process{PID: "8"})
+	r.Saw(nodeA, Process{PID: "8"}, 0, start)
 	if lives, _ := r.Lives(start.Add(time.Second)); lives[0].State.String() != "up" {
 		t.Errorf("State = %s, want up", lives[0].State)
 	}

@@ -32,6 +32,7 @@ type TelemetryBuilder struct {
 	ReceiverEventfluxEngines            metric.Int64ObservableUpDownCounter
 	ReceiverEventfluxEnginesEvicted     metric.Int64ObservableCounter
 	ReceiverEventfluxIdentitiesAssigned metric.Int64Counter
+	ReceiverEventfluxIdentityConflicts  metric.Int64Counter
 	ReceiverEventfluxPointsRepaired     metric.Int64Counter
 	ReceiverEventfluxReportsSuperseded  metric.Int64Counter
 	ReceiverEventfluxSeriesEnded        metric.Int64Counter
@@ -144,6 +145,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	builder.ReceiverEventfluxIdentitiesAssigned, err = builder.meter.Int64Counter(
 		"otelcol_receiver_eventflux_identities_assigned",
 		metric.WithDescription("Resources that came without the attribute and were given one. [Alpha]"),
+		metric.WithUnit("{resource}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxIdentityConflicts, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_identity_conflicts",
+		metric.WithDescription("Resources that came under the identity of a live engine from another process or principal. [Alpha]"),
 		metric.WithUnit("{resource}"),
 	)
 	errs = errors.Join(errs, err)

@@ -34,6 +34,7 @@ func TestSetupTelemetry(t *testing.T) {
 	}))
 	tb.ReceiverEventfluxContractViolations.Add(context.Background(), 1)
 	tb.ReceiverEventfluxIdentitiesAssigned.Add(context.Background(), 1)
+	tb.ReceiverEventfluxIdentityConflicts.Add(context.Background(), 1)
 	tb.ReceiverEventfluxPointsRepaired.Add(context.Background(), 1)
 	tb.ReceiverEventfluxReportsSuperseded.Add(context.Background(), 1)
 	tb.ReceiverEventfluxSeriesEnded.Add(context.Background(), 1)
@@ -48,6 +49,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverEventfluxIdentitiesAssigned(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverEventfluxIdentityConflicts(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverEventfluxPointsRepaired(t, testTel,
