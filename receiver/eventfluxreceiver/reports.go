@@ -116,16 +116,21 @@ func (r *eventfluxReceiver) heed(ctx context.Context, h hearsay, s *sender, rm p
 	if !h.engine {
 		return
 	}
+	var decides bool
 	if h.ended {
-		r.list.Unreport(s.key)
-		return
+		decides = r.list.Unreport(s.key, s.connection())
+	} else {
+		decides = r.list.Report(s.key, h.report, s.connection(), s.now)
+		r.list.Describe(s.key, rm.Resource().Attributes())
+		s.recheck(r)
 	}
-	decides := r.list.Report(s.key, h.report, s.connection(), s.now)
-	r.list.Describe(s.key, rm.Resource().Attributes())
-	s.recheck(r)
-	if decides {
-		return
+	if !decides {
+		r.tel.superseded(ctx, takeOut(rm))
 	}
+}
+
+// takeOut removes the reports and returns how many points they have.
+func takeOut(rm pmetric.ResourceMetrics) int {
 	points := 0
 	rm.ScopeMetrics().RemoveIf(func(sm pmetric.ScopeMetrics) bool {
 		if sm.Scope().Name() != pulse.ScopeName {
@@ -136,7 +141,7 @@ func (r *eventfluxReceiver) heed(ctx context.Context, h hearsay, s *sender, rm p
 		}
 		return true
 	})
-	r.tel.superseded(ctx, points)
+	return points
 }
 
 // heedAgent keeps the list of agents. An agent says of itself that it is up; that
@@ -144,7 +149,7 @@ func (r *eventfluxReceiver) heed(ctx context.Context, h hearsay, s *sender, rm p
 func (r *eventfluxReceiver) heedAgent(h hearsay, s *sender, rm pmetric.ResourceMetrics) {
 	switch {
 	case h.ended:
-		r.agents.Unreport(s.key)
+		r.agents.Unreport(s.key, s.connection())
 	case h.report.State == engineview.StateUp:
 		r.agents.Add(s.key, s.id.Version, s.now)
 		r.agents.Describe(s.key, rm.Resource().Attributes())

@@ -190,7 +190,7 @@ func (r *Registry) touch(el *list.Element, version string, now time.Time) {
 		e.firstSeen = now
 	}
 	e.disconnected = time.Time{}
-	if e.told != engineview.StateUp {
+	if e.told != engineview.StateUp && !r.follows(e, now) {
 		r.changed = true
 	}
 	if version != "" {

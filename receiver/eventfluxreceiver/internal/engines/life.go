@@ -17,11 +17,14 @@ const (
 	maxResourceBytes = 8 << 10
 )
 
-// Life is an engine with what is known beyond the contract of [engineview].
+// Life is what is known of the life of an engine, but not of its work: that is in
+// [engineview.Engine].
 type Life struct {
-	engineview.Engine
-	// Identity is what the registry knows the engine by.
 	Identity Identity
+	// State is the verdict at the time asked for, and Evidence what it rests on.
+	State    engineview.State
+	Evidence engineview.Evidence
+	LastSeen time.Time
 	// Resource is what the engine calls itself. It is shared and not to be
 	// modified.
 	Resource pcommon.Map
@@ -42,7 +45,8 @@ type Life struct {
 // Lives returns every engine with its state at now, in no order, and the next
 // time at which one could change its state without anything arriving; zero for
 // never. Engines that ended longer than ForgetAfter ago leave the list here. The
-// states are what [Registry.Changed] compares with.
+// states are what [Registry.Changed] compares with. The cost is about 200 ns for
+// each engine, in which no request gets on.
 func (r *Registry) Lives(now time.Time) (lives []Life, next time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -52,10 +56,11 @@ func (r *Registry) Lives(now time.Time) (lives []Life, next time.Time) {
 	for el := r.recency.Front(); el != nil; el = el.Next() {
 		e := el.Value.(*engine)
 		life := Life{
-			Engine: r.view(e, now), Identity: e.id, Resource: e.resource, Since: e.since,
+			Identity: e.id, LastSeen: e.lastSeen, Resource: e.resource, Since: e.since,
 			Restarts: e.process.restarts, Skew: e.skew.mean, SkewKnown: e.skew.known,
 			Reported: r.follows(e, now),
 		}
+		life.State, life.Evidence = r.judge(e, now)
 		e.told = life.State
 		if at := r.turns(e, now); !at.IsZero() && (next.IsZero() || at.Before(next)) {
 			next = at

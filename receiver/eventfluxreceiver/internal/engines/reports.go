@@ -31,7 +31,7 @@ type report struct {
 // Report records what another receiver says of an engine, which comes on the
 // list if it is not there. It returns whether that receiver decides the engine's
 // state: not so when the engine itself was heard here later than there, or holds
-// a connection to here.
+// a connection to here, or when a third one heard it later.
 //
 // Reports that came over a connection that ended conclusively hold for Grace; zero
 // stands for a connection whose end means nothing.
@@ -43,39 +43,57 @@ func (r *Registry) Report(id Identity, said Report, on Connection, now time.Time
 		el = r.insert(id, now)
 	}
 	e := el.Value.(*engine)
-	if !said.Stamp.Before(e.report.Stamp) {
-		if e.report.rhythm.interval() != 0 && now.Sub(e.report.rhythm.last) >= r.reportPatience(e) {
-			e.report.rhythm = rhythm{}
-		}
-		e.report.Report, e.report.at, e.report.on, e.report.broken = said, now, on, time.Time{}
-		if on != 0 {
-			r.reporters[on] = struct{}{}
-		}
-		e.report.rhythm.beat(now)
-		if said.State == engineview.StateUp {
-			r.touch(el, "", now)
-		}
-		r.changed = r.changed || said.State != e.told
+	if e.report.outdoes(said, on, now) {
+		return false
 	}
+	if e.report.rhythm.interval() != 0 && now.Sub(e.report.rhythm.last) >= r.reportPatience(e) {
+		e.report.rhythm = rhythm{}
+	}
+	e.report.Report, e.report.at, e.report.on, e.report.broken = said, now, on, time.Time{}
+	e.report.rhythm.beat(now)
+	if on != 0 {
+		r.reporters[on] = struct{}{}
+	}
+	if said.State == engineview.StateUp {
+		r.touch(el, "", now)
+	}
+	r.changed = r.changed || said.State != e.told
 	return r.follows(e, now)
 }
 
-// Unreport records that another receiver has forgotten the engine. Unless it was
-// heard here, it leaves the list.
-func (r *Registry) Unreport(id Identity) {
+// outdoes reports whether the last report is better than the one that was said: it
+// is the newer one of the same reporter, or that of another who heard the engine
+// later.
+func (last *report) outdoes(said Report, on Connection, now time.Time) bool {
+	if last.at.IsZero() {
+		return false
+	}
+	if last.on == on {
+		return said.Stamp.Before(last.Stamp)
+	}
+	return now.Add(-said.Age).Before(last.at.Add(-last.Age))
+}
+
+// Unreport records that another receiver has forgotten the engine, and returns
+// whether it was the one who decides. Unless the engine was heard here, it then
+// leaves the list.
+func (r *Registry) Unreport(id Identity, on Connection) (decided bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	el, ok := r.byID[id]
 	if !ok {
-		return
+		return true
 	}
 	e := el.Value.(*engine)
-	if r.own(e) {
-		e.report = report{}
-		return
+	switch {
+	case r.own(e):
+		return false
+	case !e.report.at.IsZero() && e.report.on != on && e.report.broken.IsZero():
+		return false
 	}
 	r.remove(el)
 	r.changed = true
+	return true
 }
 
 // follows reports whether the state of the engine is what another receiver says.

@@ -4,6 +4,7 @@
 package engines
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -125,16 +126,65 @@ func TestTheReceiverThatHoldsTheEngineDecides(t *testing.T) {
 
 func TestAnEngineThatTheAgentForgotIsForgotten(t *testing.T) {
 	r := New(limits)
-	r.Unreport(nodeA) // no engine
+	r.Unreport(nodeA, 0) // no engine
 	r.Report(nodeA, Report{State: engineview.StateSilent, Stamp: start}, 0, start)
-	r.Unreport(nodeA)
+	r.Unreport(nodeA, 0)
 	if lives, _ := r.Lives(start); len(lives) != 0 {
 		t.Errorf("%d engines, want none", len(lives))
 	}
 	r.Add(nodeB, "", start)
 	r.Heard(nodeB, 0, start)
-	r.Unreport(nodeB)
+	r.Unreport(nodeB, 0)
 	if lives, _ := r.Lives(start); len(lives) != 1 {
 		t.Errorf("%d engines, want the one that was heard here", len(lives))
 	}
+}
+
+func TestTheAgentThatHeardTheEngineLastDecides(t *testing.T) {
+	at := func(s int) time.Time { return start.Add(time.Duration(s) * time.Second) }
+	r := New(patient)
+	const first, second = 1, 2
+	up := func(state engineview.State, on Connection, now, skew int, age time.Duration) bool {
+		return r.Report(nodeA, Report{State: state, Stamp: at(now + skew), Age: age}, on, at(now))
+	}
+	if !up(engineview.StateUp, first, 0, 0, 0) {
+		t.Error("there is only one")
+	}
+	// The clock of the second is a minute behind.
+	for s := 10; s < 100; s += 10 {
+		if !up(engineview.StateUp, second, s, -60, time.Second) {
+			t.Errorf("%d s: the engine is at the second", s)
+		}
+		if up(engineview.StateSilent, first, s+1, 0, time.Duration(s+1)*time.Second) {
+			t.Errorf("%d s: the first has lost it", s)
+		}
+		if lives, _ := r.Lives(at(s + 2)); lives[0].State != engineview.StateUp {
+			t.Errorf("%d s: %s", s, lives[0].State)
+		}
+	}
+	if r.Unreport(nodeA, first) {
+		t.Error("that the first forgets it means nothing")
+	}
+	r.Ended(second, true, at(100))
+	if !up(engineview.StateSilent, first, 110, 0, time.Second) {
+		t.Error("it went back to the first and died there")
+	}
+	if !r.Unreport(nodeA, first) {
+		t.Error("the first decides")
+	}
+}
+
+func BenchmarkLives(b *testing.B) {
+	r := New(Limits{Max: 10_000, SilentAfter: 15 * time.Second, ForgetAfter: time.Hour})
+	for i := range 10_000 {
+		id := Identity{Name: "engine", Instance: fmt.Sprint(i)}
+		r.Add(id, "1", start)
+		for s := range 100 {
+			r.Stream(id, fmt.Sprint(s), start)
+		}
+	}
+	for b.Loop() {
+		r.Lives(start)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/10_000, "ns/engine")
 }

@@ -26,8 +26,8 @@ func life(instance string, state engineview.State) engines.Life {
 	resource.PutStr("service.name", "engine")
 	resource.PutStr("service.instance.id", instance)
 	return engines.Life{
-		Engine:   engineview.Engine{Name: "engine", InstanceID: instance, State: state, LastSeen: now.Add(-3 * time.Second)},
 		Identity: engines.Identity{Name: "engine", Instance: instance},
+		State:    state, LastSeen: now.Add(-3 * time.Second),
 		Resource: resource, Since: now.Add(-time.Minute),
 	}
 }
