@@ -5,6 +5,7 @@ package eventfluxreceiver
 
 import (
 	"context"
+	"iter"
 	"strings"
 	"time"
 
@@ -124,11 +125,7 @@ func (r *eventfluxReceiver) observe(s *sender, m pmetric.Metric) {
 			s.measure(m, p)
 		}
 	case name == metricStreamReceived:
-		for _, p := range numbers(m).All() {
-			if stream, ok := p.Attributes().Get(attrStream); ok {
-				r.list.Stream(s.key, stream.Str(), s.now)
-			}
-		}
+		r.list.Streams(s.key, streams(m), s.now)
 	case name == metricHealthStatus:
 		r.add(s)
 		r.observeHealth(s, m)
@@ -139,6 +136,17 @@ func (r *eventfluxReceiver) observe(s *sender, m pmetric.Metric) {
 		}
 	case strings.HasPrefix(name, enginePrefix):
 		r.add(s)
+	}
+}
+
+// streams returns the names of the streams that the points are of.
+func streams(m pmetric.Metric) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, p := range numbers(m).All() {
+			if stream, ok := p.Attributes().Get(attrStream); ok && !yield(stream.Str()) {
+				return
+			}
+		}
 	}
 }
 

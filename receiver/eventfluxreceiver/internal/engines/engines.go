@@ -16,6 +16,7 @@ import (
 	"cmp"
 	"container/list"
 	"hash/maphash"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -190,6 +191,9 @@ func (r *Registry) touch(el *list.Element, version string, now time.Time) {
 		e.firstSeen = now
 	}
 	e.disconnected = time.Time{}
+	if now.Sub(e.report.broken) > oneExport { // what was under way at its end says nothing
+		e.report.broken = time.Time{}
+	}
 	if e.told != engineview.StateUp && !r.follows(e, now) {
 		r.changed = true
 	}
@@ -211,8 +215,8 @@ func (r *Registry) Queries(id Identity, running int64) {
 	}
 }
 
-// Stream records that the engine reported on the named stream.
-func (r *Registry) Stream(id Identity, name string, now time.Time) {
+// Streams records that the engine reported on the named streams.
+func (r *Registry) Streams(id Identity, names iter.Seq[string], now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	el, ok := r.byID[id]
@@ -223,9 +227,12 @@ func (r *Registry) Stream(id Identity, name string, now time.Time) {
 	if e.streams == nil {
 		e.streams = make(map[uint64]int64)
 	}
-	stream := maphash.String(r.seed, name)
-	if _, known := e.streams[stream]; known || len(e.streams) < maxStreams {
-		e.streams[stream] = now.UnixNano()
+	at := now.UnixNano()
+	for name := range names {
+		stream := maphash.String(r.seed, name)
+		if _, known := e.streams[stream]; known || len(e.streams) < maxStreams {
+			e.streams[stream] = at
+		}
 	}
 }
 
@@ -366,8 +373,14 @@ func (r *Registry) judge(e *engine, now time.Time) (engineview.State, engineview
 	}
 }
 
-// patience is how long the engine may send nothing.
-func (r *Registry) patience(e *engine) time.Duration { return r.patienceOf(&e.rhythm) }
+// patience is how long the engine may send nothing. Behind an agent that was lost
+// it has no way to send, so that there is nothing to be lenient about.
+func (r *Registry) patience(e *engine) time.Duration {
+	if !e.report.broken.IsZero() && e.rhythm.interval() == 0 {
+		return r.limits.SilentAfter
+	}
+	return r.patienceOf(&e.rhythm)
+}
 
 func (r *Registry) patienceOf(learnt *rhythm) time.Duration {
 	learned := patienceFactor * learnt.interval()

@@ -5,6 +5,7 @@ package engines
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -86,6 +87,22 @@ func TestTheReceiverThatHoldsTheEngineDecides(t *testing.T) {
 			func(r *Registry) { exports(r); says(r, up, 11, 0); r.Ended(5, true, at(12)) },
 			80,
 			verdict{silent, engineview.EvidenceMissedExports, false},
+		},
+		"the agent was lost before the engine's interval was learned": {
+			func(r *Registry) { r.Add(nodeA, "", at(0)); says(r, up, 1, 0); r.Ended(5, true, at(2)) },
+			16,
+			verdict{silent, engineview.EvidenceMissedExports, false},
+		},
+		"and the engine found another way": {
+			func(r *Registry) {
+				r.Add(nodeA, "", at(0))
+				says(r, up, 1, 0)
+				r.Ended(5, true, at(2))
+				r.Add(nodeA, "", at(5))
+				r.Heard(nodeA, 0, at(5))
+			},
+			60,
+			verdict{up, engineview.EvidenceData, false},
 		},
 		"the agent was lost and came back": {
 			func(r *Registry) { exports(r); says(r, up, 11, 0); r.Ended(5, true, at(12)); says(r, up, 14, 0) },
@@ -180,7 +197,7 @@ func BenchmarkLives(b *testing.B) {
 		id := Identity{Name: "engine", Instance: fmt.Sprint(i)}
 		r.Add(id, "1", start)
 		for s := range 100 {
-			r.Stream(id, fmt.Sprint(s), start)
+			r.Streams(id, slices.Values([]string{fmt.Sprint(s)}), start)
 		}
 	}
 	for b.Loop() {
