@@ -43,7 +43,9 @@ func waitUp(t *testing.T, c *run.Collector, instance string, want float64) {
 	t.Helper()
 	since := time.Now()
 	run.Eventually(t, fmt.Sprintf("eventflux_up of %s is %v", instance, want), func() bool {
-		return up(c.Metrics(), instance) == want
+		m := c.Metrics()
+		assert.LessOrEqual(t, len(m.Series("eventflux_up", scrape.Labels{"instance": instance})), 1)
+		return up(m, instance) == want
 	})
 	t.Logf("eventflux_up{instance=%q} is %v after %s", instance, want, time.Since(since).Round(10*time.Millisecond))
 }
@@ -140,4 +142,5 @@ func TestAgentsDecideWhatTheGatewayShows(t *testing.T) {
 		waitUp(t, gateway, "node-b", 0)
 		assert.True(t, agentUp("host-a")(), "the other agent is up")
 	})
+	assert.NotContains(t, gateway.Output(), "was collected before", "no series came twice")
 }

@@ -63,7 +63,6 @@ type points map[string]int64
 type metric struct {
 	name, unit, description             string
 	kind                                pmetric.MetricType
-	temporality                         pmetric.AggregationTemporality
 	monotonic                           bool
 	scopeName, scopeVersion, scopeAttrs string
 	schemaURL                           string
@@ -201,16 +200,14 @@ func (l *learner) learn(of metric, m pmetric.Metric) {
 	case pmetric.MetricTypeGauge:
 		numbers(l, of, m.Gauge().DataPoints())
 	case pmetric.MetricTypeSum:
-		of.temporality, of.monotonic = m.Sum().AggregationTemporality(), m.Sum().IsMonotonic()
+		of.monotonic = m.Sum().IsMonotonic()
 		numbers(l, of, m.Sum().DataPoints())
 	case pmetric.MetricTypeHistogram:
-		of.temporality = m.Histogram().AggregationTemporality()
 		l.begin(of)
 		for _, p := range m.Histogram().DataPoints().All() {
 			l.point(p.Attributes(), p.Flags())
 		}
 	case pmetric.MetricTypeExponentialHistogram:
-		of.temporality = m.ExponentialHistogram().AggregationTemporality()
 		l.begin(of)
 		for _, p := range m.ExponentialHistogram().DataPoints().All() {
 			l.point(p.Attributes(), p.Flags())
@@ -317,7 +314,9 @@ func (e *engine) ends(now pcommon.Timestamp) pmetric.Metrics {
 	return md
 }
 
-// end writes a metric with one point, which ends a series.
+// end writes a metric with one point, which ends a series. Its temporality is
+// cumulative whatever that of the series was: the delta_to_cumulative processor takes
+// any delta for a value and would begin the series anew.
 func (of *metric) end(attrs string, now pcommon.Timestamp, m pmetric.Metric) {
 	m.SetName(of.name)
 	m.SetUnit(of.unit)
@@ -326,16 +325,16 @@ func (of *metric) end(attrs string, now pcommon.Timestamp, m pmetric.Metric) {
 	switch of.kind {
 	case pmetric.MetricTypeSum:
 		m.SetEmptySum().SetIsMonotonic(of.monotonic)
-		m.Sum().SetAggregationTemporality(of.temporality)
+		m.Sum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
 		endNumber(m.Sum().DataPoints().AppendEmpty(), attrs, now)
 	case pmetric.MetricTypeHistogram:
-		m.SetEmptyHistogram().SetAggregationTemporality(of.temporality)
+		m.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
 		p := m.Histogram().DataPoints().AppendEmpty()
 		p.SetTimestamp(now)
 		p.SetFlags(flags)
 		decode(attrs, p.Attributes())
 	case pmetric.MetricTypeExponentialHistogram:
-		m.SetEmptyExponentialHistogram().SetAggregationTemporality(of.temporality)
+		m.SetEmptyExponentialHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
 		p := m.ExponentialHistogram().DataPoints().AppendEmpty()
 		p.SetTimestamp(now)
 		p.SetFlags(flags)

@@ -115,7 +115,7 @@ func TestEveryTypeOfSeriesIsEndedAsItWas(t *testing.T) {
 		if !attrs.Equal(want) || !flags.NoRecordedValue() || m.Unit() != "s" || m.Description() != "d" {
 			t.Errorf("%s: %v", m.Name(), attrs.AsRaw())
 		}
-		if m.Name() == "sum" && (!m.Sum().IsMonotonic() || m.Sum().AggregationTemporality() != pmetric.AggregationTemporalityDelta) {
+		if m.Name() == "sum" && (!m.Sum().IsMonotonic() || m.Sum().AggregationTemporality() != pmetric.AggregationTemporalityCumulative) {
 			t.Error("the sum is another one")
 		}
 	}
