@@ -36,15 +36,50 @@ type Config struct {
 	// degraded. 0 means fail at once; the default is 1m.
 	RecoveryDuration time.Duration `mapstructure:"recovery_duration"`
 
+	// Engines says how the engines' health becomes that of the whole.
+	Engines EnginesConfig `mapstructure:"engines"`
+
 	// prevent unkeyed literal initialization
 	_ struct{}
 }
 
+// EnginesConfig says how the engines' health becomes that of the whole.
+type EnginesConfig struct {
+	// UnhealthyWhen is all or any: of the engines, how many must be silent or
+	// unhealthy before /health is unhealthy and not only degraded. The default is
+	// all.
+	UnhealthyWhen Quorum `mapstructure:"unhealthy_when"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// Quorum is how many are enough.
+type Quorum string
+
+// The values of a Quorum.
+const (
+	All Quorum = "all"
+	Any Quorum = "any"
+)
+
+// Validate checks the word.
+func (c *EnginesConfig) Validate() error {
+	if c.UnhealthyWhen != All && c.UnhealthyWhen != Any {
+		return fmt.Errorf("unhealthy_when must be %q or %q, got %q", All, Any, c.UnhealthyWhen)
+	}
+	return nil
+}
+
 // DrainConfig says how long the process keeps serving after SIGTERM.
 type DrainConfig struct {
-	// Min is the time from SIGTERM to the first receiver that stops. Meanwhile
-	// /ready answers 503. 0 disables the hold; the default is 5s.
+	// Min is the least time from SIGTERM to the first receiver that stops. Meanwhile
+	// /ready answers 503. The default is 5s.
 	Min time.Duration `mapstructure:"min"`
+	// Max is the longest, for as long as a queue in memory is not empty. It must not
+	// be below Min, but for 0, which waits for no queue; with both at 0 nothing is
+	// held. The default is 25s.
+	Max time.Duration `mapstructure:"max"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -62,10 +97,15 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Validate checks the duration.
+// Validate checks the times.
 func (c *DrainConfig) Validate() error {
-	if c.Min < 0 {
+	switch {
+	case c.Min < 0:
 		return fmt.Errorf("min must not be negative, got %s", c.Min)
+	case c.Max < 0:
+		return fmt.Errorf("max must not be negative, got %s", c.Max)
+	case c.Max > 0 && c.Max < c.Min:
+		return fmt.Errorf("max must not be below min, got %s and %s; 0 waits for no queue", c.Max, c.Min)
 	}
 	return nil
 }
@@ -80,7 +120,8 @@ func newDefaultConfig() component.Config {
 	server.IdleTimeout = 30 * time.Second
 	return &Config{
 		Server:           server,
-		Drain:            DrainConfig{Min: 5 * time.Second},
+		Drain:            DrainConfig{Min: 5 * time.Second, Max: 25 * time.Second},
 		RecoveryDuration: time.Minute,
+		Engines:          EnginesConfig{UnhealthyWhen: All},
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/api"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/outbound"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/verdict"
 	"github.com/eventflux-io/eventflux-otel/internal/cardinalityview"
@@ -48,11 +50,15 @@ type healthExtension struct {
 	components signals.Components
 	engines    signals.Engines
 	limiters   signals.Limiters
-	lifeMu     sync.Mutex // guards life
+	backlog    signals.Backlog
+	outbound   outbound.Destinations
+	watched    atomic.Pointer[watched] // nil until the configuration is known
+	lifeMu     sync.Mutex              // guards life
 	life       drain.Machine
 	terminal   *terminal
 
 	telemetry *telemetry
+	grpc      *grpcFace
 
 	// stale asks the watcher to judge before its time.
 	stale   chan struct{}
@@ -67,9 +73,10 @@ func newExtension(set extension.Settings, cfg *Config) *healthExtension {
 	return &healthExtension{
 		cfg:       cfg,
 		set:       set,
-		life:      drain.Machine{Min: cfg.Drain.Min},
+		life:      drain.Machine{Min: cfg.Drain.Min, Max: cfg.Drain.Max},
 		terminal:  newTerminal(),
 		telemetry: &telemetry{logger: set.Logger, latest: verdict.Judge(verdict.Evidence{})},
+		grpc:      newGRPCFace(),
 		stale:     make(chan struct{}, 1),
 	}
 }
@@ -168,6 +175,8 @@ func (e *healthExtension) watch(ctx context.Context) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	for {
+		queues, _ := e.queues()
+		e.backlog.Update(queues)
 		e.judge("")
 		select {
 		case <-ctx.Done():
@@ -181,7 +190,11 @@ func (e *healthExtension) watch(ctx context.Context) {
 // judge makes a report and tells the log and the metrics. The occasion is the
 // reason of a change that the report itself does not explain.
 func (e *healthExtension) judge(occasion string) {
-	e.telemetry.note(e.report, occasion)
+	e.telemetry.note(func() verdict.Report {
+		report := e.report()
+		e.grpc.tell(verdict.Ready(e.phase()), report.Status)
+		return report
+	}, occasion)
 }
 
 func (e *healthExtension) report() verdict.Report {
@@ -193,7 +206,9 @@ func (e *healthExtension) report() verdict.Report {
 		MemoryBytes:      signals.Memory(),
 		RecoveryDuration: e.cfg.RecoveryDuration,
 		Troubles:         e.components.Troubles(),
+		Outside:          e.outside(now),
 		Engines:          e.engines.At(now),
+		AnyEngineFails:   e.cfg.Engines.UnhealthyWhen == Any,
 	})
 }
 

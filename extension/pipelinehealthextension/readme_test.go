@@ -11,8 +11,10 @@ import (
 
 func TestReadmeIsTrue(t *testing.T) {
 	readmetest.Check(t, map[string]string{
-		"endpoint":          "localhost:13133",
-		"drain::min":        "5s",
-		"recovery_duration": "1m",
+		"endpoint":                "localhost:13133",
+		"drain::max":              "25s",
+		"drain::min":              "5s",
+		"engines::unhealthy_when": "all",
+		"recovery_duration":       "1m",
 	})
 }

@@ -15,6 +15,8 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.uber.org/zap"
+
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/api"
 )
 
 const (
@@ -39,22 +41,27 @@ func (e *healthExtension) Dependencies() []component.ID {
 }
 
 func (e *healthExtension) serve(ctx context.Context, host component.Host) error {
-	server, err := e.cfg.Server.ToServer(ctx, host.GetExtensions(), e.set.TelemetrySettings, e.face())
-	if err != nil {
-		return fmt.Errorf("set up the health server: %w", err)
-	}
-	server.MaxHeaderBytes = maxHeaderBytes
 	listener, err := e.cfg.Server.ToListener(ctx)
 	if err != nil {
 		return e.listenError(err)
 	}
+	face := api.Guard(listener.Addr(), e.cfg.Server.NetAddr.Endpoint, e.grpc.beside(e.face()))
+	server, err := e.cfg.Server.ToServer(ctx, host.GetExtensions(), e.set.TelemetrySettings, face)
+	if err != nil {
+		return errors.Join(fmt.Errorf("set up the health server: %w", err), listener.Close())
+	}
+	server.MaxHeaderBytes = maxHeaderBytes
+	server.Protocols = new(http.Protocols)
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetHTTP2(true)
+	server.Protocols.SetUnencryptedHTTP2(true) // as probes speak gRPC
 	e.server, e.addr = server, listener.Addr()
 	e.running.Go(func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			e.serveFailed(host, err)
 		}
 	})
-	e.set.Logger.Info("Answering /health, /ready and /live", zap.Stringer("endpoint", listener.Addr()))
+	e.set.Logger.Info("Answering /health, /ready and /live, and grpc.health.v1", zap.Stringer("endpoint", listener.Addr()))
 	return nil
 }
 
@@ -82,6 +89,7 @@ func (e *healthExtension) serveFailed(host component.Host, err error) {
 func (e *healthExtension) stopServing(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, goodbyeTimeout)
 	defer cancel()
+	e.grpc.server.Stop() // of those who Watch
 	if err := e.server.Shutdown(ctx); err != nil {
 		return e.server.Close()
 	}

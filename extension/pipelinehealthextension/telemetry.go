@@ -36,6 +36,9 @@ func (t *telemetry) register(set component.TelemetrySettings) (err error) {
 	for _, register := range []func() error{
 		func() error { return t.builder.RegisterPipelineHealthStatusCallback(t.observe(observeStatus)) },
 		func() error { return t.builder.RegisterPipelineHealthCheckCallback(t.observe(observeChecks)) },
+		func() error {
+			return t.builder.RegisterPipelineHealthDestinationsCallback(t.observe(observeDestinations))
+		},
 		func() error { return t.builder.RegisterPipelineHealthEnginesCallback(t.observe(observeEngines)) },
 	} {
 		if err = register(); err != nil {
@@ -115,6 +118,11 @@ func observeChecks(o metric.Int64Observer, r verdict.Report) {
 				attribute.String("check", name), attribute.String("result", string(c))))
 		}
 	}
+}
+
+func observeDestinations(o metric.Int64Observer, r verdict.Report) {
+	o.Observe(int64(r.Destinations.OK), metric.WithAttributes(attribute.String("state", "ok")))
+	o.Observe(int64(r.Destinations.Failing), metric.WithAttributes(attribute.String("state", "failing")))
 }
 
 func observeEngines(o metric.Int64Observer, r verdict.Report) {

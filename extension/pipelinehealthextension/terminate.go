@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
 )
 
 // handBackAfter is how long the collector may take from a signal to stopping
@@ -38,28 +39,54 @@ func signalKind(s os.Signal) drain.Signal {
 // the drain's verdict.
 func (e *healthExtension) NotReady() error {
 	defer e.terminal.close()
-	signals := e.terminal.takeOver(e.signalled)
+	further := e.terminal.takeOver(e.signalled)
 	e.withLife(func(m *drain.Machine) { m.Stop() })
 	e.judge("the pipelines are being stopped")
-	begin := time.Now()
+	begin, told := time.Now(), false
 	for {
-		var v drain.Verdict
-		e.withLife(func(m *drain.Machine) { v = m.Judge(time.Now()) })
+		v, left := e.drainVerdict()
 		if v.Outcome != "" {
-			e.set.Logger.Info("Stopping the pipelines",
-				zap.Duration("held", time.Since(begin)), zap.String("drain", string(v.Outcome)))
+			e.stopping(time.Since(begin), v.Outcome, left)
 			return nil
 		}
-		e.set.Logger.Info("Draining: /ready answers 503 while the receivers still accept; a further signal cuts this short",
-			zap.Duration("wait", v.Wait))
+		if !told {
+			told = true
+			e.set.Logger.Info("Draining: /ready answers 503 while the receivers still accept; a further signal cuts this short",
+				zap.Duration("at_least", v.Wait), zap.Duration("at_most", max(e.cfg.Drain.Min, e.cfg.Drain.Max)))
+		}
 		timer := time.NewTimer(v.Wait)
 		select {
 		case <-timer.C:
-		case s := <-signals:
+		case s := <-further:
 			e.signalled(s)
 		}
 		timer.Stop()
 	}
+}
+
+// drainVerdict says whether to hold, and which queues are not empty.
+func (e *healthExtension) drainVerdict() (v drain.Verdict, left []signals.Queue) {
+	e.withLife(func(m *drain.Machine) { v = m.Judge(time.Now(), drain.Pending{Known: true, Items: 1}) })
+	if v.Outcome != "" && v.Outcome != drain.GivenUp {
+		return v, nil // nothing is drained
+	}
+	pending, left := e.pending()
+	e.withLife(func(m *drain.Machine) { v = m.Judge(time.Now(), pending) })
+	return v, left
+}
+
+// stopping tells how the hold ended, and what is left to the exporters' own
+// shutdown, which may lose it.
+func (e *healthExtension) stopping(held time.Duration, outcome drain.Outcome, left []signals.Queue) {
+	fields := []zap.Field{zap.Duration("held", held), zap.String("drain", string(outcome))}
+	if len(left) == 0 {
+		e.set.Logger.Info("Stopping the pipelines", fields...)
+		return
+	}
+	for _, q := range left {
+		fields = append(fields, zap.Int64(q.Exporter+" "+q.Signal, q.Size))
+	}
+	e.set.Logger.Warn("Stopping the pipelines with sending queues in memory that are not empty", fields...)
 }
 
 // terminal hears the terminating signals beside the collector, which gets each

@@ -4,6 +4,7 @@
 package pipelinehealthextension
 
 import (
+	"context"
 	"os"
 	"syscall"
 	"testing"
@@ -13,8 +14,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/extension/extensiontest"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/metadata"
+	"github.com/eventflux-io/eventflux-otel/internal/selfmetrics"
 )
 
 // quiet is an extension whose signals come from the test.
@@ -110,4 +116,68 @@ func TestShutdownBeforeStartAndTwice(t *testing.T) {
 	e, _ := quiet(0)
 	require.NoError(t, e.Shutdown(t.Context()))
 	require.NoError(t, e.Shutdown(t.Context()))
+}
+
+// queueOf is a collector whose only queue has as much in it as size says at a time
+// since it was made.
+type queueOf struct {
+	begin time.Time
+	size  func(time.Duration) int64
+}
+
+func (q *queueOf) Collect(_ context.Context, rm *metricdata.ResourceMetrics) error {
+	point := metricdata.DataPoint[int64]{
+		Attributes: attribute.NewSet(attribute.String("exporter", "otlp_grpc"), attribute.String("data_type", "logs")),
+		Value:      q.size(time.Since(q.begin)),
+	}
+	rm.ScopeMetrics = []metricdata.ScopeMetrics{{Metrics: []metricdata.Metrics{
+		{Name: "otelcol_exporter_queue_size", Data: metricdata.Gauge[int64]{DataPoints: []metricdata.DataPoint[int64]{point}}},
+	}}}
+	return nil
+}
+
+func TestNotReadyWaitsForQueues(t *testing.T) {
+	t.Cleanup(func() { selfmetrics.Offer(nil) })
+	emptyAfter := func(d time.Duration) func(time.Duration) int64 {
+		return func(age time.Duration) int64 {
+			if age < d {
+				return 7
+			}
+			return 0
+		}
+	}
+	for _, tt := range []struct {
+		name   string
+		size   func(time.Duration) int64
+		onDisk bool
+		want   time.Duration
+		says   string
+	}{
+		{"empty", emptyAfter(0), false, 5 * time.Second, "everything was delivered"},
+		{"empty after a while", emptyAfter(8 * time.Second), false, 8 * time.Second, "everything was delivered"},
+		{"never empty", emptyAfter(time.Hour), false, 25 * time.Second, "the longest time is over"},
+		{"never empty, but on disk", emptyAfter(time.Hour), true, 5 * time.Second, "everything was delivered"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e, _ := quiet(5 * time.Second)
+				core, logs := observer.New(zap.InfoLevel)
+				e.set.Logger = zap.New(core)
+				e.watched.Store(&watched{onDisk: map[string]bool{"otlp_grpc": tt.onDisk}})
+				selfmetrics.Offer(&queueOf{time.Now(), tt.size})
+				require.NoError(t, e.Ready())
+				e.signalled(syscall.SIGTERM)
+				assert.Equal(t, tt.want, held(t, e))
+
+				last := logs.All()[logs.Len()-1]
+				assert.Equal(t, tt.says, last.ContextMap()["drain"])
+				if left, some := last.ContextMap()["otlp_grpc logs"]; tt.want == 25*time.Second {
+					assert.Equal(t, int64(7), left)
+					assert.Equal(t, zap.WarnLevel, last.Level)
+				} else {
+					assert.False(t, some)
+				}
+			})
+		})
+	}
 }

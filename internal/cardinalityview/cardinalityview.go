@@ -9,7 +9,11 @@
 // asserts [Registry] and registers a [Source]. Both sides work alone.
 package cardinalityview
 
-import "go.opentelemetry.io/collector/component"
+import (
+	"context"
+
+	"go.opentelemetry.io/collector/component"
+)
 
 // Report is what one limiter knows about who uses its budgets, and who wants
 // more. Its JSON is the contract of the /cardinality document.
@@ -84,6 +88,15 @@ type Source interface {
 	// Cardinality returns a copy with at most top tenants and metrics, and what
 	// would happen under each of the limits. It is safe for concurrent use.
 	Cardinality(top int, limits []int) Report
+}
+
+// Drainer is a [Source] that holds back what it accepted.
+type Drainer interface {
+	// Drain hands on what is held, and from now on holds nothing longer than it
+	// must: the pipelines are about to be stopped. It returns how many points would
+	// be lost now, which is more than zero where the next component refuses and no
+	// storage keeps them. It may be called again and is safe for concurrent use.
+	Drain(ctx context.Context) (held int)
 }
 
 // Registry is implemented by an extension that shows what limiters know.

@@ -11,8 +11,11 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.uber.org/zap"
 
+	"github.com/eventflux-io/eventflux-otel/internal/cardinalityview"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/ledger"
 )
+
+var _ cardinalityview.Drainer = (*limiter)(nil)
 
 // maxFlushes bounds how long a batch can be kept busy with what other batches deposit.
 // What is left after that goes with the next batch.
@@ -25,7 +28,7 @@ const maxFlushes = 4
 // Nobody holds a lock meanwhile. An error means that nothing of this batch was kept, so
 // that the sender may send it again without anything being folded twice.
 func (l *limiter) forward(ctx context.Context, md pmetric.Metrics, excess *ledger.Batch, now time.Time) error {
-	page := l.ledger.Take(excess, pcommon.NewTimestampFromTime(now), false)
+	page := l.ledger.Take(excess, pcommon.NewTimestampFromTime(now), l.draining.Load())
 	if page != nil {
 		l.overflow.write(page, md)
 	}
@@ -35,8 +38,18 @@ func (l *limiter) forward(ctx context.Context, md pmetric.Metrics, excess *ledge
 	if page == nil && excess != nil {
 		l.ledger.Deposit(excess)
 	}
-	l.flush(ctx, false)
+	l.flush(ctx, l.draining.Load())
 	return nil
+}
+
+// Drain implements [cardinalityview.Drainer].
+func (l *limiter) Drain(ctx context.Context) (held int) {
+	l.draining.Store(true)
+	l.flush(ctx, true)
+	if l.storage != nil {
+		return 0 // storage keeps what is left
+	}
+	return l.ledger.Usage().Held
 }
 
 // flush hands on deposits until none is left, if it is time or forced. Those that the next component does not

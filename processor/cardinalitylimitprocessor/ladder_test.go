@@ -5,6 +5,7 @@ package cardinalitylimitprocessor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -475,4 +476,42 @@ func TestFlushInterval(t *testing.T) {
 	overflow, _ = windows(sink.AllMetrics(), "c")
 	require.Len(t, overflow, 3)
 	assert.Equal(t, int64(8), overflow[2].value)
+}
+
+// When the pipelines are about to be stopped, what is held goes out at once, and what comes
+// later is not held at all.
+func TestDrain(t *testing.T) {
+	cfg, clock := limits(1), newClock()
+	cfg.Overflow.FlushInterval = time.Hour
+	sink := &refusing{}
+	l := newTestLimiter(t, cfg, sink, clock.time)
+	require.NoError(t, l.ConsumeMetrics(t.Context(), counter("c", 1, 2, 3)))
+	clock.advance(time.Second)
+
+	sink.refuses = true
+	assert.Equal(t, 2, l.Drain(t.Context()), "the next component refuses")
+	sink.refuses = false
+	assert.Zero(t, l.Drain(t.Context()))
+	overflow, _ := windows(sink.AllMetrics(), "c")
+	require.Len(t, overflow, 1)
+	assert.Equal(t, int64(2), overflow[0].value)
+
+	clock.advance(time.Second)
+	require.NoError(t, l.ConsumeMetrics(t.Context(), counter("c", 4)))
+	overflow, _ = windows(sink.AllMetrics(), "c")
+	assert.Len(t, overflow, 2, "with the batch itself")
+	assert.Zero(t, l.Drain(t.Context()))
+}
+
+// refusing is a sink that can refuse.
+type refusing struct {
+	consumertest.MetricsSink
+	refuses bool
+}
+
+func (r *refusing) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	if r.refuses {
+		return errors.New("no room")
+	}
+	return r.MetricsSink.ConsumeMetrics(ctx, md)
 }

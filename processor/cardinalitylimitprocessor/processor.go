@@ -54,6 +54,7 @@ type limiter struct {
 	tel      *telemetry
 	warn     *warner
 
+	draining   atomic.Bool    // nothing is to be held back any more
 	storage    storage.Client // nil without one
 	restored   chan struct{}  // closed when all that was stored is known again
 	seed       identity.Seed

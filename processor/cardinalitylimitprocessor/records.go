@@ -350,7 +350,7 @@ func slotOf(name string) int {
 
 // blame tells the board of a value that was refused.
 func (s *inspection) blame(key *keySight, member, pair uint64, value pcommon.Value) {
-	of := offenders.Case{
+	of := &offenders.Case{
 		Tenant: s.tenant.Key, TenantName: s.tenant.Name,
 		Metric: key.print, MetricName: key.name,
 	}

@@ -8,7 +8,6 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
-	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/budget"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/fold"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/identity"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/ledger"
@@ -18,14 +17,13 @@ import (
 
 // refusal is what is known of a point whose series has no place.
 type refusal struct {
-	owner       budget.Owner
 	series, sum uint64
 	blamed      string // the attribute that is over a limit of its own
 }
 
 // refuse goes down the ladder of actions with a point whose series has no place, and
 // returns what became of it.
-func (s *sieve) refuse(why reason, p fold.Point) (outcome, reason) {
+func (s *sieve) refuse(why reason, p *fold.Point) (outcome, reason) {
 	action := s.rule.Action
 	if why == tableFull || why == metricLimit {
 		switch s.onMemoryCap {
@@ -49,15 +47,15 @@ func (s *sieve) refuse(why reason, p fold.Point) (outcome, reason) {
 		return dropped, ofForm(s.obstacle)
 	}
 	if action == rule.FoldAttribute {
-		if as, ok := s.culprit(p.Attributes()); ok {
+		if as := s.culprit(p.Attributes()); as != nil {
 			if lost := s.fold(p, as); lost != overflowLimit {
 				return s.settled(foldedAttribute, why, lost)
 			}
 		}
 	}
-	lost := s.fold(p, shape{})
+	lost := s.fold(p, &protected)
 	if lost == overflowLimit && len(s.rule.Protected) > 0 {
-		lost = s.fold(p, shape{bare: true})
+		lost = s.fold(p, &bare)
 	}
 	return s.settled(folded, why, lost)
 }
@@ -85,61 +83,78 @@ func (s *sieve) judge() {
 		return
 	}
 	of := s.caseOf()
-	s.blamed, s.blame = s.board.Blame(of, s.maxOverflow, s.rule.Protected)
-	if s.blame == offenders.Unknown {
+	key, blame := s.board.Blame(of, s.maxOverflow, s.rule.Protected)
+	if s.blame = blame; blame == offenders.Unknown {
 		return
 	}
+	s.cut = s.without(key)
 	if m, ok := s.board.Explain(of, s.now); ok {
 		s.warn.explain(&m, s.now)
 	}
 }
 
 // culprit returns what is left without the attribute whose removal leaves few enough series,
-// or without the resource if that is enough, and false if no single attribute is to blame.
-func (s *sieve) culprit(attributes pcommon.Map) (as shape, ok bool) {
-	key := s.refused.blamed // over a limit of its own
-	switch {
-	case key != "":
+// or without the resource if that is enough, and nil if no single attribute is to blame.
+func (s *sieve) culprit(attributes pcommon.Map) *shape {
+	as := &s.cut
+	switch key := s.refused.blamed; {
+	case key != "": // over a limit of its own
 		if slices.Contains(s.rule.Protected, key) {
-			return shape{}, false
+			return nil
 		}
+		s.own = s.without(key)
+		as = &s.own
 	case s.blame == offenders.Resource:
-		return shape{all: true}, true
-	case s.blame == offenders.Key:
-		key = s.blamed
-	default:
-		return shape{}, false
+		return as
+	case s.blame != offenders.Key:
+		return nil
 	}
-	value, ok := attributes.Get(key)
+	value, ok := attributes.Get(as.without)
 	if !ok {
-		return shape{}, false
+		return nil
 	}
-	return shape{all: true, without: key, pair: s.hasher.Pair(key, value)}, true
+	as.pair = s.hasher.Pair(as.without, value)
+	return as
 }
 
 // shape is what an overflow series keeps of a point's attributes.
 type shape struct {
 	all     bool   // all of them, but for without, whose value is replaced
 	without string // none if empty
-	pair    uint64 // the hash of without and its value
+	text    uint64 // the hash of without alone
+	pair    uint64 // the hash of without and its value, which the point in hand has
 	bare    bool   // none, not even the protected ones
+}
+
+// The shapes that are the same for all metrics.
+var (
+	protected = shape{}
+	bare      = shape{bare: true}
+)
+
+// without returns the shape that lacks a key, and only the resource if that is empty.
+func (s *sieve) without(key string) shape {
+	if key == "" {
+		return shape{all: true}
+	}
+	return shape{all: true, without: key, text: s.hasher.Text(key)}
 }
 
 // describer says what the overflow series of a point looks like.
 type describer struct {
 	*sieve
-	shape      shape
+	shape      *shape
 	attributes pcommon.Map
 }
 
 // fold adds a point to the overflow series of a shape.
-func (s *sieve) fold(p fold.Point, as shape) reason {
+func (s *sieve) fold(p *fold.Point, as *shape) reason {
 	if s.excess == nil {
 		s.excess = s.ledger.NewBatch(s.ts)
 	}
 	d := &s.describer
 	d.sieve, d.shape, d.attributes = s, as, p.Attributes()
-	group := identity.Mix(s.refused.owner.Tenant ^ s.id.Stream)
+	group := identity.Mix(s.account.Tenant ^ s.id.Stream)
 	t := ledger.Target{
 		Key:      identity.Series(group, uint64(s.rule.Gauge), d.sum()),
 		Group:    group,
@@ -159,7 +174,7 @@ func (d *describer) sum() uint64 {
 		if d.shape.without == "" {
 			return d.refused.sum
 		}
-		return d.refused.sum - d.shape.pair + d.hasher.Text(d.shape.without)
+		return d.refused.sum - d.shape.pair + d.shape.text
 	default:
 		sum := uint64(0)
 		for _, key := range d.rule.Protected {
@@ -222,11 +237,14 @@ func sampleOf(value pcommon.Value) string {
 }
 
 // caseOf names the metric in hand to the board.
-func (s *sieve) caseOf() offenders.Case {
-	return offenders.Case{
-		Tenant: s.tenant.Key, TenantName: s.tenant.Name,
-		Metric: s.id.Name, MetricName: s.metric.Name(),
+func (s *sieve) caseOf() *offenders.Case {
+	if s.of.Metric == 0 {
+		s.of = offenders.Case{
+			Tenant: s.tenant.Key, TenantName: s.tenant.Name,
+			Metric: s.id.Name, MetricName: s.metric.Name(),
+		}
 	}
+	return &s.of
 }
 
 // announce warns of the metric in hand the first time that it is over a limit.
@@ -239,7 +257,7 @@ func (s *sieve) announce(why reason) {
 		s.warn.metricLimit(s.metric.Name(), s.now)
 		return
 	}
-	if s.table.Announce(s.refused.owner) {
+	if s.table.Announce(s.account.Owner) {
 		s.warn.full(s.tenant.Name, s.metric.Name(), why, s.rule, s.now)
 	}
 }

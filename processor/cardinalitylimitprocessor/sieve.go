@@ -49,9 +49,12 @@ type sieve struct {
 	form            fold.Form
 	obstacle        fold.Reason
 	warned          bool
-	refusals        int // of the metric in hand
+	refusals        int            // of the metric in hand
+	of              offenders.Case // the same, as the board knows it; named by caseOf
 	blame           offenders.Blame
-	blamed          string // the key, if blame is offenders.Key
+	cut             shape // without what is to blame
+	own             shape // without the attribute of the point in hand that is over its own limit
+	account         budget.Account
 
 	refused   refusal // of the point in hand
 	pairs     []offenders.Pair
@@ -131,6 +134,7 @@ func (s *sieve) inScope(sm pmetric.ScopeMetrics) bool {
 // enter prepares for the points of a metric. It returns false if they are exempt.
 func (s *sieve) enter(m pmetric.Metric) bool {
 	s.metric, s.warned, s.refusals, s.blame = m, false, 0, offenders.Unknown
+	s.of = offenders.Case{}
 	s.rule = s.policy.rules.Of(m.Name())
 	if s.rule.Exempt {
 		s.tally[exempt][noReason] += pointsOf(m)
@@ -208,28 +212,24 @@ func (s *sieve) observe(m pmetric.Metric) {
 }
 
 // out returns whether a point is to be taken out, and folds it if so.
-func (s *sieve) out(p fold.Point) bool {
+func (s *sieve) out(p *fold.Point) bool {
 	sum, marked := s.hasher.Attributes(p.Attributes())
 	series := s.seriesOf(sum)
-	owner := budget.Owner{Tenant: s.tenant.Key, Metric: s.id.Name, Limit: s.rule.Series}
-	if marked {
-		owner.Metric = s.id.Marked
-	}
-	if s.entities {
-		owner.Metric = entityOwner
+	if owner := s.ownerOf(marked); owner != s.account.Owner {
+		s.account = budget.Account{Owner: owner}
 	}
 	if p.Flags().NoRecordedValue() {
-		return s.ended(owner, series, identity.Series(s.scope, s.id.Stream, sum))
+		return s.ended(series, identity.Series(s.scope, s.id.Stream, sum))
 	}
-	verdict := s.table.Admit(owner, series, s.at)
+	verdict := s.table.AdmitTo(&s.account, series, s.at)
 	if s.rule.Heaviest {
-		verdict = s.weigh(verdict, owner, series, p)
+		verdict = s.weigh(verdict, series, p)
 	}
 	if verdict == budget.Known && s.promotions == 0 {
 		s.tally[passed][noReason]++
 		return false
 	}
-	why := s.newcomer(verdict, owner, series, sum, p)
+	why := s.newcomer(verdict, series, sum, p)
 	if why == noReason {
 		return s.pass(p)
 	}
@@ -238,10 +238,22 @@ func (s *sieve) out(p fold.Point) bool {
 	return o >= foldedAttribute
 }
 
+// ownerOf returns who pays for the series of the metric in hand.
+func (s *sieve) ownerOf(marked bool) budget.Owner {
+	owner := budget.Owner{Tenant: s.tenant.Key, Metric: s.id.Name, Limit: s.rule.Series}
+	switch {
+	case s.entities:
+		owner.Metric = entityOwner
+	case marked:
+		owner.Metric = s.id.Marked
+	}
+	return owner
+}
+
 // weigh lets the weight of a series count, and gives it the place of a lighter one if it
 // should have that.
-func (s *sieve) weigh(verdict budget.Verdict, owner budget.Owner, series uint64, p fold.Point) budget.Verdict {
-	of, weight := rank.Metric{Tenant: owner.Tenant, Metric: owner.Metric}, 1.0
+func (s *sieve) weigh(verdict budget.Verdict, series uint64, p *fold.Point) budget.Verdict {
+	of, weight := rank.Metric{Tenant: s.account.Tenant, Metric: s.account.Metric}, 1.0
 	if s.form.Type != pmetric.MetricTypeGauge {
 		weight = p.Weight()
 	}
@@ -249,9 +261,9 @@ func (s *sieve) weigh(verdict budget.Verdict, owner budget.Owner, series uint64,
 	case verdict.Admitted():
 		s.ranks.Known(of, series, weight, s.now)
 	case verdict == budget.MetricFull:
-		lighter, ok := s.ranks.Refused(of, owner.Limit, series, weight, s.now)
+		lighter, ok := s.ranks.Refused(of, s.account.Limit, series, weight, s.now)
 		if ok && s.release(lighter, lighter) {
-			return s.table.Admit(owner, series, s.at)
+			return s.table.AdmitTo(&s.account, series, s.at)
 		}
 	}
 	return verdict
@@ -259,7 +271,7 @@ func (s *sieve) weigh(verdict budget.Verdict, owner budget.Owner, series uint64,
 
 // pass lets a point through, unless it is one of a series that was folded before and comes
 // from that time.
-func (s *sieve) pass(p fold.Point) bool {
+func (s *sieve) pass(p *fold.Point) bool {
 	if s.form.Sourced() && s.promotions > 0 && !s.observesOnly {
 		if lost := ofLedger(s.ledger.Rebase(s.refused.series, p, s.ts)); lost != noReason {
 			s.tally[dropped][lost]++
@@ -283,15 +295,15 @@ func (s *sieve) seriesOf(sum uint64) uint64 {
 
 // newcomer looks closer at a series that was not simply known, and returns why it has no
 // place, if it has none. It remembers what refuse needs to know.
-func (s *sieve) newcomer(verdict budget.Verdict, owner budget.Owner, series, sum uint64, p fold.Point) reason {
-	s.refused = refusal{owner: owner, series: series, sum: sum}
+func (s *sieve) newcomer(verdict budget.Verdict, series, sum uint64, p *fold.Point) reason {
+	s.refused = refusal{series: series, sum: sum}
 	if s.entities {
 		s.refused.series = identity.Series(s.scope, s.id.Stream, sum)
 	}
 	if !verdict.Admitted() {
 		return ofVerdict(verdict)
 	}
-	if s.rule.Values > 0 && verdict != budget.Known && !s.admitValues(owner, p.Attributes()) && verdict != budget.Renewed {
+	if s.rule.Values > 0 && verdict != budget.Known && !s.admitValues(p.Attributes()) && verdict != budget.Renewed {
 		s.table.Release(series)
 		return attributeFull
 	}
@@ -315,8 +327,8 @@ func (s *sieve) newcomer(verdict budget.Verdict, owner budget.Owner, series, sum
 
 // admitValues reports whether every attribute's value has a place, and gives it one. The
 // value that has none is remembered as the one to blame.
-func (s *sieve) admitValues(owner budget.Owner, attributes pcommon.Map) bool {
-	all := true
+func (s *sieve) admitValues(attributes pcommon.Map) bool {
+	all, owner := true, &s.account.Owner
 	for key, value := range attributes.All() {
 		of := budget.Owner{Tenant: owner.Tenant, Metric: identity.Mix(owner.Metric ^ s.hasher.Text(key)), Limit: s.rule.Values}
 		member := identity.Mix(s.hasher.Pair(key, value) ^ of.Metric ^ owner.Tenant)
@@ -330,13 +342,13 @@ func (s *sieve) admitValues(owner budget.Owner, attributes pcommon.Map) bool {
 
 // ended handles a point that says that its series ends. The end of a series that nobody
 // knows must not begin one.
-func (s *sieve) ended(owner budget.Owner, series, source uint64) bool {
+func (s *sieve) ended(series, source uint64) bool {
 	switch {
 	case s.ledger.End(source):
 		s.tally[dropped][noRecordedValue]++
 		return true
 	case !s.entities && s.release(series, source):
-	case !s.table.Peek(owner, series).Admitted() && s.rule.Action != rule.Observe:
+	case !s.table.Peek(s.account.Owner, series).Admitted() && s.rule.Action != rule.Observe:
 		s.tally[dropped][noRecordedValue]++
 		return true
 	}

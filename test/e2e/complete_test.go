@@ -5,8 +5,10 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,6 +63,10 @@ func TestTenThousandTracesHaveNoOrphans(t *testing.T) {
 	assert.Positive(t, f.links, "links of timer windows")
 	assert.Len(t, f.nodes, 2)
 	assert.Greater(t, f.crossing, 20, "traces with spans of both nodes")
+	assert.Equal(t, slices.Sorted(maps.Keys(demoQueries)), f.queries())
+	for query, node := range demoQueries {
+		assert.True(t, f.leadsBack(query, node), "no trace of %s on %s leads back to its source", query, node)
+	}
 	t.Logf("%d traces, %d spans, %d links, %d traces over both nodes", len(f.traces), len(f.spans), f.links, f.crossing)
 }
 
@@ -94,6 +100,69 @@ func grow(spans []recorded.Span) forest {
 		}
 	}
 	return f
+}
+
+// demoQueries are the queries of the demo application, and the node of each. What feeds
+// pulse is a trigger, not a source.
+var demoQueries = map[string]string{
+	"price_filter": "node-a", "stock_aggregation": "node-a", "trade_rate": "node-a", "trade_blocks": "node-a", "pulse": "node-a",
+	"symbol_join": "node-b", "price_alert": "node-b", "latest_prices": "node-b", "sector_trend": "node-b",
+	"reversals": "node-b", "reversal_context": "node-b", "alert_stories": "node-b",
+}
+
+// queries returns the ids of all that were executed, in order.
+func (f forest) queries() []string {
+	ids := map[string]bool{}
+	for _, s := range f.spans {
+		if id, ok := strings.CutPrefix(s.Name(), "query.execute "); ok {
+			ids[id] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(ids))
+}
+
+// leadsBack reports whether some execution of a query on a node comes, by parents and by the
+// links of timer windows, from a batch that node A read, over the network if it ran on node B.
+func (f forest) leadsBack(query, node string) bool {
+	began := map[pcommon.TraceID]bool{} // with what a source read
+	for _, s := range f.spans {
+		if strings.HasPrefix(s.Name(), "source.read ") {
+			began[s.TraceID()] = true
+		}
+	}
+	for key, s := range f.spans {
+		if s.Name() != "query.execute "+query || recorded.Text(s.Resource, "service.instance.id") != node {
+			continue
+		}
+		if query == "pulse" {
+			return s.ParentSpanID().IsEmpty()
+		}
+		if source, crossed := f.origin(key, began, false); source && crossed == (node == "node-b") {
+			return true
+		}
+	}
+	return false
+}
+
+// origin goes up from a span to where its batch was read.
+func (f forest) origin(at spanKey, began map[pcommon.TraceID]bool, crossed bool) (source, over bool) {
+	s, ok := f.spans[at]
+	if !ok {
+		return false, false
+	}
+	crossed = crossed || strings.HasPrefix(s.Name(), "transport.send ")
+	if !s.ParentSpanID().IsEmpty() {
+		return f.origin(spanKey{at.trace, s.ParentSpanID()}, began, crossed)
+	}
+	if began[at.trace] {
+		return true, crossed
+	}
+	for _, l := range s.Links().All() {
+		if source, over = f.origin(spanKey{l.TraceID(), l.SpanID()}, began, crossed); source {
+			return source, over
+		}
+	}
+	return false, false
 }
 
 // faults names the orphans, the roots that should be none, and the links that

@@ -49,7 +49,7 @@ func TestAFullSinkIsReported(t *testing.T) {
 	})
 	run.Eventually(t, "the state is what is not well", func() bool {
 		code, body := c.Probe("/health")
-		return code == 503 && strings.Contains(body, `"state_backend":"fail"`) && strings.Contains(body, "instance node-b")
+		return code == 200 && strings.Contains(body, `"state_backend":"degraded"`) && strings.Contains(body, "instance node-b")
 	})
 	assert.NotZero(t, e.B.Stop(), "events are left behind, and the exit code says so")
 	assertCalm(t, e.B.Output(), "no space left on device")

@@ -26,7 +26,7 @@ func TestHealthHasTheKeysOfTheContract(t *testing.T) {
 	got := ask(t, face(report, verdict.Readiness{}), http.MethodGet, "/health")
 	want := `{"status":"healthy","uptime_seconds":3600,"queries_running":5,"streams_active":10,"memory_usage_mb":256,` +
 		`"checks":{"event_pipeline":"ok","state_backend":"unknown","query_runtime":"ok"},` +
-		`"engines":{"up":2,"silent":0,"shutdown":0}}`
+		`"engines":{"up":2,"silent":0,"shutdown":0},"destinations":{"ok":0,"failing":0}}`
 	if body := got.Body.String(); body != want {
 		t.Errorf("body is\n%s\nwant\n%s", body, want)
 	}

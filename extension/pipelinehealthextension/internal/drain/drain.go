@@ -36,8 +36,13 @@ type Outcome string
 
 // The outcomes.
 const (
-	// Held means that the full time was held.
+	// Held means that the least time was held, and nothing is known of what is
+	// still to be delivered.
 	Held Outcome = "full time held"
+	// Delivered means that everything accepted was delivered after the least time.
+	Delivered Outcome = "everything was delivered"
+	// GivenUp means that something was left after the longest time.
+	GivenUp Outcome = "the longest time is over"
 	// CutShort means that a further signal ended the hold.
 	CutShort Outcome = "cut short by a further signal"
 	// NeverReady means that the pipelines never ran.
@@ -47,6 +52,17 @@ const (
 	// Disabled means that the configured time is zero.
 	Disabled Outcome = "disabled"
 )
+
+// Pending is what was accepted and is not delivered yet.
+type Pending struct {
+	// Known is false where nobody can tell.
+	Known bool
+	// Items is how much it is.
+	Items int64
+}
+
+// look is how often what is pending has to be looked at.
+const look = 100 * time.Millisecond
 
 // Verdict says whether to keep the pipelines open.
 type Verdict struct {
@@ -60,8 +76,10 @@ type Verdict struct {
 //
 // Machine is not safe for concurrent use.
 type Machine struct {
-	// Min is the time from the terminating signal to the end of the hold.
+	// Min is the least time from the terminating signal to the end of the hold.
 	Min time.Duration
+	// Max is the longest, for as long as something is pending.
+	Max time.Duration
 
 	phase    Phase
 	ran      bool
@@ -101,22 +119,37 @@ func (m *Machine) Phase() Phase {
 }
 
 // Judge says whether to hold at now. The time counts from the signal, since
-// readiness ended with it, so no hold is longer than Min.
-func (m *Machine) Judge(now time.Time) Verdict {
+// readiness ended with it, so no hold is longer than Min and, if something is
+// pending, than Max.
+func (m *Machine) Judge(now time.Time, pending Pending) Verdict {
 	switch {
 	case !m.ran:
 		return Verdict{Outcome: NeverReady}
 	case m.first != Terminate:
 		return Verdict{Outcome: NotTerminated}
-	case m.Min <= 0:
+	case m.Min <= 0 && m.Max <= 0:
 		return Verdict{Outcome: Disabled}
 	case m.cutShort:
 		return Verdict{Outcome: CutShort}
 	}
-	// A clock that was set back must not make the hold longer.
-	wait := min(m.firstAt.Add(m.Min).Sub(now), m.Min)
-	if wait <= 0 {
-		return Verdict{Outcome: Held}
+	if wait := m.until(m.Min, now); wait > 0 {
+		return Verdict{Wait: wait}
 	}
-	return Verdict{Wait: wait}
+	rest := m.until(max(m.Min, m.Max), now)
+	switch {
+	case !pending.Known:
+		return Verdict{Outcome: Held}
+	case pending.Items == 0:
+		return Verdict{Outcome: Delivered}
+	case rest <= 0:
+		return Verdict{Outcome: GivenUp}
+	default:
+		return Verdict{Wait: min(rest, look)}
+	}
+}
+
+// until is how long it is to a time after the signal. A clock that was set back
+// must not make the hold longer.
+func (m *Machine) until(d time.Duration, now time.Time) time.Duration {
+	return min(m.firstAt.Add(d).Sub(now), d)
 }

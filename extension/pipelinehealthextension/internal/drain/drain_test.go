@@ -57,21 +57,21 @@ func TestMachine(t *testing.T) {
 			if got := m.Phase(); got != tt.phase {
 				t.Errorf("Phase() = %v, want %v", got, tt.phase)
 			}
-			if got := m.Judge(after(tt.at)); got != tt.want {
+			if got := m.Judge(after(tt.at), Pending{}); got != tt.want {
 				t.Errorf("Judge() = %+v, want %+v", got, tt.want)
 			}
 		})
 	}
 }
 
-// Whatever happens in whatever order, no hold is longer than Min, and there
+// Whatever happens in whatever order, no hold is longer than Max, and there
 // is one only after SIGTERM on pipelines that ran.
-func FuzzMachineHoldsNoLongerThanMin(f *testing.F) {
+func FuzzMachineHoldsNoLongerThanMax(f *testing.F) {
 	f.Add([]byte{0, 1, 3})
 	f.Add([]byte{0, 1, 3, 1})
 	f.Add([]byte{1, 0, 3, 2})
 	f.Fuzz(func(t *testing.T, events []byte) {
-		m := Machine{Min: 5 * time.Second}
+		m := Machine{Min: 2 * time.Second, Max: 5 * time.Second}
 		var terminated bool
 		for i, event := range events {
 			now := after(time.Duration(i) * time.Second)
@@ -86,8 +86,8 @@ func FuzzMachineHoldsNoLongerThanMin(f *testing.F) {
 			case 3:
 				m.Stop()
 			}
-			v := m.Judge(now)
-			if v.Wait > m.Min || (v.Wait > 0) == (v.Outcome != "") {
+			v := m.Judge(now, Pending{Known: i%2 == 0, Items: int64(i % 3)})
+			if v.Wait > m.Max || (v.Wait > 0) == (v.Outcome != "") {
 				t.Fatalf("after %v: Judge() = %+v", events[:i+1], v)
 			}
 			if v.Wait > 0 && !terminated {
@@ -95,4 +95,34 @@ func FuzzMachineHoldsNoLongerThanMin(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestMachineWaitsForWhatIsPending(t *testing.T) {
+	some, none, unknown := Pending{Known: true, Items: 7}, Pending{Known: true}, Pending{Items: 7}
+	for _, tt := range []struct {
+		name     string
+		min, max time.Duration
+		at       time.Duration
+		pending  Pending
+		want     Verdict
+	}{
+		{"the least time is held with nothing pending", 5 * time.Second, 25 * time.Second, 4 * time.Second, none, Verdict{Wait: time.Second}},
+		{"nothing is pending after it", 5 * time.Second, 25 * time.Second, 5 * time.Second, none, Verdict{Outcome: Delivered}},
+		{"something is", 5 * time.Second, 25 * time.Second, 5 * time.Second, some, Verdict{Wait: look}},
+		{"something is near the end", 5 * time.Second, 25 * time.Second, 25*time.Second - 1, some, Verdict{Wait: 1}},
+		{"something is at the end", 5 * time.Second, 25 * time.Second, 25 * time.Second, some, Verdict{Outcome: GivenUp}},
+		{"nobody knows", 5 * time.Second, 25 * time.Second, 5 * time.Second, unknown, Verdict{Outcome: Held}},
+		{"no least time", 0, 25 * time.Second, 0, some, Verdict{Wait: look}},
+		{"no longest time", 5 * time.Second, 0, 5 * time.Second, some, Verdict{Outcome: GivenUp}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := Machine{Min: tt.min, Max: tt.max}
+			m.Ready()
+			m.Signal(Terminate, t0)
+			m.Stop()
+			if got := m.Judge(after(tt.at), tt.pending); got != tt.want {
+				t.Errorf("Judge() = %+v, want %+v", got, tt.want)
+			}
+		})
+	}
 }

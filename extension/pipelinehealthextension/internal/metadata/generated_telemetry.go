@@ -25,12 +25,13 @@ func Tracer(settings component.TelemetrySettings) trace.Tracer {
 // TelemetryBuilder provides an interface for components to report telemetry
 // as defined in metadata and user config.
 type TelemetryBuilder struct {
-	meter                 metric.Meter
-	mu                    sync.Mutex
-	registrations         []metric.Registration
-	PipelineHealthCheck   metric.Int64ObservableGauge
-	PipelineHealthEngines metric.Int64ObservableGauge
-	PipelineHealthStatus  metric.Int64ObservableGauge
+	meter                      metric.Meter
+	mu                         sync.Mutex
+	registrations              []metric.Registration
+	PipelineHealthCheck        metric.Int64ObservableGauge
+	PipelineHealthDestinations metric.Int64ObservableGauge
+	PipelineHealthEngines      metric.Int64ObservableGauge
+	PipelineHealthStatus       metric.Int64ObservableGauge
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -50,6 +51,21 @@ func (builder *TelemetryBuilder) RegisterPipelineHealthCheckCallback(cb metric.I
 		cb(ctx, &observerInt64{inst: builder.PipelineHealthCheck, obs: o})
 		return nil
 	}, builder.PipelineHealthCheck)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterPipelineHealthDestinationsCallback sets callback for observable PipelineHealthDestinations metric.
+func (builder *TelemetryBuilder) RegisterPipelineHealthDestinationsCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.PipelineHealthDestinations, obs: o})
+		return nil
+	}, builder.PipelineHealthDestinations)
 	if err != nil {
 		return err
 	}
@@ -121,6 +137,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_pipeline_health_check",
 		metric.WithDescription("1 for the result that a check has now, 0 for the others. [Alpha]"),
 		metric.WithUnit(""),
+	)
+	errs = errors.Join(errs, err)
+	builder.PipelineHealthDestinations, err = builder.meter.Int64ObservableGauge(
+		"otelcol_pipeline_health_destinations",
+		metric.WithDescription("Addresses that exporters sent to in the last five minutes, by whether something is wrong with them. [Alpha]"),
+		metric.WithUnit("{destination}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.PipelineHealthEngines, err = builder.meter.Int64ObservableGauge(

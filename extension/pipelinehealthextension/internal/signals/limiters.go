@@ -4,6 +4,7 @@
 package signals
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -24,4 +25,15 @@ func (l *Limiters) Reports(top int, limits []int) []cardinalityview.Report {
 	}
 	slices.SortStableFunc(reports, func(a, b cardinalityview.Report) int { return strings.Compare(a.Processor, b.Processor) })
 	return reports
+}
+
+// Drain asks each limiter to hand on what it holds, and returns how many points
+// would be lost now.
+func (l *Limiters) Drain(ctx context.Context) (held int) {
+	for _, source := range l.all() {
+		if d, ok := (*source).(cardinalityview.Drainer); ok {
+			held += d.Drain(ctx)
+		}
+	}
+	return held
 }

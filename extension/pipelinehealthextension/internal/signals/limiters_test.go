@@ -4,6 +4,7 @@
 package signals
 
 import (
+	"context"
 	"testing"
 
 	"github.com/eventflux-io/eventflux-otel/internal/cardinalityview"
@@ -33,5 +34,22 @@ func TestReportsOfAllLimiters(t *testing.T) {
 	unregister()
 	if got := l.Reports(20, nil); len(got) != 1 {
 		t.Errorf("after one left: %v", got)
+	}
+}
+
+type holding struct {
+	limiter
+	held int
+}
+
+func (h holding) Drain(context.Context) int { return h.held }
+
+func TestLimitersDrain(t *testing.T) {
+	var l Limiters
+	l.Register(limiter("of an older version"))
+	l.Register(holding{"a", 3})
+	l.Register(holding{"b", 4})
+	if held := l.Drain(t.Context()); held != 7 {
+		t.Errorf("%d points are held, want 7", held)
 	}
 }

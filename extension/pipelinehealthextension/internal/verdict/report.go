@@ -70,6 +70,13 @@ type Engines struct {
 	Shutdown int64 `json:"shutdown"`
 }
 
+// Destinations counts the addresses that exporters send to by whether something
+// is wrong with them.
+type Destinations struct {
+	OK      int `json:"ok"`
+	Failing int `json:"failing"`
+}
+
 // Reason is a sentence on why a check is not ok.
 type Reason struct {
 	// Text is for everybody who may ask.
@@ -91,24 +98,27 @@ func (r Reason) String() string {
 	return r.Text + ": " + r.Err
 }
 
-// Details are the reasons for each check that is not ok.
+// Details are the reasons for each check that is not ok, and what no check looks at.
 type Details struct {
 	EventPipeline []Reason `json:"event_pipeline,omitempty"`
 	StateBackend  []Reason `json:"state_backend,omitempty"`
 	QueryRuntime  []Reason `json:"query_runtime,omitempty"`
+	// NotSeen is what could be known and is not.
+	NotSeen []Reason `json:"not_seen,omitempty"`
 }
 
 // Report is the document of GET /health. The first six keys are the ones that
 // EventFlux promises.
 type Report struct {
-	Status         Status  `json:"status"`
-	UptimeSeconds  int64   `json:"uptime_seconds"`
-	QueriesRunning int64   `json:"queries_running"`
-	StreamsActive  int     `json:"streams_active"`
-	MemoryUsageMB  uint64  `json:"memory_usage_mb"`
-	Checks         Checks  `json:"checks"`
-	Engines        Engines `json:"engines"`
-	Details        Details `json:"details,omitzero"`
+	Status         Status       `json:"status"`
+	UptimeSeconds  int64        `json:"uptime_seconds"`
+	QueriesRunning int64        `json:"queries_running"`
+	StreamsActive  int          `json:"streams_active"`
+	MemoryUsageMB  uint64       `json:"memory_usage_mb"`
+	Checks         Checks       `json:"checks"`
+	Engines        Engines      `json:"engines"`
+	Destinations   Destinations `json:"destinations"`
+	Details        Details      `json:"details,omitzero"`
 }
 
 // Readiness is the document of GET /ready.

@@ -7,7 +7,6 @@ package verdict
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -32,7 +31,11 @@ type Evidence struct {
 	// counts as permanent.
 	RecoveryDuration time.Duration
 	Troubles         []signals.Trouble
+	Outside          Outside
 	Engines          []engineview.Engine
+	// AnyEngineFails makes one failing engine a failure of the whole. Without it, all must
+	// fail, and one degrades.
+	AnyEngineFails bool
 }
 
 // Judge makes the report.
@@ -43,8 +46,8 @@ func Judge(e Evidence) Report {
 		Checks:        Checks{EventPipeline: Unknown, StateBackend: Unknown, QueryRuntime: Unknown},
 	}
 	judgePipeline(&r, e)
+	judgeOutside(&r, e)
 	judgeEngines(&r, e)
-	judgeChecks(&r, e)
 	r.Status = status(e.Phase, r.Checks)
 	return r
 }
@@ -68,7 +71,7 @@ func judgePipeline(r *Report, e Evidence) {
 		r.Checks.EventPipeline = OK
 	}
 	for _, t := range e.Troubles {
-		r.Checks.EventPipeline = worst(r.Checks.EventPipeline, gravity(t, e))
+		r.Checks.EventPipeline = worse(r.Checks.EventPipeline, gravity(t, e))
 	}
 	for _, t := range e.Troubles[:min(len(e.Troubles), maxReasons)] {
 		r.Details.EventPipeline = append(r.Details.EventPipeline, troubleReason(t, e))
@@ -94,47 +97,6 @@ func troubleReason(t signals.Trouble, e Evidence) Reason {
 	return Reason{Text: fmt.Sprintf("%s reports %s, %s", t.Component, kind, since(t.Since, e.Now)), Err: t.Err}
 }
 
-// judgeEngines counts live engines. One silent engine degrades, silence of all
-// is failure, and an engine that said goodbye counts as neither: where none is
-// left nothing is known about queries.
-func judgeEngines(r *Report, e Evidence) {
-	var silent []engineview.Engine
-	for _, engine := range e.Engines {
-		switch engine.State {
-		case engineview.StateUp:
-			r.Engines.Up++
-			r.QueriesRunning += engine.Queries
-			r.StreamsActive += engine.Streams
-		case engineview.StateSilent:
-			silent = append(silent, engine)
-		case engineview.StateShutdown:
-			r.Engines.Shutdown++
-		}
-	}
-	r.Engines.Silent = int64(len(silent))
-	switch {
-	case len(silent) > 0 && r.Engines.Up > 0:
-		r.Checks.QueryRuntime = Warn
-	case len(silent) > 0:
-		r.Checks.QueryRuntime = Fail
-	case r.Engines.Up > 0:
-		r.Checks.QueryRuntime = OK
-	}
-	r.Details.QueryRuntime = silenceReasons(silent, e.Now)
-}
-
-// silenceReasons names the engines that fell silent first: the others may have
-// followed them.
-func silenceReasons(silent []engineview.Engine, now time.Time) []Reason {
-	slices.SortStableFunc(silent, func(a, b engineview.Engine) int { return a.LastSeen.Compare(b.LastSeen) })
-	var reasons []Reason
-	for _, engine := range silent[:min(len(silent), maxReasons)] {
-		reasons = append(reasons, Reason{Text: fmt.Sprintf("engine %s (instance %s) is silent, %s",
-			shorten(engine.Name), shorten(engine.InstanceID), since(engine.LastSeen, now))})
-	}
-	return andMore(reasons, len(silent), "silent engines")
-}
-
 func andMore(reasons []Reason, total int, what string) []Reason {
 	if total <= len(reasons) {
 		return reasons
@@ -154,14 +116,14 @@ func shorten(name string) string {
 	return strings.ToValidUTF8(name[:maxNameBytes], "") + "..."
 }
 
-func worst(a, b Check) Check {
-	if a == Fail || b == Fail {
-		return Fail
+// worse returns the worse of two verdicts. Where one knows nothing, the other counts.
+func worse(a, b Check) Check {
+	for _, c := range []Check{Fail, Warn, OK} {
+		if a == c || b == c {
+			return c
+		}
 	}
-	if a == Warn || b == Warn {
-		return Warn
-	}
-	return b
+	return Unknown
 }
 
 func status(p drain.Phase, c Checks) Status {
@@ -172,7 +134,7 @@ func status(p drain.Phase, c Checks) Status {
 		return ShuttingDown
 	case drain.Running:
 	}
-	switch worst(worst(c.EventPipeline, c.StateBackend), c.QueryRuntime) {
+	switch worse(worse(c.EventPipeline, c.StateBackend), c.QueryRuntime) {
 	case Fail:
 		return Unhealthy
 	case Warn:

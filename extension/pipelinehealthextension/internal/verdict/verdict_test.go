@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/outbound"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 )
@@ -98,8 +99,13 @@ func TestEnginesSpeakForTheirParts(t *testing.T) {
 	}{
 		{"says nothing", engines{says(engineview.StateUp, unknown, unknown, unknown)}, nil, Healthy, Checks{OK, Unknown, OK}},
 		{"says that all is well", engines{says(engineview.StateUp, ok, ok, ok)}, nil, Healthy, Checks{OK, OK, OK}},
-		{"the worst counts", engines{says(engineview.StateUp, degraded, ok, ok), says(engineview.StateUp, ok, unhealthy, ok)}, nil, Unhealthy, Checks{Warn, Fail, OK}},
-		{"in any order", engines{says(engineview.StateUp, ok, unhealthy, ok), says(engineview.StateUp, unknown, degraded, ok)}, nil, Unhealthy, Checks{OK, Fail, OK}},
+		{"the worst degrades", engines{says(engineview.StateUp, degraded, ok, ok), says(engineview.StateUp, ok, unhealthy, ok)}, nil, Degraded, Checks{Warn, Warn, OK}},
+		{"in any order", engines{says(engineview.StateUp, ok, unhealthy, ok), says(engineview.StateUp, unknown, degraded, ok)}, nil, Degraded, Checks{OK, Warn, OK}},
+		{"all fail", engines{says(engineview.StateUp, ok, unhealthy, ok), says(engineview.StateUp, ok, unhealthy, ok)}, nil, Unhealthy, Checks{OK, Fail, OK}},
+		{"all that say something fail", engines{says(engineview.StateUp, ok, unhealthy, ok), says(engineview.StateUp, ok, unknown, ok)}, nil, Unhealthy, Checks{OK, Fail, OK}},
+		{"one that says nothing of its queries is up", engines{says(engineview.StateUp, ok, ok, unhealthy), says(engineview.StateUp, ok, ok, unknown)}, nil, Degraded, Checks{OK, OK, Warn}},
+		{"one fails and the other is silent", engines{says(engineview.StateUp, ok, ok, unhealthy), says(engineview.StateSilent, ok, ok, ok)}, nil, Unhealthy, Checks{OK, OK, Fail}},
+		{"one fails and the other left", engines{says(engineview.StateUp, ok, ok, unhealthy), says(engineview.StateShutdown, ok, ok, ok)}, nil, Unhealthy, Checks{OK, OK, Fail}},
 		{"runtime is degraded", engines{says(engineview.StateUp, ok, ok, degraded)}, nil, Degraded, Checks{OK, OK, Warn}},
 		{"a silent one says nothing any more", engines{says(engineview.StateSilent, unhealthy, unhealthy, ok)}, nil, Unhealthy, Checks{OK, Unknown, Fail}},
 		{"one that left says nothing any more", engines{says(engineview.StateShutdown, unhealthy, unhealthy, unhealthy)}, nil, Healthy, Checks{OK, Unknown, Unknown}},
@@ -113,6 +119,14 @@ func TestEnginesSpeakForTheirParts(t *testing.T) {
 				t.Errorf("Judge() = %s %+v, want %s %+v", got.Status, got.Checks, tt.status, tt.want)
 			}
 		})
+	}
+	for name, two := range map[string]engines{
+		"fails":     {says(engineview.StateUp, ok, ok, ok), says(engineview.StateUp, ok, ok, unhealthy)},
+		"is silent": {says(engineview.StateUp, ok, ok, ok), says(engineview.StateSilent, ok, ok, ok)},
+	} {
+		if got := Judge(Evidence{Now: now, Phase: drain.Running, AnyEngineFails: true, Engines: two}); got.Status != Unhealthy {
+			t.Errorf("one %s and that is to be enough: %s", name, got.Status)
+		}
 	}
 	details := Judge(Evidence{Now: now, Phase: drain.Running, Engines: engines{says(engineview.StateUp, ok, unhealthy, ok)}}).Details
 	want := "engine flux (instance a) says that its state_backend is unhealthy"
@@ -214,5 +228,66 @@ func TestWorse(t *testing.T) {
 				t.Errorf("%s.Worse(%s) = %v", after, before, got)
 			}
 		}
+	}
+}
+
+func TestDestinationsInTrouble(t *testing.T) {
+	for name, c := range map[string]struct {
+		trouble outbound.Trouble
+		want    string
+	}{
+		"one exporter": {
+			outbound.Trouble{Address: "backend:4317", Exporters: []string{"otlp_grpc"}, Kind: outbound.Failing, Since: now.Add(-17 * time.Second), Reason: "Unavailable"},
+			"exporter otlp_grpc cannot send to backend:4317, since 2026-03-01T02:59:43Z (17s): Unavailable",
+		},
+		"two exporters": {
+			outbound.Trouble{Address: "backend:4317", Exporters: []string{"a", "b"}, Kind: outbound.OftenFailing, Since: now, Reason: "HTTP 503"},
+			"exporter a, b often fails to send to backend:4317, since 2026-03-01T03:00:00Z (0s): HTTP 503",
+		},
+		"nobody knows who": {
+			outbound.Trouble{Address: "backend:4317", Kind: outbound.Unanswered, Since: now, Reason: "of an earlier attempt"},
+			"an exporter gets no answer from backend:4317, since 2026-03-01T03:00:00Z (0s)",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := Judge(Evidence{Now: now, Phase: drain.Running, Outside: Outside{Troubles: []outbound.Trouble{c.trouble}, Destinations: 3}, RecoveryDuration: time.Second})
+			if r.Status != Degraded || r.Checks.EventPipeline != Warn || r.Destinations != (Destinations{OK: 2, Failing: 1}) {
+				t.Errorf("report is %+v", r)
+			}
+			if got := r.Details.EventPipeline; len(got) != 1 || got[0].Text != c.want {
+				t.Errorf("details are %v, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAnOutageOutsideNeverFails(t *testing.T) {
+	old := outbound.Trouble{Address: "backend:4317", Kind: outbound.Failing, Since: now.Add(-24 * time.Hour)}
+	e := Evidence{Now: now, Phase: drain.Running, RecoveryDuration: time.Second}
+	for range 30 {
+		e.Outside.Troubles = append(e.Outside.Troubles, old)
+	}
+	r := Judge(e)
+	if r.Status != Degraded {
+		t.Errorf("status is %s", r.Status)
+	}
+	if got := r.Details.EventPipeline; len(got) != maxReasons+1 || got[maxReasons].Text != "10 more destinations in trouble" {
+		t.Errorf("details are %v", got)
+	}
+}
+
+func TestWhatIsNotSeenIsSaid(t *testing.T) {
+	r := Judge(Evidence{Now: now, Phase: drain.Running, Outside: Outside{Unwatched: []string{"otlp_grpc"}, Watcher: "pipeline_health/2"}})
+	want := "whether exporter otlp_grpc reaches its backend: add middlewares: [{id: pipeline_health/2}] to it"
+	if got := r.Details.NotSeen; r.Status != Healthy || len(got) != 1 || got[0].Text != want {
+		t.Errorf("status %s, not seen %v, want %q", r.Status, got, want)
+	}
+}
+
+func TestAQueueThatFillsUpDegrades(t *testing.T) {
+	r := Judge(Evidence{Now: now, Phase: drain.Running, Outside: Outside{Backlog: []signals.Queue{{Exporter: "otlp_grpc", Signal: "logs", Size: 850, Capacity: 1000}}}})
+	want := "the sending queue of exporter otlp_grpc for logs is 85 % full: 850 of 1000"
+	if got := r.Details.EventPipeline; r.Status != Degraded || len(got) != 1 || got[0].Text != want {
+		t.Errorf("status %s, details %v, want %q", r.Status, got, want)
 	}
 }

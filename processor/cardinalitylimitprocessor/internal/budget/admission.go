@@ -62,11 +62,21 @@ func (t *Table) owes(tenant *entry) bool {
 	return tenant.series.Load() >= t.bounds.perTenant
 }
 
+// stillFull reports whether an account that was found full is so for certain. The count is
+// read first: if the epoch has not changed afterwards, it was that of the account's cell.
+func (t *Table) stillFull(a *Account) bool {
+	return a.full != nil && a.full.series.Load() >= a.limit && t.epoch.Load() == a.epoch
+}
+
 // add gives an unknown series a place if there is room.
-func (t *Table) add(o Owner, series uint64, at Tick) Verdict {
+func (t *Table) add(a *Account, series uint64, at Tick) Verdict {
+	o := a.Owner
 	t.mu.RLock()
 	p := t.find(o)
 	v := t.judge(p, o)
+	if v == MetricFull {
+		a.full, a.limit, a.epoch = p.cell, t.limit(o), t.epoch.Load()
+	}
 	if !v.Admitted() || p.cell != nil {
 		defer t.mu.RUnlock()
 		return t.enter(v, p, o, series, at)

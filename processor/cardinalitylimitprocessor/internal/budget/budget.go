@@ -59,6 +59,16 @@ type Owner struct {
 	Limit          int    // of this metric of this tenant; zero is Limits.SeriesPerMetric
 }
 
+// Account is an owner of whom several series in a row are asked for. It remembers that there
+// is no room, for as long as nothing can have changed that. It belongs to one goroutine.
+type Account struct {
+	Owner
+
+	full  *entry // the cell that was found full, nil if none was
+	limit uint32 // of that cell
+	epoch uint64 // of the Table then
+}
+
 // Table tracks series. It may be used by many goroutines at once.
 //
 // Looking up a known series takes the lock of one of 256 shards and reads one cache
@@ -85,6 +95,7 @@ type Table struct {
 	// go. It is taken before the lock of a shard, never after. Looking up a known series
 	// does not take it.
 	mu      sync.RWMutex
+	epoch   atomic.Uint64 // counted up before limits change or cells go
 	bounds  bounds
 	tenants directory // by fingerprint; extra is the number of cells
 	metrics directory // by fingerprint; extra is the number of cells
@@ -107,6 +118,7 @@ func New(limits Limits, now time.Time) *Table {
 func (t *Table) SetLimits(limits Limits) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.epoch.Add(1)
 	t.bounds = boundsOf(limits)
 	t.tick.Store(int64(tickOf(limits.TTL)))
 }
@@ -117,6 +129,12 @@ func (t *Table) SetLimits(limits Limits) {
 // Of goroutines that bring the same new series at the same moment, one adds it; another
 // may still be refused the last place, which it takes.
 func (t *Table) Admit(o Owner, series uint64, at Tick) Verdict {
+	return t.AdmitTo(&Account{Owner: o}, series, at)
+}
+
+// AdmitTo is Admit for an owner of whom several series are asked for. One that finds its
+// owner without room costs no search for the owner then.
+func (t *Table) AdmitTo(a *Account, series uint64, at Tick) Verdict {
 	s := t.shard(series)
 	if s.current(series&remainder, at) {
 		return Known
@@ -127,7 +145,10 @@ func (t *Table) Admit(o Owner, series uint64, at Tick) Verdict {
 		v = s.touch(series&remainder, at)
 	}
 	if v == unknown {
-		return t.add(o, series, at)
+		if t.stillFull(a) {
+			return MetricFull
+		}
+		return t.add(a, series, at)
 	}
 	return v
 }

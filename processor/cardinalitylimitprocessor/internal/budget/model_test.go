@@ -177,6 +177,7 @@ func TestBehavesLikeTheModel(t *testing.T) {
 		limits := randomLimits(rng)
 		table, want := New(limits, start), newModel(limits)
 		crowd := rng.Uint64N(2) * 0xff00000000000000 // all in one shard, or spread
+		accounts := map[Owner]*Account{}             // that are asked again and again
 		var now Tick
 		for step := range 1500 {
 			tenant, metric := rng.Uint64N(6), rng.Uint64N(8)
@@ -186,6 +187,13 @@ func TestBehavesLikeTheModel(t *testing.T) {
 			}
 			series := (tenant<<48|metric<<40|rng.Uint64N(20))*0x9e3779b97f4a7c15 | crowd
 			switch dice := rng.IntN(100); {
+			case dice < 40:
+				if accounts[o] == nil {
+					accounts[o] = &Account{Owner: o}
+				}
+				if got, verdict := table.AdmitTo(accounts[o], series, now), want.admit(o, series, now); got != verdict {
+					t.Fatalf("seed %d step %d: AdmitTo(%v, %x) = %d, want %d", seed, step, o, series, got, verdict)
+				}
 			case dice < 75:
 				if got, verdict := table.Admit(o, series, now), want.admit(o, series, now); got != verdict {
 					t.Fatalf("seed %d step %d: Admit(%v, %x) = %d, want %d", seed, step, o, series, got, verdict)
@@ -210,6 +218,7 @@ func TestBehavesLikeTheModel(t *testing.T) {
 				table.SetLimits(want.limits)
 			case want.withinLimits():
 				table, now = reload(t, table, want, now, Tick(rng.IntN(300)))
+				clear(accounts)
 			}
 			if step%50 == 0 {
 				check(t, table, want)

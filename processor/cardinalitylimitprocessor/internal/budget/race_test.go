@@ -103,6 +103,7 @@ func TestEverythingAtOnceConcurrentSafe(t *testing.T) {
 		race.Go(func() {
 			rng := rand.New(rand.NewPCG(2, uint64(g)))
 			var snapshot []byte
+			var account Account
 			for range 2000 {
 				now := Tick(clock.Add(1) / 40)
 				table.Sweep(now)
@@ -126,6 +127,13 @@ func TestEverythingAtOnceConcurrentSafe(t *testing.T) {
 					table.Release(series)
 				case 9:
 					table.Peek(o, series)
+				case 10, 11, 12, 13, 14, 15, 16, 17, 18, 19:
+					account.Owner, series = o, ^series
+					for range 10 { // most of them are refused
+						table.AdmitTo(&account, series, now)
+						series++
+					}
+					account = Account{}
 				default:
 					table.Admit(o, series, now)
 				}

@@ -75,6 +75,7 @@ func (t *Table) clearPage(first uint32) bool {
 			continue
 		}
 		tenant, metric := cell.tenant(), cell.metric()
+		t.epoch.Add(1)
 		t.cells.remove(position)
 		release(&t.tenants, tenant)
 		release(&t.metrics, metric)

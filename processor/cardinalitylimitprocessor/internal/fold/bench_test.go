@@ -13,7 +13,7 @@ import (
 // steady is one point of every type, and a step that makes it the next one of its source.
 func steady() map[string]struct {
 	form  Form
-	point Point
+	point *Point
 	next  func(i int)
 } {
 	bounds := make([]float64, 14)
@@ -52,7 +52,7 @@ func steady() map[string]struct {
 	nextSummary := func(i int) { summary.SetTimestamp(at(i)); summary.SetCount(uint64(i)) }
 	return map[string]struct {
 		form  Form
-		point Point
+		point *Point
 		next  func(i int)
 	}{
 		"delta_sum":              {Form{Type: pmetric.MetricTypeSum, Monotonic: true}, NumberPoint(number), nextNumber},
@@ -67,7 +67,7 @@ func steady() map[string]struct {
 	}
 }
 
-func foldOne(f Form, v, last *Value, p Point) Reason {
+func foldOne(f Form, v, last *Value, p *Point) Reason {
 	if r := f.Check(p); r != Foldable {
 		return r
 	}

@@ -11,7 +11,7 @@ import (
 
 // Check returns whether the point can take part in a fold of this form. It must be asked
 // before Add and AddSince, which rely on it. It reads every bucket once.
-func (f Form) Check(p Point) Reason {
+func (f Form) Check(p *Point) Reason {
 	if p.Flags().NoRecordedValue() {
 		return NoRecordedValue
 	}

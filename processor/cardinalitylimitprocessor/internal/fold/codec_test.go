@@ -29,7 +29,7 @@ func roundTrip(t *testing.T, v *Value) Value {
 // pairs is two points of a source of each form.
 var pairs = map[string]struct {
 	form         Form
-	first, later Point
+	first, later *Point
 }{
 	"integer":     {counter, ints(1, 5, math.MaxInt64-1), ints(1, 10, math.MaxInt64)},
 	"double":      {counter, doubles(1, 5, 0.1), doubles(1, 10, 1e200)},

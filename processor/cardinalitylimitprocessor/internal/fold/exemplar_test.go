@@ -11,7 +11,7 @@ import (
 )
 
 // withExemplars adds exemplars with the values from, from+1 ... to a point.
-func withExemplars(p Point, from, n int) Point {
+func withExemplars(p *Point, from, n int) *Point {
 	for i := range n {
 		e := p.Exemplars().AppendEmpty()
 		e.SetIntValue(int64(from + i))
@@ -26,12 +26,12 @@ func withExemplars(p Point, from, n int) Point {
 func TestT18ExemplarsAreFewAndWhole(t *testing.T) {
 	points := map[string]struct {
 		form Form
-		make func(at pcommon.Timestamp) Point
+		make func(at pcommon.Timestamp) *Point
 	}{
-		"number":      {deltaCounter, func(at pcommon.Timestamp) Point { return ints(0, at, 1) }},
-		"explicit":    {deltaHistogram, func(at pcommon.Timestamp) Point { return explicit(0, at, nil, 1) }},
-		"exponential": {deltaExponential, func(at pcommon.Timestamp) Point { return exponentialPoint(0, at, 0, 0, 1.5) }},
-		"cumulative":  {counter, func(at pcommon.Timestamp) Point { return ints(0, at, int64(at)) }},
+		"number":      {deltaCounter, func(at pcommon.Timestamp) *Point { return ints(0, at, 1) }},
+		"explicit":    {deltaHistogram, func(at pcommon.Timestamp) *Point { return explicit(0, at, nil, 1) }},
+		"exponential": {deltaExponential, func(at pcommon.Timestamp) *Point { return exponentialPoint(0, at, 0, 0, 1.5) }},
+		"cumulative":  {counter, func(at pcommon.Timestamp) *Point { return ints(0, at, int64(at)) }},
 	}
 	for name, c := range points {
 		t.Run(name, func(t *testing.T) {

@@ -95,7 +95,8 @@ func (s *scaled) load(p pmetric.ExponentialHistogramDataPoint, most int32) *scal
 	}
 	l := s.scratch
 	l.reset()
-	l.used, l.total, l.zero = true, totalOf(p), p.ZeroCount()
+	l.total = totalOf(p.Count(), known{p.Sum(), p.HasSum()}, known{p.Min(), p.HasMin()}, known{p.Max(), p.HasMax()})
+	l.used, l.zero = true, p.ZeroCount()
 	shift := uint(max(0, int64(p.Scale())-int64(most)))
 	pf, pt, pos := extent(p.Positive())
 	nf, nt, neg := extent(p.Negative())

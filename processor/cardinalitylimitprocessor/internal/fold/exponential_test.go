@@ -53,7 +53,7 @@ func spreadOf(scale int32, threshold float64, of []float64) spread {
 
 // exponentialPoint returns a point of measurements. Its arrays have some empty buckets at
 // both ends.
-func exponentialPoint(start, at pcommon.Timestamp, scale int32, threshold float64, of ...float64) Point {
+func exponentialPoint(start, at pcommon.Timestamp, scale int32, threshold float64, of ...float64) *Point {
 	p := pmetric.NewExponentialHistogramDataPoint()
 	p.SetScale(scale)
 	p.SetZeroThreshold(threshold)
@@ -173,7 +173,7 @@ func TestT16TheScaleFallsUntilEachSideFits(t *testing.T) {
 func TestT16TheZeroBucketIsTheWiderOne(t *testing.T) {
 	of := []float64{0, middle(-100), middle(-65), middle(-33), middle(10), -middle(-100), -middle(20)}
 	narrow, wide := exponentialPoint(0, 1, 6, 0, of...), exponentialPoint(0, 1, 0, 0.6, of...)
-	for _, points := range [][]Point{{narrow, wide}, {wide, narrow}} {
+	for _, points := range [][]*Point{{narrow, wide}, {wide, narrow}} {
 		var v Value
 		for _, p := range points {
 			deltaExponential.Add(&v, p)
@@ -243,7 +243,7 @@ func TestG11ExponentialHistogramsConserveEveryMeasurement(t *testing.T) {
 			sources[i] = &source{start: 1}
 			begin(sources[i])
 		}
-		known := run(rng, cumulativeExponential, &v, sources, 40, measure, begin, func(s *source) Point {
+		known := run(rng, cumulativeExponential, &v, sources, 40, measure, begin, func(s *source) *Point {
 			if rng.IntN(8) == 0 && s.scale > -4 {
 				s.scale--
 			}
@@ -295,7 +295,7 @@ func TestMergeOfExponentialHistogramsIsAssociativeAndCommutative(t *testing.T) {
 }
 
 func TestCheckOfExponentialHistograms(t *testing.T) {
-	with := func(scale int32, count, zero uint64, threshold float64, offset int32, counts ...uint64) Point {
+	with := func(scale int32, count, zero uint64, threshold float64, offset int32, counts ...uint64) *Point {
 		p := pmetric.NewExponentialHistogramDataPoint()
 		p.SetScale(scale)
 		p.SetCount(count)
@@ -306,7 +306,7 @@ func TestCheckOfExponentialHistograms(t *testing.T) {
 		return ExponentialPoint(p)
 	}
 	cases := map[string]struct {
-		point Point
+		point *Point
 		want  Reason
 	}{
 		"buckets":                        {with(0, 4, 1, 0, -3, 1, 0, 2), Foldable},
@@ -347,7 +347,7 @@ func TestCheckOfExponentialHistograms(t *testing.T) {
 func TestABucketThatFellIsANewBeginning(t *testing.T) {
 	cases := map[string]struct {
 		form         Form
-		first, later Point
+		first, later *Point
 	}{
 		"explicit":                 {cumulativeHistogram, explicit(0, 1, []float64{1, 2}, 1, 1.5), explicit(0, 2, []float64{1, 2}, 1, 3, 4)},
 		"explicit, other bounds":   {cumulativeHistogram, explicit(0, 1, []float64{1, 2}, 1, 1.5), explicit(0, 2, []float64{0, 2}, 1, 3, 4)},
@@ -437,7 +437,7 @@ func FuzzExponential(f *testing.F) {
 	f.Add([]byte{1}, []byte{1}, []byte{0, 1}, int32(20), int32(-10), int32(math.MinInt32), int32(-11), 1e-320, 1e300)
 	f.Add([]byte{255}, []byte{}, []byte{255}, int32(3), int32(0), int32(1), int32(3), 0.0, 0.0)
 	f.Fuzz(func(t *testing.T, positive, negative, positiveB []byte, scaleA, offsetA, offsetB, scaleB int32, thresholdA, thresholdB float64) {
-		of := func(at pcommon.Timestamp, positive, negative []byte, scale, offset int32, threshold float64) Point {
+		of := func(at pcommon.Timestamp, positive, negative []byte, scale, offset int32, threshold float64) *Point {
 			p := pmetric.NewExponentialHistogramDataPoint()
 			p.SetScale(scale)
 			p.SetZeroThreshold(threshold)

@@ -68,7 +68,7 @@ func (b *buckets) load(p pmetric.HistogramDataPoint) *buckets {
 		b.scratch = &buckets{}
 	}
 	s := b.scratch
-	s.total = totalOf(p)
+	s.total = totalOfHistogram(p)
 	s.bounds, s.counts = s.bounds[:0], s.counts[:0]
 	bounds, counts := p.ExplicitBounds(), p.BucketCounts()
 	for i := range bounds.Len() {
@@ -83,7 +83,40 @@ func (b *buckets) load(p pmetric.HistogramDataPoint) *buckets {
 	return s
 }
 
-func (b *buckets) addPoint(p pmetric.HistogramDataPoint) bool { return b.merge(b.load(p)) }
+func totalOfHistogram(p pmetric.HistogramDataPoint) total {
+	return totalOf(p.Count(), known{p.Sum(), p.HasSum()}, known{p.Min(), p.HasMin()}, known{p.Max(), p.HasMax()})
+}
+
+// addPoint leaves b as it was and returns false if the counts do not fit.
+func (b *buckets) addPoint(p pmetric.HistogramDataPoint) bool {
+	if b.count == 0 || !b.sameBounds(p) {
+		return b.merge(b.load(p))
+	}
+	t := totalOfHistogram(p)
+	if !b.hasRoom(&t) {
+		return false
+	}
+	counts := p.BucketCounts()
+	for i := range b.counts {
+		b.counts[i] += counts.At(i)
+	}
+	b.plus(&t)
+	return true
+}
+
+// sameBounds reports whether a point has buckets, and exactly those of b.
+func (b *buckets) sameBounds(p pmetric.HistogramDataPoint) bool {
+	bounds := p.ExplicitBounds()
+	if bounds.Len() != len(b.bounds) || p.BucketCounts().Len() != len(b.counts) {
+		return false
+	}
+	for i, bound := range b.bounds {
+		if bounds.At(i) != bound {
+			return false
+		}
+	}
+	return true
+}
 
 // addSince is Form.AddSince. Of two points of one moment, which newer is not, the first
 // counts if the other one falls behind it.

@@ -19,7 +19,7 @@ var (
 )
 
 // explicit returns a point of measurements.
-func explicit(start, at pcommon.Timestamp, bounds []float64, of ...float64) Point {
+func explicit(start, at pcommon.Timestamp, bounds []float64, of ...float64) *Point {
 	p := pmetric.NewHistogramDataPoint()
 	p.ExplicitBounds().FromRaw(bounds)
 	counts := make([]uint64, len(bounds)+1)
@@ -44,7 +44,7 @@ func writtenHistogram(f Form, v *Value) pmetric.HistogramDataPoint {
 }
 
 // sameHistogram compares what is written, times and exemplars apart.
-func sameHistogram(t *testing.T, what string, got pmetric.HistogramDataPoint, want Point) {
+func sameHistogram(t *testing.T, what string, got pmetric.HistogramDataPoint, want *Point) {
 	t.Helper()
 	w := want.histogram
 	if !slices.Equal(got.ExplicitBounds().AsRaw(), w.ExplicitBounds().AsRaw()) || !slices.Equal(got.BucketCounts().AsRaw(), w.BucketCounts().AsRaw()) {
@@ -95,7 +95,7 @@ func TestT13HistogramsAddUpOnTheBoundsThatTheyShare(t *testing.T) {
 
 func TestBoundsOfNoMeasurementsCostNothing(t *testing.T) {
 	empty, some := explicit(0, 1, nil), explicit(0, 1, []float64{1, 2}, 1, 1.5)
-	for _, points := range [][]Point{{empty, some}, {some, empty}} {
+	for _, points := range [][]*Point{{empty, some}, {some, empty}} {
 		var v, total, last Value
 		for i, p := range points {
 			deltaHistogram.Add(&v, p)
@@ -130,10 +130,10 @@ func TestT14ExtremesAreOfDeltasAlone(t *testing.T) {
 
 func TestT15ASumOfWhichAPartIsNotKnownIsNotKnown(t *testing.T) {
 	bounds := []float64{10}
-	without := func(p Point) Point { p.histogram.RemoveSum(); return p }
+	without := func(p *Point) *Point { p.histogram.RemoveSum(); return p }
 	infinite := explicit(0, 1, bounds, 1)
 	infinite.histogram.SetSum(math.Inf(1))
-	for name, p := range map[string]Point{"absent": without(explicit(0, 1, bounds, 1)), "infinite": infinite} {
+	for name, p := range map[string]*Point{"absent": without(explicit(0, 1, bounds, 1)), "infinite": infinite} {
 		var v Value
 		if r := deltaHistogram.Check(p); r != Foldable {
 			t.Errorf("%s: %q", name, r)
@@ -172,7 +172,7 @@ func TestT15ASumOfWhichAPartIsNotKnownIsNotKnown(t *testing.T) {
 }
 
 func TestCheckOfHistograms(t *testing.T) {
-	with := func(count uint64, bounds []float64, counts ...uint64) Point {
+	with := func(count uint64, bounds []float64, counts ...uint64) *Point {
 		p := pmetric.NewHistogramDataPoint()
 		p.SetCount(count)
 		p.ExplicitBounds().FromRaw(bounds)
@@ -186,7 +186,7 @@ func TestCheckOfHistograms(t *testing.T) {
 	none := with(0, nil)
 	none.histogram.SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
 	cases := map[string]struct {
-		point Point
+		point *Point
 		want  Reason
 	}{
 		"buckets":                {with(3, []float64{1, 2}, 1, 0, 2), Foldable},
@@ -244,12 +244,12 @@ type source struct {
 	scale     int32
 	threshold float64
 	last      Value
-	past      []Point // what may arrive again
+	past      []*Point // what may arrive again
 }
 
 // run lets sources measure, start anew and send again what they have sent, and returns
 // what a collector that sees their points can know. Points are made by point.
-func run(rng *rand.Rand, f Form, v *Value, sources []*source, steps int, measure func() float64, start func(*source), point func(*source) Point) (known []float64) {
+func run(rng *rand.Rand, f Form, v *Value, sources []*source, steps int, measure func() float64, start func(*source), point func(*source) *Point) (known []float64) {
 	now := pcommon.Timestamp(1)
 	for range steps {
 		s := sources[rng.IntN(len(sources))]
@@ -300,7 +300,7 @@ func TestG11HistogramsConserveEveryMeasurement(t *testing.T) {
 		}
 		known := run(rng, cumulativeHistogram, &v, sources, 60,
 			func() float64 { return float64(rng.IntN(25) - 2) }, begin,
-			func(s *source) Point { return explicit(s.start, s.at, s.bounds, s.seen...) })
+			func(s *source) *Point { return explicit(s.start, s.at, s.bounds, s.seen...) })
 		if len(known) == 0 {
 			continue
 		}
@@ -387,7 +387,7 @@ func FuzzHistogram(f *testing.F) {
 	f.Add([]byte{1, 2, 3}, []byte{1, 2}, []byte{4}, []byte{}, uint64(6), uint64(4))
 	f.Add([]byte{255}, []byte{}, []byte{255}, []byte{}, uint64(math.MaxUint64), uint64(math.MaxUint64))
 	f.Fuzz(func(t *testing.T, countsA, boundsA, countsB, boundsB []byte, countA, countB uint64) {
-		of := func(counts, bounds []byte, count uint64, at pcommon.Timestamp) Point {
+		of := func(counts, bounds []byte, count uint64, at pcommon.Timestamp) *Point {
 			p := pmetric.NewHistogramDataPoint()
 			p.BucketCounts().FromRaw(hostile(counts, 2000))
 			for _, b := range bounds {

@@ -61,7 +61,7 @@ func (f Form) addNumber(v *Value, n number, double bool, at pcommon.Timestamp) {
 
 // addNumberSince is AddSince for numbers and summaries, whose counts decide. Of two values
 // of one moment, which newer is not, the larger one counts.
-func (f Form) addNumberSince(v, last *Value, p Point, since Since, newer bool) Since {
+func (f Form) addNumberSince(v, last *Value, p *Point, since Since, newer bool) Since {
 	var n number
 	var double bool
 	var fell bool

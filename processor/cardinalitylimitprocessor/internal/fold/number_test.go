@@ -35,20 +35,20 @@ func doublePoint(v float64) pmetric.NumberDataPoint {
 	return p
 }
 
-func spanning(start, at pcommon.Timestamp, p Point) Point {
+func spanning(start, at pcommon.Timestamp, p *Point) *Point {
 	p.SetTimes(start, at)
 	return p
 }
 
-func ints(start, at pcommon.Timestamp, v int64) Point {
+func ints(start, at pcommon.Timestamp, v int64) *Point {
 	return spanning(start, at, NumberPoint(intPoint(v)))
 }
 
-func doubles(start, at pcommon.Timestamp, v float64) Point {
+func doubles(start, at pcommon.Timestamp, v float64) *Point {
 	return spanning(start, at, NumberPoint(doublePoint(v)))
 }
 
-func summaryPoint(start, at pcommon.Timestamp, count uint64, sum float64) Point {
+func summaryPoint(start, at pcommon.Timestamp, count uint64, sum float64) *Point {
 	p := pmetric.NewSummaryDataPoint()
 	p.SetCount(count)
 	p.SetSum(sum)
@@ -79,7 +79,7 @@ func wholeOf(t *testing.T, f Form, v *Value) int64 {
 
 func TestCumulativePointsAddTheirDifference(t *testing.T) {
 	type step struct {
-		point Point
+		point *Point
 		whole bool
 		since Since
 		total int64
@@ -300,18 +300,18 @@ func TestCheckOfNumbers(t *testing.T) {
 func TestGaugesFold(t *testing.T) {
 	cases := map[string]struct {
 		by     GaugeFold
-		points []Point
+		points []*Point
 		want   float64
 	}{
-		"last, in order":                      {Last, []Point{ints(0, 1, 10), ints(0, 2, 20)}, 20},
-		"last, out of order":                  {Last, []Point{ints(0, 2, 20), ints(0, 1, 10)}, 20},
-		"last, at the same time":              {Last, []Point{ints(0, 1, 10), ints(0, 1, 20)}, 20},
-		"last, without timestamps":            {Last, []Point{ints(0, 0, 10), ints(0, 0, 20)}, 20},
-		"last, of both kinds":                 {Last, []Point{ints(0, 1, 10), doubles(0, 2, 2.5)}, 2.5},
-		"lowest":                              {Min, []Point{ints(0, 1, 10), ints(0, 2, -20), ints(0, 3, 5)}, -20},
-		"lowest of both kinds":                {Min, []Point{ints(0, 1, 10), doubles(0, 2, 9.5), ints(0, 2, 10)}, 9.5},
-		"highest":                             {Max, []Point{doubles(0, 1, 10), ints(0, 2, 11), doubles(0, 3, 10.5)}, 11},
-		"highest beyond the range of doubles": {Max, []Point{ints(0, 1, 1<<53), ints(0, 2, 1<<53+1), doubles(0, 1, 1<<53)}, 1<<53 + 1},
+		"last, in order":                      {Last, []*Point{ints(0, 1, 10), ints(0, 2, 20)}, 20},
+		"last, out of order":                  {Last, []*Point{ints(0, 2, 20), ints(0, 1, 10)}, 20},
+		"last, at the same time":              {Last, []*Point{ints(0, 1, 10), ints(0, 1, 20)}, 20},
+		"last, without timestamps":            {Last, []*Point{ints(0, 0, 10), ints(0, 0, 20)}, 20},
+		"last, of both kinds":                 {Last, []*Point{ints(0, 1, 10), doubles(0, 2, 2.5)}, 2.5},
+		"lowest":                              {Min, []*Point{ints(0, 1, 10), ints(0, 2, -20), ints(0, 3, 5)}, -20},
+		"lowest of both kinds":                {Min, []*Point{ints(0, 1, 10), doubles(0, 2, 9.5), ints(0, 2, 10)}, 9.5},
+		"highest":                             {Max, []*Point{doubles(0, 1, 10), ints(0, 2, 11), doubles(0, 3, 10.5)}, 11},
+		"highest beyond the range of doubles": {Max, []*Point{ints(0, 1, 1<<53), ints(0, 2, 1<<53+1), doubles(0, 1, 1<<53)}, 1<<53 + 1},
 	}
 	for name, c := range cases {
 		f := gaugeBy(c.by)
@@ -414,7 +414,7 @@ func TestG11IntegersAreConservedExactly(t *testing.T) {
 			value int64
 			last  Value
 			told  int64
-			past  []Point
+			past  []*Point
 		}
 		var v Value
 		want := new(big.Int)

@@ -30,27 +30,27 @@ const (
 )
 
 // NumberPoint returns the view on a point of a sum or a gauge.
-func NumberPoint(p pmetric.NumberDataPoint) Point {
-	return Point{kind: kindNumber, number: p}
+func NumberPoint(p pmetric.NumberDataPoint) *Point {
+	return &Point{kind: kindNumber, number: p}
 }
 
 // HistogramPoint returns the view on a point of an explicit histogram.
-func HistogramPoint(p pmetric.HistogramDataPoint) Point {
-	return Point{kind: kindHistogram, histogram: p}
+func HistogramPoint(p pmetric.HistogramDataPoint) *Point {
+	return &Point{kind: kindHistogram, histogram: p}
 }
 
 // ExponentialPoint returns the view on a point of an exponential histogram.
-func ExponentialPoint(p pmetric.ExponentialHistogramDataPoint) Point {
-	return Point{kind: kindExponential, exponential: p}
+func ExponentialPoint(p pmetric.ExponentialHistogramDataPoint) *Point {
+	return &Point{kind: kindExponential, exponential: p}
 }
 
 // SummaryPoint returns the view on a point of a summary.
-func SummaryPoint(p pmetric.SummaryDataPoint) Point {
-	return Point{kind: kindSummary, summary: p}
+func SummaryPoint(p pmetric.SummaryDataPoint) *Point {
+	return &Point{kind: kindSummary, summary: p}
 }
 
 // Attributes returns the attributes of the point.
-func (p Point) Attributes() pcommon.Map {
+func (p *Point) Attributes() pcommon.Map {
 	switch p.kind {
 	case kindHistogram:
 		return p.histogram.Attributes()
@@ -64,7 +64,7 @@ func (p Point) Attributes() pcommon.Map {
 }
 
 // Flags returns the flags of the point.
-func (p Point) Flags() pmetric.DataPointFlags {
+func (p *Point) Flags() pmetric.DataPointFlags {
 	switch p.kind {
 	case kindHistogram:
 		return p.histogram.Flags()
@@ -78,7 +78,7 @@ func (p Point) Flags() pmetric.DataPointFlags {
 }
 
 // Start returns when the window of the point began; 0 is not known.
-func (p Point) Start() pcommon.Timestamp {
+func (p *Point) Start() pcommon.Timestamp {
 	switch p.kind {
 	case kindHistogram:
 		return p.histogram.StartTimestamp()
@@ -92,7 +92,7 @@ func (p Point) Start() pcommon.Timestamp {
 }
 
 // Timestamp returns when the window of the point ended; 0 is not known.
-func (p Point) Timestamp() pcommon.Timestamp {
+func (p *Point) Timestamp() pcommon.Timestamp {
 	switch p.kind {
 	case kindHistogram:
 		return p.histogram.Timestamp()
@@ -106,7 +106,7 @@ func (p Point) Timestamp() pcommon.Timestamp {
 }
 
 // SetTimes sets the window of the point.
-func (p Point) SetTimes(start, end pcommon.Timestamp) {
+func (p *Point) SetTimes(start, end pcommon.Timestamp) {
 	switch p.kind {
 	case kindHistogram:
 		p.histogram.SetStartTimestamp(start)
@@ -125,7 +125,7 @@ func (p Point) SetTimes(start, end pcommon.Timestamp) {
 
 // Exemplars returns the exemplars of the point. Summaries have none, and what is returned
 // for them is not part of the point.
-func (p Point) Exemplars() pmetric.ExemplarSlice {
+func (p *Point) Exemplars() pmetric.ExemplarSlice {
 	switch p.kind {
 	case kindHistogram:
 		return p.histogram.Exemplars()
@@ -140,7 +140,7 @@ func (p Point) Exemplars() pmetric.ExemplarSlice {
 
 // StripExemplars removes a key from the filtered attributes of the point's exemplars: an
 // attribute that was folded away would otherwise live on in them.
-func (p Point) StripExemplars(key string) {
+func (p *Point) StripExemplars(key string) {
 	for _, e := range p.Exemplars().All() {
 		e.FilteredAttributes().Remove(key)
 	}
@@ -148,7 +148,7 @@ func (p Point) StripExemplars(key string) {
 
 // Weight returns how much the point counts for: the size of a number, the count of a
 // histogram or summary.
-func (p Point) Weight() float64 {
+func (p *Point) Weight() float64 {
 	switch p.kind {
 	case kindHistogram:
 		return float64(p.histogram.Count())
@@ -166,7 +166,7 @@ func (p Point) Weight() float64 {
 
 // Replace gives the point the value of another one of the same type, and a new start.
 // Everything else stays: attributes, timestamp, flags, exemplars.
-func (p Point) Replace(value Point, start pcommon.Timestamp) {
+func (p *Point) Replace(value *Point, start pcommon.Timestamp) {
 	switch p.kind {
 	case kindHistogram:
 		keep(p.histogram, value.histogram)

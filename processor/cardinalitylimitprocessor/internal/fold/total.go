@@ -17,32 +17,27 @@ type total struct {
 	noSum, noMin, noMax bool
 }
 
-// totaled is what points of histograms of both kinds have in common.
-type totaled interface {
-	Count() uint64
-	HasSum() bool
-	Sum() float64
-	HasMin() bool
-	Min() float64
-	HasMax() bool
-	Max() float64
+// known is a number that a point may leave out. One that is not finite is as good as left
+// out: it is no reason to lose the counts.
+type known struct {
+	value float64
+	set   bool
 }
 
-// totalOf returns the total of a point. A sum that is not finite is not known: it is no
-// reason to lose the counts.
-func totalOf[P totaled](p P) total {
-	t := total{count: p.Count()}
-	if t.count == 0 {
-		return t
+func (k known) get() (value float64, unknown bool) {
+	if !k.set || !finite(k.value) {
+		return 0, true
 	}
-	if t.noSum = !p.HasSum() || !finite(p.Sum()); !t.noSum {
-		t.sum.hi = p.Sum()
-	}
-	if t.noMin = !p.HasMin() || !finite(p.Min()); !t.noMin {
-		t.min = p.Min()
-	}
-	if t.noMax = !p.HasMax() || !finite(p.Max()); !t.noMax {
-		t.max = p.Max()
+	return k.value, false
+}
+
+// totalOf returns the total of a point.
+func totalOf(count uint64, sum, lowest, highest known) total {
+	t := total{count: count}
+	if count > 0 {
+		t.sum.hi, t.noSum = sum.get()
+		t.min, t.noMin = lowest.get()
+		t.max, t.noMax = highest.get()
 	}
 	return t
 }

@@ -72,7 +72,7 @@ func (v *Value) ResetExemplars() {
 // Add folds a point of a delta or of a gauge that does not fold by Sum into v. The point
 // has passed Check, and the form is not Sourced. Any reason but Foldable, which can only
 // be CountOverflow, leaves v as it was.
-func (f Form) Add(v *Value, p Point) Reason {
+func (f Form) Add(v *Value, p *Point) Reason {
 	switch p.kind {
 	case kindHistogram:
 		if !v.histogram().addPoint(p.histogram) {
@@ -99,7 +99,7 @@ func (f Form) Add(v *Value, p Point) Reason {
 // start is not before the timestamp of the last point. A start that moves otherwise
 // contradicts the last point and is believed to be an inexact clock; a start of 0, or one
 // that is not before the point's own timestamp, is not known.
-func (f Form) AddSince(v, last *Value, p Point, whole bool) Since {
+func (f Form) AddSince(v, last *Value, p *Point, whole bool) Since {
 	start, at := p.Start(), p.Timestamp()
 	if start >= at && at != 0 {
 		start = 0
@@ -220,8 +220,8 @@ func (f Form) Split(v Value) (part, rest Value) {
 
 // Write makes m a metric of this form with one point, and puts v, which fits, and its
 // exemplars into the point. Name, attributes and times are the caller's.
-func (f Form) Write(v *Value, m pmetric.Metric) Point {
-	var p Point
+func (f Form) Write(v *Value, m pmetric.Metric) *Point {
+	var p *Point
 	switch f.Type {
 	case pmetric.MetricTypeHistogram:
 		m.SetEmptyHistogram().SetAggregationTemporality(f.temporality())
@@ -270,7 +270,7 @@ func (v *Value) reservoir() *reservoir {
 	return v.exemplars
 }
 
-func (v *Value) keep(p Point) {
+func (v *Value) keep(p *Point) {
 	if p.kind == kindSummary {
 		return
 	}

@@ -58,7 +58,7 @@ func (l *Ledger) NewBatch(now pcommon.Timestamp) *Batch {
 }
 
 // Add folds a point. Any reason but Folded adds nothing to the overflow series.
-func (b *Batch) Add(t *Target, p fold.Point, describe Describer) Reason {
+func (b *Batch) Add(t *Target, p *fold.Point, describe Describer) Reason {
 	if t.Form.Check(p) != fold.Foldable {
 		return Invalid
 	}

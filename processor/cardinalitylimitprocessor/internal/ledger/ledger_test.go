@@ -43,14 +43,14 @@ var (
 	sessions = &metric{key: 5, group: 5, name: "sessions", form: fold.Form{Type: pmetric.MetricTypeSum, Cumulative: true}}
 )
 
-func intPoint(v int64) fold.Point {
+func intPoint(v int64) *fold.Point {
 	p := pmetric.NewNumberDataPoint()
 	p.SetIntValue(v)
 	return fold.NumberPoint(p)
 }
 
 // cumulative returns a point of a source that began at start.
-func cumulative(start, at pcommon.Timestamp, v int64) fold.Point {
+func cumulative(start, at pcommon.Timestamp, v int64) *fold.Point {
 	p := intPoint(v)
 	p.SetTimes(start, at)
 	return p
@@ -94,7 +94,7 @@ func expectLine(t *testing.T, p *Page, start, end pcommon.Timestamp, value int64
 }
 
 // add folds points of one cumulative source and returns what became of the last.
-func add(l *Ledger, now pcommon.Timestamp, m *metric, source uint64, points ...fold.Point) (last Reason) {
+func add(l *Ledger, now pcommon.Timestamp, m *metric, source uint64, points ...*fold.Point) (last Reason) {
 	b := l.NewBatch(now)
 	for _, p := range points {
 		last = b.Add(m.target(source), p, m)

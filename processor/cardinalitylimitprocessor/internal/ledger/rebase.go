@@ -36,7 +36,7 @@ const (
 )
 
 // Promote lets the source of a point go that is folded and may have a place of its own now.
-func (l *Ledger) Promote(fingerprint uint64, point fold.Point, now pcommon.Timestamp) Promotion {
+func (l *Ledger) Promote(fingerprint uint64, point *fold.Point, now pcommon.Timestamp) Promotion {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	src, start := l.sources.find(fingerprint), point.Start()
@@ -78,7 +78,7 @@ func (l *Ledger) demote(fingerprint uint64) {
 // Rebase makes a point of a promoted source what it has beyond what was folded of the
 // source. It leaves points of other sources as they are. Points from before the promotion
 // are OutOfOrder, and must not be written.
-func (l *Ledger) Rebase(fingerprint uint64, p fold.Point, now pcommon.Timestamp) Reason {
+func (l *Ledger) Rebase(fingerprint uint64, p *fold.Point, now pcommon.Timestamp) Reason {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	of := l.promoted[fingerprint]

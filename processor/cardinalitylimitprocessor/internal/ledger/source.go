@@ -22,43 +22,88 @@ type source struct {
 // sources finds a source by its fingerprint. Slots can be gone through in parts.
 type sources struct {
 	slots []source
-	index map[uint64]uint32
 	free  []uint32
+	used  int
+
+	// index has positions plus one, at the homes of their fingerprints or soon after. It is a
+	// power of two in size and at most half full. Fingerprints are evenly spread already.
+	index []uint32
 }
 
-func newSources() sources {
-	return sources{index: map[uint64]uint32{}}
-}
+const minIndex = 16
 
-func (s *sources) len() int { return len(s.index) }
+func newSources() sources { return sources{index: make([]uint32, minIndex)} }
 
+func (s *sources) len() int { return s.used }
+
+// home is where in the index to look for a fingerprint first.
+func (s *sources) home(fingerprint uint64) int { return int(fingerprint & uint64(len(s.index)-1)) }
+
+func (s *sources) after(i int) int { return (i + 1) & (len(s.index) - 1) }
+
+// find returns nil if there is no such source.
 func (s *sources) find(fingerprint uint64) *source {
-	i, ok := s.index[fingerprint]
-	if !ok {
-		return nil
+	for i := s.home(fingerprint); s.index[i] != 0; i = s.after(i) {
+		if src := &s.slots[s.index[i]-1]; src.fingerprint == fingerprint {
+			return src
+		}
 	}
-	return &s.slots[i]
+	return nil
 }
 
+// add makes a source that is not there. Others may have another address afterwards.
 func (s *sources) add(fingerprint uint64) *source {
-	var i uint32
+	if s.used++; 2*s.used > len(s.index) {
+		s.grow()
+	}
+	var position uint32
 	if n := len(s.free); n > 0 {
-		i = s.free[n-1]
+		position = s.free[n-1]
 		s.free = s.free[:n-1]
 	} else {
-		i = uint32(len(s.slots))
+		position = uint32(len(s.slots))
 		s.slots = append(s.slots, source{})
 	}
-	s.index[fingerprint] = i
-	s.slots[i].fingerprint = fingerprint
-	return &s.slots[i]
+	s.slots[position].fingerprint = fingerprint
+	s.enter(fingerprint, position)
+	return &s.slots[position]
+}
+
+func (s *sources) enter(fingerprint uint64, position uint32) {
+	i := s.home(fingerprint)
+	for s.index[i] != 0 {
+		i = s.after(i)
+	}
+	s.index[i] = position + 1
+}
+
+func (s *sources) grow() {
+	old := s.index
+	s.index = make([]uint32, 2*len(old))
+	for _, entry := range old {
+		if entry != 0 {
+			s.enter(s.slots[entry-1].fingerprint, entry-1)
+		}
+	}
 }
 
 func (s *sources) remove(src *source) {
-	i := s.index[src.fingerprint]
-	delete(s.index, src.fingerprint)
+	hole := s.home(src.fingerprint)
+	for &s.slots[s.index[hole]-1] != src {
+		hole = s.after(hole)
+	}
+	s.free = append(s.free, s.index[hole]-1)
+	// Close the hole with what would not be found beyond it.
+	mask := len(s.index) - 1
+	for i := s.after(hole); s.index[i] != 0; i = s.after(i) {
+		home := s.home(s.slots[s.index[i]-1].fingerprint)
+		if (i-home)&mask >= (i-hole)&mask {
+			s.index[hole], hole = s.index[i], i
+		}
+	}
+	s.index[hole] = 0
 	*src = source{}
-	s.free = append(s.free, i)
+	s.used--
 }
 
 // End forgets a source that said that it ends. It returns false if it is not folded.
@@ -85,7 +130,7 @@ func (l *Ledger) end(src *source) {
 }
 
 // add folds a point by what its source adds to the total.
-func (l *Ledger) add(t *Target, p fold.Point, describe Describer, now pcommon.Timestamp) Reason {
+func (l *Ledger) add(t *Target, p *fold.Point, describe Describer, now pcommon.Timestamp) Reason {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	src, whole := l.sources.find(t.Source), false
@@ -122,6 +167,6 @@ func (l *Ledger) add(t *Target, p fold.Point, describe Describer, now pcommon.Ti
 
 // isNew reports whether all that a cumulative point says happened since a moment. A start
 // that is not set, or that is the point's own time, says nothing.
-func isNew(p fold.Point, since pcommon.Timestamp) bool {
+func isNew(p *fold.Point, since pcommon.Timestamp) bool {
 	return p.Start() != 0 && p.Start() != p.Timestamp() && p.Start() >= since
 }

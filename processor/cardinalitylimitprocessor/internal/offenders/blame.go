@@ -55,8 +55,8 @@ func (v *verdict) turn() { v.stale = true }
 // or admitted late. A protected key is never blamed. The verdict is sticky: it changes
 // only if it no longer fits the room, or if another leaves half as many series. It takes
 // a lock and O(keys).
-func (b *Board) Blame(c Case, room int, protected []string) (key string, verdict Blame) {
-	r := b.table.Load().find(c.Tenant, c.Metric)
+func (b *Board) Blame(c *Case, room int, protected []string) (key string, verdict Blame) {
+	r := b.find(c)
 	if r == nil {
 		return "", Unknown
 	}

@@ -18,9 +18,15 @@ import (
 )
 
 // Case names one metric of one tenant: the fingerprints tell cases apart, the names are shown.
+//
+// It remembers where a Board keeps it, so that who tells of one case many times looks it up
+// once. So a Case that a Board was told of belongs to one goroutine, and to this Board.
 type Case struct {
 	Tenant, Metric         uint64
 	TenantName, MetricName string
+
+	table  *table
+	record *record
 }
 
 // Pair is one attribute of a point.
@@ -95,9 +101,9 @@ func New(options Options, now time.Time) *Board {
 // Again counts a refused point that has nothing new to tell: its series was refused a
 // moment ago, or there is no room for its case. It returns false, without counting, for any
 // other; that goes to Refused. So what only Refused needs is not made for most points.
-func (b *Board) Again(c Case, series uint64, at time.Time) bool {
+func (b *Board) Again(c *Case, series uint64, at time.Time) bool {
 	now := b.since(at)
-	if r := b.table.Load().find(c.Tenant, c.Metric); r != nil {
+	if r := b.find(c); r != nil {
 		return r.again(series, now)
 	}
 	if now >= b.closed[refused].Load() {
@@ -109,7 +115,7 @@ func (b *Board) Again(c Case, series uint64, at time.Time) bool {
 
 // Refused tells of a refused point. Series is the fingerprint of its series, sum the
 // order-free sum of the hashes of all pairs.
-func (b *Board) Refused(c Case, series, sum uint64, pairs []Pair, at time.Time) {
+func (b *Board) Refused(c *Case, series, sum uint64, pairs []Pair, at time.Time) {
 	now := b.since(at)
 	if r := b.open(c, refused, now); r != nil && !r.again(series, now) {
 		r.refuse(series, sum, pairs, now)
@@ -117,7 +123,7 @@ func (b *Board) Refused(c Case, series, sum uint64, pairs []Pair, at time.Time) 
 }
 
 // Added tells of a series that was admitted when the budget was more than half used.
-func (b *Board) Added(c Case, series, sum uint64, pairs []Pair, at time.Time) {
+func (b *Board) Added(c *Case, series, sum uint64, pairs []Pair, at time.Time) {
 	now := b.since(at)
 	if r := b.open(c, late, now); r != nil {
 		r.admit(series, sum, pairs, now)
@@ -134,6 +140,14 @@ func (b *Board) Bytes() int {
 	return n
 }
 
+// find returns the record of a case, nil if it has none.
+func (b *Board) find(c *Case) *record {
+	if t := b.table.Load(); t != c.table {
+		c.table, c.record = t, t.find(c.Tenant, c.Metric)
+	}
+	return c.record
+}
+
 // since is the time on the Board's own clock, which runs on the monotonic reading of
 // both times if they have one.
 func (b *Board) since(at time.Time) int64 { return int64(at.Sub(b.base)) }
@@ -146,8 +160,8 @@ const (
 
 // open returns the record of a case, a new one if needed. It returns nil, and counts, if
 // there is no room for one.
-func (b *Board) open(c Case, why int, now int64) *record {
-	r := b.table.Load().find(c.Tenant, c.Metric)
+func (b *Board) open(c *Case, why int, now int64) *record {
+	r := b.find(c)
 	if r == nil && now >= b.closed[why].Load() {
 		r = b.insert(c, why, now)
 	}
@@ -159,7 +173,7 @@ func (b *Board) open(c Case, why int, now int64) *record {
 
 // insert makes the record of a case. It returns nil if there is no room for one. What
 // another goroutine is just telling an evicted record goes with it.
-func (b *Board) insert(c Case, why int, now int64) *record {
+func (b *Board) insert(c *Case, why int, now int64) *record {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	old := b.table.Load()

@@ -39,14 +39,14 @@ func text(s string) uint64 {
 	return mix(h.Sum64())
 }
 
-func caseOf(tenant, metric string) Case {
-	return Case{Tenant: text(tenant), Metric: text(metric), TenantName: tenant, MetricName: metric}
+func caseOf(tenant, metric string) *Case {
+	return &Case{Tenant: text(tenant), Metric: text(metric), TenantName: tenant, MetricName: metric}
 }
 
 var requests = caseOf("shop", "http.requests")
 
-func (b *Board) refuse(c Case, p point, at time.Time) { b.Refused(c, p.series, p.sum, p.pairs, at) }
-func (b *Board) admit(c Case, p point, at time.Time)  { b.Added(c, p.series, p.sum, p.pairs, at) }
+func (b *Board) refuse(c *Case, p point, at time.Time) { b.Refused(c, p.series, p.sum, p.pairs, at) }
+func (b *Board) admit(c *Case, p point, at time.Time)  { b.Added(c, p.series, p.sum, p.pairs, at) }
 
 // only returns what a report says of the one case there is.
 func (b *Board) only(t *testing.T, at time.Time) Metric {
@@ -273,7 +273,7 @@ func TestARefusedCaseGoesBeforeOneThatOnlyGrows(t *testing.T) {
 func TestNamesAreShortenedAndNotShared(t *testing.T) {
 	b := New(Options{}, start)
 	long := strings.Repeat("é", 10_000)
-	b.refuse(Case{Tenant: 1, Metric: 2, TenantName: "a\xffb", MetricName: long}, pointOf("r"), start)
+	b.refuse(&Case{Tenant: 1, Metric: 2, TenantName: "a\xffb", MetricName: long}, pointOf("r"), start)
 	m := b.only(t, start)
 	if m.Tenant != "a\uFFFDb" || m.Metric != strings.Repeat("é", maxNameRunes)+"..." {
 		t.Errorf("tenant %q, metric of %d bytes", m.Tenant, len(m.Metric))

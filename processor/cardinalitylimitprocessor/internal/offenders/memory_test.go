@@ -70,7 +70,7 @@ func TestTheLargestCase(t *testing.T) {
 		for k := range 34 {
 			attributes = append(attributes, fmt.Sprintf("%0*d", maxKeyBytes, k), strconv.Itoa(100_000 + i)[3:]+longest+"!!")
 		}
-		b.refuse(Case{TenantName: longest + longest, MetricName: longest + longest}, pointOf(strconv.Itoa(i), attributes...), start)
+		b.refuse(&Case{TenantName: longest + longest, MetricName: longest + longest}, pointOf(strconv.Itoa(i), attributes...), start)
 	}
 	got := b.Bytes()
 	t.Logf("%d KB", got>>10)

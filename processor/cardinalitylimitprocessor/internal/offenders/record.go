@@ -46,7 +46,7 @@ type record struct {
 	sight verdict
 }
 
-func newRecord(c Case, window int64, write Writer, now int64) *record {
+func newRecord(c *Case, window int64, write Writer, now int64) *record {
 	r := &record{
 		tenant: c.Tenant, metric: c.Metric,
 		tenantName: string(clip(nil, c.TenantName, maxNameRunes)),

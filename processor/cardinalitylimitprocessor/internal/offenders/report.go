@@ -87,12 +87,19 @@ type WhatIf struct {
 
 // Explain returns what is known of a case, to the first one who asks after it is known what
 // to blame. It returns false to all others.
-func (b *Board) Explain(c Case, at time.Time) (Metric, bool) {
-	r := b.table.Load().find(c.Tenant, c.Metric)
-	if r == nil || !r.understood() || !r.explained.CompareAndSwap(false, true) {
+func (b *Board) Explain(c *Case, at time.Time) (Metric, bool) {
+	r := b.find(c)
+	if r == nil || r.explained.Load() { // which is so for all but one call
 		return Metric{}, false
 	}
-	return r.view(b.since(at), nil).detailed(), true
+	return r.explain(b.since(at))
+}
+
+func (r *record) explain(now int64) (Metric, bool) {
+	if !r.understood() || !r.explained.CompareAndSwap(false, true) {
+		return Metric{}, false
+	}
+	return r.view(now, nil).detailed(), true
 }
 
 func (r *record) understood() bool {
