@@ -127,8 +127,8 @@ func (h *heart) beat(ctx context.Context, all bool) time.Duration {
 	now := time.Now()
 	lives, next := h.r.list.Lives(now)
 	agents, nextAgent := h.r.agents.Lives(now)
-	h.ledger.Write(pulse.Round{Engines: lives, Agents: agents, Self: h.self, Now: now, All: all}, func(md pmetric.Metrics) {
-		_ = h.send(ctx, md) // written again at the next interval
+	h.ledger.Write(pulse.Round{Engines: lives, Agents: agents, Self: h.self, Now: now, All: all}, func(md pmetric.Metrics) error {
+		return h.send(ctx, md) // what is refused is written again at the next interval
 	})
 	if all {
 		h.endSeries(ctx, lives, now)

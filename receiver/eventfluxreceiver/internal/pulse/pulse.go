@@ -86,8 +86,9 @@ type Round struct {
 //
 // Engines of which another receiver reports are left out. An agent that is alive
 // says so itself; only its end is written. Series of engines and agents that were
-// written once and are known no longer end with a point without a value.
-func (l *Ledger) Write(r Round, send func(pmetric.Metrics)) {
+// written once and are known no longer end with a point without a value. Where send
+// returns an error, ends are written again in the next round.
+func (l *Ledger) Write(r Round, send func(pmetric.Metrics) error) {
 	w := &writer{now: pcommon.NewTimestampFromTime(r.Now), send: send, batch: pmetric.NewMetrics()}
 	known := make(map[engines.Identity]struct{}, len(r.Engines))
 	for i := range r.Engines {
@@ -103,15 +104,16 @@ func (l *Ledger) Write(r Round, send func(pmetric.Metrics)) {
 			l.engines[e.Identity] = entry{state: e.State, restarts: e.Restarts, resource: e.Resource, skew: e.SkewKnown}
 		}
 	}
-	l.forget(l.engines, known, w.endEngine)
-	l.writeAgents(r, w)
+	knownAgents := l.writeAgents(r, w)
 	if r.Self != nil && r.All {
 		w.agent(*r.Self, 1)
 	}
 	w.flush()
+	forget(l.engines, known, w, w.endEngine)
+	forget(l.agents, knownAgents, w, w.endAgent)
 }
 
-func (l *Ledger) writeAgents(r Round, w *writer) {
+func (l *Ledger) writeAgents(r Round, w *writer) map[engines.Identity]struct{} {
 	known := make(map[engines.Identity]struct{}, len(r.Agents))
 	for i := range r.Agents {
 		a := &r.Agents[i]
@@ -125,24 +127,34 @@ func (l *Ledger) writeAgents(r Round, w *writer) {
 			l.agents[a.Identity] = entry{state: a.State, resource: a.Resource}
 		}
 	}
-	l.forget(l.agents, known, w.endAgent)
+	return known
 }
 
 // forget ends the series of what was written and is known no longer.
-func (*Ledger) forget(written map[engines.Identity]entry, known map[engines.Identity]struct{}, end func(entry)) {
+func forget(written map[engines.Identity]entry, known map[engines.Identity]struct{}, w *writer, end func(entry)) {
+	var ended []engines.Identity
+	w.failed = false
 	for id, last := range written {
 		if _, ok := known[id]; !ok {
 			end(last)
-			delete(written, id)
+			ended = append(ended, id)
 		}
+	}
+	w.flush()
+	if w.failed {
+		return
+	}
+	for _, id := range ended {
+		delete(written, id)
 	}
 }
 
 // writer fills batches.
 type writer struct {
-	now   pcommon.Timestamp
-	batch pmetric.Metrics
-	send  func(pmetric.Metrics)
+	now    pcommon.Timestamp
+	batch  pmetric.Metrics
+	send   func(pmetric.Metrics) error
+	failed bool
 }
 
 // metrics begins an engine or agent, after handing over a batch that is full.
@@ -159,7 +171,9 @@ func (w *writer) metrics(resource pcommon.Map) pmetric.MetricSlice {
 
 func (w *writer) flush() {
 	if w.batch.ResourceMetrics().Len() > 0 {
-		w.send(w.batch)
+		if w.send(w.batch) != nil {
+			w.failed = true
+		}
 		w.batch = pmetric.NewMetrics()
 	}
 }

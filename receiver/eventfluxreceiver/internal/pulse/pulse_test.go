@@ -4,6 +4,7 @@
 package pulse
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -34,10 +35,13 @@ func life(instance string, state engineview.State) engines.Life {
 
 // write returns the points of a round by instance, name and state; "end" is a point
 // without a value.
-func write(l *Ledger, r Round) map[string]string {
+func write(l *Ledger, r Round) map[string]string { return writeTo(l, r, nil) }
+
+// writeTo is write to one who answers with err.
+func writeTo(l *Ledger, r Round, err error) map[string]string {
 	r.Now = now
 	got := map[string]string{}
-	l.Write(r, func(md pmetric.Metrics) {
+	l.Write(r, func(md pmetric.Metrics) error {
 		for _, rm := range md.ResourceMetrics().All() {
 			instance, _ := rm.Resource().Attributes().Get("service.instance.id")
 			for _, m := range rm.ScopeMetrics().At(0).Metrics().All() {
@@ -50,6 +54,7 @@ func write(l *Ledger, r Round) map[string]string {
 				}
 			}
 		}
+		return err
 	})
 	return got
 }
@@ -104,6 +109,9 @@ func TestAnEngineHasItsSeriesUntilItIsForgotten(t *testing.T) {
 	}
 	for key := range want {
 		want[key] = "end"
+	}
+	if got := writeTo(l, Round{}, errors.New("the queue is full")); !maps.Equal(got, want) {
+		t.Errorf("forgotten: %v", got)
 	}
 	if got := write(l, Round{}); !maps.Equal(got, want) {
 		t.Errorf("forgotten: %v", got)
@@ -178,9 +186,10 @@ func TestBatchesAreBounded(t *testing.T) {
 	}
 	var sizes []int
 	largest := 0
-	NewLedger().Write(Round{Engines: all, Now: now}, func(md pmetric.Metrics) {
+	NewLedger().Write(Round{Engines: all, Now: now}, func(md pmetric.Metrics) error {
 		sizes = append(sizes, md.ResourceMetrics().Len())
 		largest = max(largest, (&pmetric.ProtoMarshaler{}).MetricsSize(md))
+		return nil
 	})
 	if !slices.Equal(sizes, []int{500, 500, 200}) || largest > 4<<20 {
 		t.Errorf("batches of %v engines, the largest of %d bytes", sizes, largest)
@@ -192,12 +201,13 @@ func TestEveryMetricIsThatOfTheConventions(t *testing.T) {
 	a, agent := life("a", engineview.StateUp), life("b", engineview.StateSilent)
 	a.SkewKnown = true
 	written := map[string]bool{}
-	l.Write(Round{Engines: []engines.Life{a}, Agents: []engines.Life{agent}, Now: now}, func(md pmetric.Metrics) {
+	l.Write(Round{Engines: []engines.Life{a}, Agents: []engines.Life{agent}, Now: now}, func(md pmetric.Metrics) error {
 		for _, rm := range md.ResourceMetrics().All() {
 			for _, m := range rm.ScopeMetrics().At(0).Metrics().All() {
 				written[m.Name()] = m.Unit() != "" && m.Description() != ""
 			}
 		}
+		return nil
 	})
 	want := map[string]bool{}
 	for m := range semconv.Derived() {
