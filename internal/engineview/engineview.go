@@ -62,6 +62,9 @@ const (
 	EvidenceMissedExports Evidence = "missed_exports"
 	// EvidenceGoodbye means that the engine announced its end.
 	EvidenceGoodbye Evidence = "goodbye"
+	// EvidenceReport means that another receiver, one nearer to the engine, says
+	// so.
+	EvidenceReport Evidence = "report"
 )
 
 // Engine is what a receiver knows about one engine process at one moment.

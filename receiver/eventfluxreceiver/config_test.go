@@ -56,7 +56,8 @@ func TestEveryOptionIsRead(t *testing.T) {
 	assert.Equal(t, component.MustNewIDWithName("pipeline_health", "edge"), *cfg.HealthExtension)
 	assert.Equal(t, EnginesConfig{
 		SilentAfter: 30 * time.Second, SilentAtMost: 10 * time.Minute, ReconnectGrace: 5 * time.Second,
-		ForgetAfter: 2 * time.Hour, Max: 50,
+		ForgetAfter: 2 * time.Hour, Max: 50, MetricsInterval: 30 * time.Second, AgentID: "host-7",
+		MaxSeries: 1000, MaxSeriesPerEngine: 100,
 	}, cfg.Engines)
 	assert.Equal(t, &contract.Policy{Unknown: contract.Tag, Rules: [contract.RuleCount]contract.Action{
 		contract.UnknownName: contract.Reject, contract.WrongType: contract.Fix, contract.WrongTemporality: contract.Reject,
@@ -75,6 +76,9 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 			"reconnect_grace must not be negative, got -3s",
 			"forget_after must be at least silent_at_most (-2s), got -10s",
 			"max must be positive, got 0",
+			"max_series must not be negative, got -1: 0 remembers none",
+			"max_series_per_engine must not be negative, got -2: 0 remembers none",
+			"metrics_interval must be at least 1s, got 10ms",
 			`contract: mode must be "observe", "fix" or "reject", got "refuse"`,
 			`unknown must be "pass", "tag" or "drop", got "keep"`,
 			`rules: wrong_type must be "observe", "fix" or "reject", got "ignore"`,
