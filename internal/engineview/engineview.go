@@ -86,6 +86,8 @@ type Engine struct {
 	State State
 	// Evidence is what State rests on.
 	Evidence Evidence
+	// Leaving says that the engine has announced its end and works on until then.
+	Leaving bool
 	// Queries is the engine's last query.active.count, 0 before the first one.
 	Queries int64
 	// Streams is the number of distinct streams the engine reports.

@@ -29,6 +29,8 @@ const (
 	metricStreamReceived = "stream.events.received"
 	metricHealthStatus   = "eventflux.health.status"
 	metricUptime         = "eventflux.uptime"
+	metricMemory         = "process.memory.usage"
+	stateShuttingDown    = "shutting_down"
 	enginePrefix         = "eventflux."
 	attrStream           = "stream.name"
 	attrHealthCheck      = "eventflux.health.check"
@@ -133,6 +135,10 @@ func (r *eventfluxReceiver) observe(s *sender, m pmetric.Metric) {
 		for _, p := range numbers(m).All() {
 			s.uptime(p)
 		}
+	case name == metricMemory: // other software has it, too, and is not on the list
+		for _, p := range numbers(m).All() {
+			r.list.Memory(s.key, int64(number(p)))
+		}
 	case strings.HasPrefix(name, enginePrefix):
 		r.add(s)
 	}
@@ -158,6 +164,9 @@ func (r *eventfluxReceiver) observeHealth(s *sender, m pmetric.Metric) {
 		}
 		check, named := p.Attributes().Get(attrHealthCheck)
 		state, stated := p.Attributes().Get(attrHealthState)
+		if stated && state.Str() == stateShuttingDown {
+			r.list.Leaving(s.key, s.now)
+		}
 		if named && stated {
 			r.list.Check(s.key, check.Str(), engineview.ParseHealth(state.Str()), s.now)
 		}

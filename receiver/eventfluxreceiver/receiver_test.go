@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -174,9 +175,17 @@ func TestEnginesReachTheHealthExtension(t *testing.T) {
 	_, next := collecting()
 	b := start(t, testConfig(), next)
 	conn := b.dial(t)
-	export(t, conn, engineMetrics(map[string]any{
+	md := engineMetrics(map[string]any{
 		"service.name": "engine", "service.instance.id": "a", "service.version": "1.2.3",
-	}))
+	})
+	began := time.Now().Add(-time.Hour).Truncate(time.Second)
+	metrics := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
+	metrics.At(0).Sum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	metrics.At(0).Sum().DataPoints().At(0).SetStartTimestamp(pcommon.NewTimestampFromTime(began))
+	memory := metrics.AppendEmpty()
+	memory.SetName("process.memory.usage")
+	memory.SetEmptySum().DataPoints().AppendEmpty().SetIntValue(64 << 20)
+	export(t, conn, md)
 
 	require.Len(t, b.health.registered(), 1)
 	seen := b.health.registered()[0].Engines(time.Now())
@@ -187,6 +196,8 @@ func TestEnginesReachTheHealthExtension(t *testing.T) {
 	assert.Equal(t, engineview.StateUp, seen[0].State)
 	assert.Equal(t, int64(2), seen[0].Queries)
 	assert.Equal(t, 1, seen[0].Streams)
+	assert.Equal(t, int64(64<<20), seen[0].MemoryBytes)
+	assert.True(t, began.Equal(seen[0].Started), seen[0].Started)
 	metadatatest.AssertEqualReceiverEventfluxEngines(t, b.tel, []metricdata.DataPoint[int64]{
 		{Value: 1, Attributes: attribute.NewSet(attribute.String("state", "up"))},
 		{Value: 0, Attributes: attribute.NewSet(attribute.String("state", "silent"))},
@@ -226,6 +237,13 @@ func TestWhatAnEngineSaysOfItsPartsReachesTheHealthExtension(t *testing.T) {
 	export(t, b.dial(t), md)
 	assert.Equal(t, engineview.Checks{StateBackend: engineview.HealthUnhealthy, QueryRuntime: engineview.HealthDegraded},
 		b.health.registered()[0].Engines(time.Now())[0].Checks)
+	assert.False(t, b.health.registered()[0].Engines(time.Now())[0].Leaving)
+
+	say(md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(2).Sum().DataPoints(), status("overall", "shutting_down")).SetIntValue(1)
+	export(t, b.dial(t), md)
+	leaving := b.health.registered()[0].Engines(time.Now())[0]
+	assert.True(t, leaving.Leaving)
+	assert.Equal(t, engineview.StateUp, leaving.State, "it works on")
 }
 
 func TestGoodbyeEndsAnEngineWithoutAlarm(t *testing.T) {

@@ -70,8 +70,21 @@ func TestAKilledEngineIsDownWithinSeconds(t *testing.T) {
 	assert.Len(t, m.Series("eventflux_engine_clock_skew_seconds", scrape.Labels{"instance": "node-a"}), 1)
 	assert.Len(t, m.Series("target_info", scrape.Labels{"instance": "node-a"}), 1, "one description of each engine")
 
+	code, body := c.Probe("/health/engines/node-a")
+	assert.Equal(t, 200, code, body)
+	assert.Regexp(t, `"uptime_seconds":\d+,"queries_running":5,"streams_active":\d+,"memory_usage_mb":[1-9]`, body)
+	code, _ = c.Probe("/ready?engine=node-a")
+	assert.Equal(t, 200, code)
+
 	e.A.Kill()
 	waitUp(t, c, "node-a", 0)
+	for path, want := range map[string]int{
+		"/live?engine=node-a": 503, "/ready?engine=node-a": 503, "/health/engines/node-a": 503,
+		"/live?engine=node-b": 200, "/ready?engine=node-b": 200, "/live?engine=stranger": 200, "/live": 200, "/health": 200,
+	} {
+		code, body = c.Probe(path)
+		assert.Equal(t, want, code, "%s: %s", path, body)
+	}
 	m = c.Metrics()
 	assert.Equal(t, 1.0, up(m, "node-b"))
 	state, _ := m.Sum("eventflux_engine_state", scrape.Labels{"instance": "node-a", "eventflux_engine_state": "silent"})

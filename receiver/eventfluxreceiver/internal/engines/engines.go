@@ -97,10 +97,11 @@ type engine struct {
 	principal           string    // who uses the identity, empty for nobody known
 	claimed             bool      // by another principal, which has been told
 	goodbye             time.Time // zero while it runs
+	leaving             time.Time // when it last said that it is about to end
 	rhythm              rhythm
 	connections         []Connection // open, and of this engine alone
 	disconnected        time.Time    // zero when data came after the last connection ended
-	queries             int64
+	queries, memory     int64
 	streams             map[uint64]int64 // by hash of the name, when each was last reported, in nanoseconds
 	pipeline            verdict
 	state               verdict
@@ -218,6 +219,24 @@ func (r *Registry) Queries(id Identity, running int64) {
 	}
 }
 
+// Leaving records that the engine says that it is about to end.
+func (r *Registry) Leaving(id Identity, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if el, ok := r.byID[id]; ok {
+		el.Value.(*engine).leaving = now
+	}
+}
+
+// Memory records how many bytes the engine says that it uses.
+func (r *Registry) Memory(id Identity, bytes int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if el, ok := r.byID[id]; ok {
+		el.Value.(*engine).memory = bytes
+	}
+}
+
 // Streams records that the engine reported on the named streams.
 func (r *Registry) Streams(id Identity, names iter.Seq[string], now time.Time) {
 	r.mu.Lock()
@@ -331,15 +350,18 @@ func (r *Registry) view(e *engine, now time.Time) engineview.Engine {
 	}
 	state, evidence := r.judge(e, now)
 	return engineview.Engine{
-		Name:       e.id.Name,
-		InstanceID: e.id.Instance,
-		Version:    e.version,
-		FirstSeen:  e.firstSeen,
-		LastSeen:   e.lastSeen,
-		State:      state,
-		Evidence:   evidence,
-		Queries:    e.queries,
-		Streams:    len(e.streams),
+		Name:        e.id.Name,
+		InstanceID:  e.id.Instance,
+		Version:     e.version,
+		Started:     e.process.Started,
+		MemoryBytes: e.memory,
+		FirstSeen:   e.firstSeen,
+		LastSeen:    e.lastSeen,
+		State:       state,
+		Evidence:    evidence,
+		Leaving:     !e.leaving.IsZero() && now.Sub(e.leaving) < r.patience(e),
+		Queries:     e.queries,
+		Streams:     len(e.streams),
 		Checks: engineview.Checks{
 			EventPipeline: r.recent(e.pipeline, now),
 			StateBackend:  r.recent(e.state, now),

@@ -85,7 +85,7 @@ func (r *Registry) Saw(id Identity, of Process, on Connection, now time.Time) (c
 		return conflict, first
 	}
 	if e.process.saw(of) {
-		e.goodbye = time.Time{}
+		e.goodbye, e.leaving = time.Time{}, time.Time{}
 		r.changed = true
 	}
 	return false, false
