@@ -62,6 +62,9 @@ const (
 	EvidenceMissedExports Evidence = "missed_exports"
 	// EvidenceGoodbye means that the engine announced its end.
 	EvidenceGoodbye Evidence = "goodbye"
+	// EvidenceReport means that another receiver, one nearer to the engine, says
+	// so.
+	EvidenceReport Evidence = "report"
 )
 
 // Engine is what a receiver knows about one engine process at one moment.
@@ -83,6 +86,8 @@ type Engine struct {
 	State State
 	// Evidence is what State rests on.
 	Evidence Evidence
+	// Leaving says that the engine has announced its end and works on until then.
+	Leaving bool
 	// Queries is the engine's last query.active.count, 0 before the first one.
 	Queries int64
 	// Streams is the number of distinct streams the engine reports.

@@ -57,6 +57,7 @@ type Metric struct{ m *metric }
 
 type metric struct {
 	name, unit, prometheus string
+	brief                  string
 	instrument             Instrument
 	level                  Level
 	fixed                  bool
@@ -83,17 +84,23 @@ func index[T any](table []T, name func(*T) string) map[string]*T {
 	return byName
 }
 
-// LookupMetric returns the metric with an OpenTelemetry name, and whether there is one.
+// LookupMetric returns the metric that engines send under an OpenTelemetry name, and whether there is one.
 func LookupMetric(name string) (Metric, bool) {
 	m, ok := metricsByName[name]
 	return Metric{m}, ok
 }
 
-// Metrics returns all metrics in the order of the registry.
-func Metrics() iter.Seq[Metric] {
+// Metrics returns all metrics that engines send, in the order of the registry.
+func Metrics() iter.Seq[Metric] { return each(metrics[:]) }
+
+// Derived returns the metrics that the collector makes about engines, in the order of the registry. They are not among
+// those of [Metrics].
+func Derived() iter.Seq[Metric] { return each(derived) }
+
+func each(table []metric) iter.Seq[Metric] {
 	return func(yield func(Metric) bool) {
-		for i := range metrics {
-			if !yield(Metric{&metrics[i]}) {
+		for i := range table {
+			if !yield(Metric{&table[i]}) {
 				return
 			}
 		}
@@ -109,6 +116,9 @@ func (m Metric) get() metric {
 
 // Name returns the OpenTelemetry name, such as "query.latency".
 func (m Metric) Name() string { return m.get().name }
+
+// Brief returns what the metric means, in a sentence.
+func (m Metric) Brief() string { return m.get().brief }
 
 // Unit returns the unit, such as "s", "By" or "{event}".
 func (m Metric) Unit() string { return m.get().unit }

@@ -106,6 +106,11 @@ func TestTheTableIsWhole(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 20, fixed)
+	for m := range Derived() {
+		_, sent := LookupMetric(m.Name())
+		assert.False(t, sent, "engines do not send %s", m.Name())
+		assert.NotEmpty(t, m.Brief())
+	}
 	assert.GreaterOrEqual(t, len(metricsByName), 200)
 	assert.Len(t, metricsByName, len(metrics))
 	assert.Len(t, slices.Collect(Spans()), len(spansByName))

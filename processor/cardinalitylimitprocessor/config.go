@@ -53,7 +53,10 @@ const (
 
 // defaultExempt are metrics about telemetry itself. Whoever loses these does not see what
 // else is lost.
-var defaultExempt = []string{"otelcol_*", "otelcol.*", "target_info", "up", "scrape_*", "eventflux.up", "eventflux_up"}
+var defaultExempt = []string{
+	"otelcol_*", "otelcol.*", "target_info", "up", "scrape_*",
+	"eventflux.up", "eventflux_up", "eventflux.engine.*", "eventflux_engine_*", "eventflux.agent.*", "eventflux_agent_*",
+}
 
 // Config is the configuration of the processor.
 type Config struct {

@@ -5,6 +5,7 @@ package eventfluxreceiver
 
 import (
 	"context"
+	"iter"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/contract"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/engines"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/pulse"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
 )
 
@@ -26,12 +28,14 @@ const (
 	metricActiveQueries  = "query.active.count"
 	metricStreamReceived = "stream.events.received"
 	metricHealthStatus   = "eventflux.health.status"
+	metricUptime         = "eventflux.uptime"
+	metricMemory         = "process.memory.usage"
+	stateShuttingDown    = "shutting_down"
 	enginePrefix         = "eventflux."
 	attrStream           = "stream.name"
 	attrHealthCheck      = "eventflux.health.check"
 	attrHealthState      = "eventflux.health.state"
 	attrOverflow         = "otel.metric.overflow"
-	eventDelete          = "entity.delete"
 )
 
 // identify completes the identity of one resource and counts what was missing.
@@ -41,89 +45,140 @@ func (r *eventfluxReceiver) identify(ctx context.Context, from server.Origin, re
 	return id
 }
 
+// sender is who sent one resource of a request, and what its metrics say of the
+// process behind it.
+type sender struct {
+	key     engines.Identity
+	id      contract.Identity
+	from    server.Origin
+	now     time.Time
+	process engines.Process
+	newest  pcommon.Timestamp
+}
+
+// sender completes the identity of one resource.
+func (r *eventfluxReceiver) sender(ctx context.Context, from server.Origin, res pcommon.Resource, now time.Time) *sender {
+	id := r.identify(ctx, from, res)
+	return &sender{
+		key: engines.Identity{Namespace: id.Namespace, Name: id.Name, Instance: id.Instance},
+		id:  id, from: from, now: now, process: engines.Process{PID: id.PID},
+	}
+}
+
 // admitMetrics completes identities and notes which engines are there and what
 // they run. It returns what was taken out. Only metrics make a sender an engine: agents and hosts forward
 // traces and logs of other programs through the same door.
 func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin, md pmetric.Metrics, now time.Time) server.Rejected {
 	var all refusals
 	for _, rm := range md.ResourceMetrics().All() {
-		id := r.identify(ctx, from, rm.Resource())
-		key := engines.Identity{Name: id.Name, Instance: id.Instance}
-		r.list.Touch(key, id.Version, now)
+		s := r.sender(ctx, from, rm.Resource(), now)
+		said := listen(rm)
+		r.heed(ctx, said, s, rm)
 		var did contract.Report
-		r.policy.Rename(rm, r.list.Has(key), &did)
+		r.policy.Rename(rm, r.list.Has(s.key), &did)
+		trusted := !said.alone && !r.contested(ctx, s)
+		if trusted {
+			r.list.Touch(s.key, s.id.Version, now)
+		}
 		for _, sm := range rm.ScopeMetrics().All() {
+			ours := sm.Scope().Name() == pulse.ScopeName
 			for _, m := range sm.Metrics().All() {
-				r.observe(key, id, m, now)
+				if !ours && trusted {
+					r.observe(s, m)
+				}
 			}
 		}
-		r.policy.CheckMetrics(rm, r.list.Has(key), &did)
-		r.keepTime(key, rm, now, &did)
-		r.checked(ctx, key, &did, now, &all)
-		r.heard(key, from.Connection, now)
+		r.policy.CheckMetrics(rm, r.list.Has(s.key), &did)
+		r.keepTime(s.key, rm, now, &did)
+		r.checked(ctx, s.key, &did, trusted, now, &all)
+		if trusted {
+			r.heard(s)
+			r.account(ctx, s, rm.Resource().Attributes())
+			r.learn(ctx, s, rm)
+			r.contested(ctx, s) // a new engine is the sender's from now on
+		}
 	}
+	r.heart.changed()
 	return all.answer("data points")
 }
 
-// heard binds the engine to its connection. The connection may have ended while
-// its last request was worked on, and its end is then told again.
-func (r *eventfluxReceiver) heard(key engines.Identity, on *server.Connection, now time.Time) {
-	if on == nil {
-		return
-	}
-	r.list.Heard(key, engines.Connection(on.ID))
-	if on.Ended() {
-		r.ended(on, now)
+// heard binds the engine to its connection, unless an agent holds it.
+func (r *eventfluxReceiver) heard(s *sender) {
+	if s.from.SDK {
+		r.bind(r.list, s)
 	}
 }
 
 func (r *eventfluxReceiver) ended(on *server.Connection, now time.Time) {
 	r.list.Ended(engines.Connection(on.ID), r.conclusive, now)
+	r.agents.Ended(engines.Connection(on.ID), r.conclusive, now)
+	r.heart.changed()
 }
 
-func (r *eventfluxReceiver) observe(key engines.Identity, id contract.Identity, m pmetric.Metric, now time.Time) {
+func (r *eventfluxReceiver) observe(s *sender, m pmetric.Metric) {
 	switch name := m.Name(); {
-	case folded(m):
-		// An agent's limiter made it, of many engines or none.
+	case folded(m), endsSeries(m):
+		// An agent's limiter made it, of many engines or none; or an agent ended it.
 	case name == metricActiveQueries:
-		r.add(key, id, now)
+		r.add(s)
 		for _, p := range numbers(m).All() {
-			r.list.Queries(key, p.IntValue())
+			r.list.Queries(s.key, p.IntValue())
+			s.measure(m, p)
 		}
 	case name == metricStreamReceived:
+		r.list.Streams(s.key, streams(m), s.now)
+	case name == metricHealthStatus:
+		r.add(s)
+		r.observeHealth(s, m)
+	case name == metricUptime:
+		r.add(s)
 		for _, p := range numbers(m).All() {
-			if stream, ok := p.Attributes().Get(attrStream); ok {
-				r.list.Stream(key, stream.Str(), now)
+			s.uptime(p)
+		}
+	case name == metricMemory: // other software has it, too, and is not on the list
+		for _, p := range numbers(m).All() {
+			r.list.Memory(s.key, int64(number(p)))
+		}
+	case strings.HasPrefix(name, enginePrefix):
+		r.add(s)
+	}
+}
+
+// streams returns the names of the streams that the points are of.
+func streams(m pmetric.Metric) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, p := range numbers(m).All() {
+			if stream, ok := p.Attributes().Get(attrStream); ok && !yield(stream.Str()) {
+				return
 			}
 		}
-	case name == metricHealthStatus:
-		r.add(key, id, now)
-		r.observeHealth(key, m, now)
-	case strings.HasPrefix(name, enginePrefix):
-		r.add(key, id, now)
 	}
 }
 
 // observeHealth notes which state each check of the engine is in: the point of
 // that state is 1, the others are 0.
-func (r *eventfluxReceiver) observeHealth(key engines.Identity, m pmetric.Metric, now time.Time) {
+func (r *eventfluxReceiver) observeHealth(s *sender, m pmetric.Metric) {
 	for _, p := range numbers(m).All() {
 		if p.IntValue() != 1 && p.DoubleValue() != 1 {
 			continue
 		}
 		check, named := p.Attributes().Get(attrHealthCheck)
 		state, stated := p.Attributes().Get(attrHealthState)
+		if stated && state.Str() == stateShuttingDown {
+			r.list.Leaving(s.key, s.now)
+		}
 		if named && stated {
-			r.list.Check(key, check.Str(), engineview.ParseHealth(state.Str()), now)
+			r.list.Check(s.key, check.Str(), engineview.ParseHealth(state.Str()), s.now)
 		}
 	}
 }
 
 // add puts an engine on the list and says so when it is new there.
-func (r *eventfluxReceiver) add(key engines.Identity, id contract.Identity, now time.Time) {
-	if !r.list.Add(key, id.Version, now) {
+func (r *eventfluxReceiver) add(s *sender) {
+	if !r.list.Add(s.key, s.id.Version, s.now) {
 		return
 	}
+	id := s.id
 	fields := []zap.Field{
 		zap.String("service.name", id.Name),
 		zap.String("service.instance.id", id.Instance),
@@ -140,14 +195,17 @@ func (r *eventfluxReceiver) add(key engines.Identity, id contract.Identity, now 
 func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin, td ptrace.Traces, now time.Time) server.Rejected {
 	var all refusals
 	for _, rs := range td.ResourceSpans().All() {
-		id := r.identify(ctx, from, rs.Resource())
-		key := engines.Identity{Name: id.Name, Instance: id.Instance}
-		r.list.Touch(key, id.Version, now)
-		r.heard(key, from.Connection, now)
+		s := r.sender(ctx, from, rs.Resource(), now)
+		trusted := !r.contested(ctx, s)
+		if trusted {
+			r.list.Touch(s.key, s.id.Version, now)
+			r.heard(s)
+		}
 		var did contract.Report
-		r.policy.CheckSpans(rs, r.list.Has(key), &did)
-		r.checked(ctx, key, &did, now, &all)
+		r.policy.CheckSpans(rs, r.list.Has(s.key), &did)
+		r.checked(ctx, s.key, &did, trusted, now, &all)
 	}
+	r.heart.changed()
 	return all.answer("spans")
 }
 
@@ -155,21 +213,25 @@ func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin,
 func (r *eventfluxReceiver) admitLogs(ctx context.Context, from server.Origin, ld plog.Logs, now time.Time) server.Rejected {
 	var all refusals
 	for _, rl := range ld.ResourceLogs().All() {
-		id := r.identify(ctx, from, rl.Resource())
-		key := engines.Identity{Name: id.Name, Instance: id.Instance}
-		r.list.Touch(key, id.Version, now)
-		r.heard(key, from.Connection, now)
+		s := r.sender(ctx, from, rl.Resource(), now)
+		trusted := !hearsayAlone(rl) && !r.contested(ctx, s)
+		if trusted {
+			r.list.Touch(s.key, s.id.Version, now)
+			r.heard(s)
+		}
 		for _, sl := range rl.ScopeLogs().All() {
+			ours := sl.Scope().Name() == pulse.ScopeName
 			for _, record := range sl.LogRecords().All() {
-				if record.EventName() == eventDelete {
-					r.list.Goodbye(key, now)
+				if record.EventName() == pulse.EventDelete && !ours && trusted {
+					r.list.Goodbye(s.key, now)
 				}
 			}
 		}
 		var did contract.Report
 		r.policy.CheckRecords(rl, &did)
-		r.checked(ctx, key, &did, now, &all)
+		r.checked(ctx, s.key, &did, trusted, now, &all)
 	}
+	r.heart.changed()
 	return all.answer("log records")
 }
 

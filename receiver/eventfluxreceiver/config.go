@@ -114,6 +114,18 @@ type EnginesConfig struct {
 	// Max is the number of engines on the list. The one that was quiet longest
 	// goes first, and is counted. Default 10000.
 	Max int `mapstructure:"max"`
+	// MetricsInterval is how often the receiver writes eventflux.up and what else
+	// it knows of each engine into its metrics pipeline. Changes of state are
+	// written at once. Default 10s.
+	MetricsInterval time.Duration `mapstructure:"metrics_interval"`
+	// AgentID makes the receiver tell the next one that this collector is an agent,
+	// with this service.instance.id. Unset, it is none.
+	AgentID string `mapstructure:"agent_id"`
+	// MaxSeries is the number of series of all engines that are remembered, to be
+	// ended when the engine dies. The default is 200000; 0 remembers none.
+	MaxSeries int `mapstructure:"max_series"`
+	// MaxSeriesPerEngine bounds the series of one engine. The default is 2000.
+	MaxSeriesPerEngine int `mapstructure:"max_series_per_engine"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -159,6 +171,15 @@ func (c *EnginesConfig) Validate() error {
 	if c.ForgetAfter < c.SilentAtMost {
 		errs = append(errs, fmt.Errorf("forget_after must be at least silent_at_most (%s), got %s", c.SilentAtMost, c.ForgetAfter))
 	}
+	if c.MetricsInterval < time.Second {
+		errs = append(errs, fmt.Errorf("metrics_interval must be at least 1s, got %s", c.MetricsInterval))
+	}
+	if c.MaxSeries < 0 {
+		errs = append(errs, fmt.Errorf("max_series must not be negative, got %d: 0 remembers none", c.MaxSeries))
+	}
+	if c.MaxSeriesPerEngine < 0 {
+		errs = append(errs, fmt.Errorf("max_series_per_engine must not be negative, got %d: 0 remembers none", c.MaxSeriesPerEngine))
+	}
 	if c.Max <= 0 {
 		errs = append(errs, fmt.Errorf("max must be positive, got %d", c.Max))
 	}
@@ -191,6 +212,11 @@ func newDefaultConfig() component.Config {
 			ReconnectGrace: 2 * time.Second,
 			ForgetAfter:    time.Hour,
 			Max:            10_000,
+
+			MetricsInterval: 10 * time.Second,
+
+			MaxSeries:          200_000,
+			MaxSeriesPerEngine: 2000,
 		},
 		Contract:        newDefaultContract(),
 		ShutdownTimeout: 10 * time.Second,

@@ -73,7 +73,8 @@ func TestEveryOptionIsRead(t *testing.T) {
 	assert.Equal(t, component.MustNewIDWithName("pipeline_health", "edge"), *cfg.HealthExtension)
 	assert.Equal(t, EnginesConfig{
 		SilentAfter: 30 * time.Second, SilentAtMost: 10 * time.Minute, ReconnectGrace: 5 * time.Second,
-		ForgetAfter: 2 * time.Hour, Max: 50,
+		ForgetAfter: 2 * time.Hour, Max: 50, MetricsInterval: 30 * time.Second, AgentID: "host-7",
+		MaxSeries: 1000, MaxSeriesPerEngine: 100,
 	}, cfg.Engines)
 	assert.Equal(t, FairnessConfig{ItemsPerSecond: 5000, Burst: 20_000}, cfg.Fairness)
 	assert.Equal(t, &contract.Policy{Unknown: contract.Tag, Rules: [contract.RuleCount]contract.Action{
@@ -95,6 +96,9 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 			"max must be positive, got 0",
 			"fairness: items_per_second must not be negative, got -1: 0 is no limit",
 			"burst must not be negative, got -2: 0 is ten times items_per_second",
+			"max_series must not be negative, got -1: 0 remembers none",
+			"max_series_per_engine must not be negative, got -2: 0 remembers none",
+			"metrics_interval must be at least 1s, got 10ms",
 			`contract: mode must be "observe", "fix" or "reject", got "refuse"`,
 			`unknown must be "pass", "tag" or "drop", got "keep"`,
 			`rules: wrong_type must be "observe", "fix" or "reject", got "ignore"`,

@@ -45,6 +45,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/pulse"
 )
 
 const (
@@ -195,7 +197,8 @@ func zstded(t *testing.T, body []byte) []byte {
 
 func snappied(_ *testing.T, body []byte) []byte { return snappy.Encode(nil, body) }
 
-// pipeline counts what arrives and refuses with err while it has one.
+// pipeline counts what senders sent, which the receiver's own reports are not,
+// and refuses with err while it has one.
 type pipeline struct {
 	mu    sync.Mutex
 	items int
@@ -229,11 +232,25 @@ func (p *pipeline) refuse(err error) {
 
 func (p *pipeline) sinks(t testing.TB) sinks {
 	t.Helper()
-	m, err := consumer.NewMetrics(func(_ context.Context, md pmetric.Metrics) error { return p.take(md.DataPointCount()) })
+	m, err := consumer.NewMetrics(func(_ context.Context, md pmetric.Metrics) error {
+		sent := pmetric.NewMetrics()
+		md.CopyTo(sent)
+		for _, rm := range sent.ResourceMetrics().All() {
+			rm.ScopeMetrics().RemoveIf(func(sm pmetric.ScopeMetrics) bool { return sm.Scope().Name() == pulse.ScopeName })
+		}
+		return p.take(sent.DataPointCount())
+	})
 	require.NoError(t, err)
 	tr, err := consumer.NewTraces(func(_ context.Context, td ptrace.Traces) error { return p.take(td.SpanCount()) })
 	require.NoError(t, err)
-	l, err := consumer.NewLogs(func(_ context.Context, ld plog.Logs) error { return p.take(ld.LogRecordCount()) })
+	l, err := consumer.NewLogs(func(_ context.Context, ld plog.Logs) error {
+		sent := plog.NewLogs()
+		ld.CopyTo(sent)
+		for _, rl := range sent.ResourceLogs().All() {
+			rl.ScopeLogs().RemoveIf(func(sl plog.ScopeLogs) bool { return sl.Scope().Name() == pulse.ScopeName })
+		}
+		return p.take(sent.LogRecordCount())
+	})
 	require.NoError(t, err)
 	return sinks{m, tr, l}
 }
@@ -431,23 +448,23 @@ func decodeStatus(t *testing.T, contentType string, body []byte) *spb.Status {
 	return st
 }
 
-// raw is a gRPC codec that sends bytes as they are.
-type raw struct{}
+// asBytes is a gRPC codec that sends bytes as they are.
+type asBytes struct{}
 
-func (raw) Name() string { return "proto" }
+func (asBytes) Name() string { return "proto" }
 
-func (raw) Marshal(v any) (mem.BufferSlice, error) {
+func (asBytes) Marshal(v any) (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.SliceBuffer(*v.(*[]byte))}, nil
 }
 
-func (raw) Unmarshal(data mem.BufferSlice, v any) error {
+func (asBytes) Unmarshal(data mem.BufferSlice, v any) error {
 	*v.(*[]byte) = data.Materialize()
 	return nil
 }
 
 // call sends a message of any bytes and returns the answer's.
 func call(ctx context.Context, conn *grpc.ClientConn, method, encode string, body []byte) ([]byte, error) {
-	opts := []grpc.CallOption{grpc.ForceCodecV2(raw{})}
+	opts := []grpc.CallOption{grpc.ForceCodecV2(asBytes{})}
 	if encode != "" {
 		opts = append(opts, grpc.UseCompressor(encode))
 	}

@@ -54,11 +54,14 @@ func (r *eventfluxReceiver) keepTime(key engines.Identity, rm pmetric.ResourceMe
 	}
 }
 
-// checked notes what was found in the data of one resource.
+// checked notes what was found in the data of one resource. It is held against
+// the engine only if that is certain to be the sender.
 func (r *eventfluxReceiver) checked(
-	ctx context.Context, key engines.Identity, did *contract.Report, now time.Time, all *refusals,
+	ctx context.Context, key engines.Identity, did *contract.Report, trusted bool, now time.Time, all *refusals,
 ) {
-	r.list.Checked(key, did, now)
+	if trusted {
+		r.list.Checked(key, did, now)
+	}
 	r.tel.checked(ctx, did)
 	all.add(did)
 }

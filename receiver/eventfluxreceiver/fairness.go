@@ -69,7 +69,7 @@ func (t *telemetry) shared(ctx context.Context, shares []fairness.Share, ok bool
 	}
 }
 
-func sender(r pcommon.Resource) fairness.Engine {
+func payer(r pcommon.Resource) fairness.Engine {
 	var e fairness.Engine
 	if v, ok := r.Attributes().Get("service.name"); ok {
 		e.Name = v.AsString()
@@ -83,7 +83,7 @@ func sender(r pcommon.Resource) fairness.Engine {
 func metricShares(md pmetric.Metrics) []fairness.Share {
 	shares := make([]fairness.Share, 0, md.ResourceMetrics().Len())
 	for _, rm := range md.ResourceMetrics().All() {
-		s := fairness.Share{Engine: sender(rm.Resource())}
+		s := fairness.Share{Engine: payer(rm.Resource())}
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
 				s.Items += pointCount(m)
@@ -110,7 +110,7 @@ func pointCount(m pmetric.Metric) int {
 func spanShares(td ptrace.Traces) []fairness.Share {
 	shares := make([]fairness.Share, 0, td.ResourceSpans().Len())
 	for _, rs := range td.ResourceSpans().All() {
-		s := fairness.Share{Engine: sender(rs.Resource())}
+		s := fairness.Share{Engine: payer(rs.Resource())}
 		for _, ss := range rs.ScopeSpans().All() {
 			s.Items += ss.Spans().Len()
 		}
@@ -122,7 +122,7 @@ func spanShares(td ptrace.Traces) []fairness.Share {
 func recordShares(ld plog.Logs) []fairness.Share {
 	shares := make([]fairness.Share, 0, ld.ResourceLogs().Len())
 	for _, rl := range ld.ResourceLogs().All() {
-		s := fairness.Share{Engine: sender(rl.Resource())}
+		s := fairness.Share{Engine: payer(rl.Resource())}
 		for _, sl := range rl.ScopeLogs().All() {
 			s.Items += sl.LogRecords().Len()
 		}

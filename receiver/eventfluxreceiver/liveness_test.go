@@ -19,7 +19,7 @@ import (
 
 const (
 	sdkUserAgent = "OTel-OTLP-Exporter-Rust/0.31.0"
-	goUserAgent  = "OTel OTLP Exporter Go/1.47.0" // the OpenTelemetry SDK for Go has blanks
+	goUserAgent  = "OTel Go OTLP over gRPC metrics exporter/1.47.0" // the OpenTelemetry SDK for Go
 )
 
 func dialAs(t *testing.T, addr, userAgent string) *grpc.ClientConn {

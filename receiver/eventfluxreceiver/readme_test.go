@@ -11,16 +11,20 @@ import (
 
 func TestReadmeIsTrue(t *testing.T) {
 	readmetest.Check(t, map[string]string{
-		"health_extension":           "none",
-		"engines::silent_after":      "15s",
-		"engines::silent_at_most":    "6m",
-		"engines::reconnect_grace":   "2s",
-		"engines::forget_after":      "1h",
-		"engines::max":               "10000",
-		"fairness::burst":            "ten times that",
-		"fairness::items_per_second": "0, no limit",
-		"shutdown_timeout":           "10s",
-		"contract::mode":             "fix",
-		"contract::unknown":          "pass",
+		"health_extension":               "none",
+		"engines::silent_after":          "15s",
+		"engines::silent_at_most":        "6m",
+		"engines::reconnect_grace":       "2s",
+		"engines::forget_after":          "1h",
+		"engines::max":                   "10000",
+		"engines::metrics_interval":      "10s",
+		"engines::max_series":            "200000",
+		"engines::max_series_per_engine": "2000",
+		"engines::agent_id":              "none",
+		"contract::mode":                 "fix",
+		"contract::unknown":              "pass",
+		"shutdown_timeout":               "10s",
+		"fairness::burst":                "ten times that",
+		"fairness::items_per_second":     "0, no limit",
 	})
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/contract"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/engines"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/fairness"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/series"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
 )
 
@@ -36,6 +37,10 @@ type eventfluxReceiver struct {
 	fairness *fairness.Table
 	// policy is what is done with data that does not meet the conventions.
 	policy *contract.Policy
+	// agents are the collectors that send what engines sent to them.
+	agents *engines.Registry
+	heart  *heart
+	series *series.Store
 	// conclusive says that connections end only when the far end ends.
 	conclusive bool
 	forget     func() // takes this receiver out of the factory's instances
@@ -53,23 +58,22 @@ type eventfluxReceiver struct {
 }
 
 func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*eventfluxReceiver, error) {
-	list := engines.New(engines.Limits{
-		Max:         cfg.Engines.Max,
-		SilentAfter: cfg.Engines.SilentAfter, SilentAtMost: cfg.Engines.SilentAtMost,
-		Grace:       cfg.Engines.ReconnectGrace,
-		ForgetAfter: cfg.Engines.ForgetAfter,
-	})
-	tel, err := newTelemetry(set, list)
+	list := newRegistry(&cfg.Engines)
+	store := series.New(series.Limits{Total: cfg.Engines.MaxSeries, PerEngine: cfg.Engines.MaxSeriesPerEngine})
+	tel, err := newTelemetry(set, list, store)
 	if err != nil {
 		return nil, err
 	}
-	return &eventfluxReceiver{
-		cfg: cfg, set: set, tel: tel, list: list, forget: forget,
+	r := &eventfluxReceiver{
+		cfg: cfg, set: set, tel: tel, list: list, agents: newRegistry(&cfg.Engines), forget: forget,
+		series:     store,
 		fairness:   newFairness(cfg),
 		policy:     cfg.Contract.policy(),
 		conclusive: !cfg.endsConnections(),
 		unregister: func() {},
-	}, nil
+	}
+	r.heart = newHeart(r)
+	return r, nil
 }
 
 // Start runs once however many pipelines call it.
@@ -98,6 +102,7 @@ func (r *eventfluxReceiver) startOnce(ctx context.Context, host component.Host) 
 	if registry != nil {
 		r.unregister = registry.RegisterEngines(r.set.ID, r.list)
 	}
+	r.heart.start()
 	if srv.GRPCAddr != nil {
 		r.set.Logger.Info("Listening for OTLP over gRPC", zap.Stringer("endpoint", srv.GRPCAddr))
 	}
@@ -123,6 +128,8 @@ func (r *eventfluxReceiver) stopOnce(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.ShutdownTimeout)
 	defer cancel()
+	// First: connections that the server ends say nothing of engines.
+	r.heart.shutdown(ctx)
 	return r.server.Shutdown(ctx)
 }
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -36,6 +38,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/metadata"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/metadatatest"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/pulse"
 )
 
 // bench is a running receiver with everything around it that a test looks at.
@@ -179,9 +182,17 @@ func TestEnginesReachTheHealthExtension(t *testing.T) {
 	_, next := collecting()
 	b := start(t, testConfig(), next)
 	conn := b.dial(t)
-	export(t, conn, engineMetrics(map[string]any{
+	md := engineMetrics(map[string]any{
 		"service.name": "engine", "service.instance.id": "a", "service.version": "1.2.3",
-	}))
+	})
+	began := time.Now().Add(-time.Hour).Truncate(time.Second)
+	metrics := md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
+	metrics.At(0).Sum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	metrics.At(0).Sum().DataPoints().At(0).SetStartTimestamp(pcommon.NewTimestampFromTime(began))
+	memory := metrics.AppendEmpty()
+	memory.SetName("process.memory.usage")
+	memory.SetEmptySum().DataPoints().AppendEmpty().SetIntValue(64 << 20)
+	export(t, conn, md)
 
 	require.Len(t, b.health.registered(), 1)
 	seen := b.health.registered()[0].Engines(time.Now())
@@ -192,6 +203,8 @@ func TestEnginesReachTheHealthExtension(t *testing.T) {
 	assert.Equal(t, engineview.StateUp, seen[0].State)
 	assert.Equal(t, int64(2), seen[0].Queries)
 	assert.Equal(t, 1, seen[0].Streams)
+	assert.Equal(t, int64(64<<20), seen[0].MemoryBytes)
+	assert.True(t, began.Equal(seen[0].Started), seen[0].Started)
 	metadatatest.AssertEqualReceiverEventfluxEngines(t, b.tel, []metricdata.DataPoint[int64]{
 		{Value: 1, Attributes: attribute.NewSet(attribute.String("state", "up"))},
 		{Value: 0, Attributes: attribute.NewSet(attribute.String("state", "silent"))},
@@ -231,6 +244,13 @@ func TestWhatAnEngineSaysOfItsPartsReachesTheHealthExtension(t *testing.T) {
 	export(t, b.dial(t), md)
 	assert.Equal(t, engineview.Checks{StateBackend: engineview.HealthUnhealthy, QueryRuntime: engineview.HealthDegraded},
 		b.health.registered()[0].Engines(time.Now())[0].Checks)
+	assert.False(t, b.health.registered()[0].Engines(time.Now())[0].Leaving)
+
+	say(md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(2).Sum().DataPoints(), status("overall", "shutting_down")).SetIntValue(1)
+	export(t, b.dial(t), md)
+	leaving := b.health.registered()[0].Engines(time.Now())[0]
+	assert.True(t, leaving.Leaving)
+	assert.Equal(t, engineview.StateUp, leaving.State, "it works on")
 }
 
 func TestGoodbyeEndsAnEngineWithoutAlarm(t *testing.T) {
@@ -262,7 +282,7 @@ func TestOtherSendersAreNoEngines(t *testing.T) {
 	m.SetEmptySum().DataPoints().AppendEmpty().SetIntValue(1)
 	export(t, b.dial(t), md)
 
-	assert.Equal(t, 1, sink.DataPointCount())
+	assert.Len(t, sent(sink), 1)
 	assert.Empty(t, b.receiver.list.Engines(time.Now()))
 }
 
@@ -289,7 +309,7 @@ func TestEnginesWithoutInstanceIDStayApart(t *testing.T) {
 	export(t, b.dial(t), engineMetrics(map[string]any{"service.name": "engine"}))
 
 	ids := map[string]bool{}
-	for _, md := range sink.AllMetrics() {
+	for _, md := range sent(sink) {
 		id, _ := md.ResourceMetrics().At(0).Resource().Attributes().Get("service.instance.id")
 		ids[id.Str()] = true
 	}
@@ -312,7 +332,7 @@ func TestABreachOfTheContractIsCountedAndPasses(t *testing.T) {
 	m.SetEmptyGauge().DataPoints().AppendEmpty().SetIntValue(1)
 	export(t, b.dial(t), md)
 
-	assert.Equal(t, 1, sink.DataPointCount())
+	assert.Len(t, sent(sink), 1)
 	metadatatest.AssertEqualReceiverEventfluxContractViolations(t, b.tel, []metricdata.DataPoint[int64]{
 		{Value: 1, Attributes: attribute.NewSet(attribute.String("rule", "wrong_unit"))},
 	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
@@ -333,7 +353,7 @@ func TestLegacyNamesAreRepairedUnlessObserved(t *testing.T) {
 			m.Sum().DataPoints().AppendEmpty().Attributes().PutStr("stream", "s")
 			export(t, b.dial(t), md)
 
-			got := sink.AllMetrics()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
+			got := sent(sink)[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
 			assert.Equal(t, want, got.Name())
 			if mode == ModeFix {
 				metadatatest.AssertEqualReceiverEventfluxContractRepaired(t, b.tel, []metricdata.DataPoint[int64]{
@@ -358,7 +378,7 @@ func TestEmptyExportIsASignOfLife(t *testing.T) {
 	require.NoError(t, err)
 
 	assert.True(t, b.receiver.list.Engines(time.Now())[0].LastSeen.After(before))
-	assert.Len(t, sink.AllMetrics(), 1)
+	assert.Len(t, sent(sink), 1)
 }
 
 func TestRefusalStillShowsTheEngineAlive(t *testing.T) {
@@ -455,3 +475,10 @@ type componentWithoutEngines struct {
 }
 
 var _ receiver.Metrics = (*eventfluxReceiver)(nil)
+
+// sent leaves out what the receiver itself writes.
+func sent(sink *consumertest.MetricsSink) []pmetric.Metrics {
+	return slices.DeleteFunc(sink.AllMetrics(), func(md pmetric.Metrics) bool {
+		return md.ResourceMetrics().At(0).ScopeMetrics().At(0).Scope().Name() == pulse.ScopeName
+	})
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/contract"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/engines"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/metadata"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/series"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
 )
 
@@ -23,10 +24,12 @@ import (
 const metadataFormat = "otlp"
 
 var (
-	nameMissing     = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.name")))
-	instanceMissing = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.instance.id")))
-	pointsTagged    = metric.WithAttributeSet(attribute.NewSet(attribute.String("done", "tagged")))
-	pointsDropped   = metric.WithAttributeSet(attribute.NewSet(attribute.String("done", "dropped")))
+	nameMissing       = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.name")))
+	instanceMissing   = metric.WithAttributeSet(attribute.NewSet(attribute.String("missing", "service.instance.id")))
+	pointsTagged      = metric.WithAttributeSet(attribute.NewSet(attribute.String("done", "tagged")))
+	pointsDropped     = metric.WithAttributeSet(attribute.NewSet(attribute.String("done", "dropped")))
+	conflictProcess   = metric.WithAttributeSet(attribute.NewSet(attribute.String("conflict", "process")))
+	conflictPrincipal = metric.WithAttributeSet(attribute.NewSet(attribute.String("conflict", "principal")))
 )
 
 // ruleSets and repairSets are the attributes of each rule and repair.
@@ -49,9 +52,11 @@ type telemetry struct {
 	builder *metadata.TelemetryBuilder
 	grpc    *receiverhelper.ObsReport
 	http    *receiverhelper.ObsReport
+	// internal is for what the receiver makes itself.
+	internal *receiverhelper.ObsReport
 }
 
-func newTelemetry(set receiver.Settings, list *engines.Registry) (*telemetry, error) {
+func newTelemetry(set receiver.Settings, list *engines.Registry, known *series.Store) (*telemetry, error) {
 	builder, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
@@ -63,8 +68,17 @@ func newTelemetry(set receiver.Settings, list *engines.Registry) (*telemetry, er
 	if t.http, err = newObsReport(set, server.HTTP); err != nil {
 		return nil, err
 	}
+	if t.internal, err = newObsReport(set, "internal"); err != nil {
+		return nil, err
+	}
 	if err = builder.RegisterReceiverEventfluxEnginesCallback(func(_ context.Context, o metric.Int64Observer) error {
 		observeEngines(o, list.Engines(time.Now()))
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	if err = builder.RegisterReceiverEventfluxSeriesKnownCallback(func(_ context.Context, o metric.Int64Observer) error {
+		o.Observe(known.Len())
 		return nil
 	}); err != nil {
 		return nil, err
@@ -135,6 +149,26 @@ func (t *telemetry) checked(ctx context.Context, did *contract.Report) {
 	if did.Dropped > 0 {
 		t.builder.ReceiverEventfluxPointsUnknown.Add(ctx, int64(did.Dropped), pointsDropped)
 	}
+}
+
+// superseded counts the points of reports that the receiver knows better than.
+func (t *telemetry) superseded(ctx context.Context, points int) {
+	t.builder.ReceiverEventfluxReportsSuperseded.Add(ctx, int64(points))
+}
+
+// conflict counts a resource that uses the identity of another live engine.
+func (t *telemetry) conflict(ctx context.Context, with metric.MeasurementOption) {
+	t.builder.ReceiverEventfluxIdentityConflicts.Add(ctx, 1, with)
+}
+
+// unlearned counts the series that there was no room for, at each look.
+func (t *telemetry) unlearned(ctx context.Context, series int) {
+	t.builder.ReceiverEventfluxSeriesRefused.Add(ctx, int64(series))
+}
+
+// ended counts the series of dead engines that were ended.
+func (t *telemetry) ended(ctx context.Context, series int) {
+	t.builder.ReceiverEventfluxSeriesEnded.Add(ctx, int64(series))
 }
 
 func (t *telemetry) shutdown() {

@@ -63,6 +63,7 @@ const (
 	MetricNameKey             = attribute.Key("eventflux.metric.name")
 	SamplingDecisionKey       = attribute.Key("eventflux.sampling.decision")
 	PanicSiteKey              = attribute.Key("eventflux.panic.site")
+	EngineStateKey            = attribute.Key("eventflux.engine.state")
 	HealthCheckKey            = attribute.Key("eventflux.health.check")
 	HealthStateKey            = attribute.Key("eventflux.health.state")
 	HealthPreviousStateKey    = attribute.Key("eventflux.health.previous_state")
@@ -720,6 +721,22 @@ const (
 // PanicSite returns the attribute eventflux.panic.site. Where the SDK stopped a panic from reaching the host.
 func PanicSite(v PanicSiteValue) attribute.KeyValue {
 	return PanicSiteKey.String(string(v))
+}
+
+// EngineStateValue is a value of eventflux.engine.state.
+type EngineStateValue string
+
+// Values of eventflux.engine.state.
+const (
+	EngineStateUp       EngineStateValue = "up"
+	EngineStateSilent   EngineStateValue = "silent"
+	EngineStateShutdown EngineStateValue = "shutdown"
+)
+
+// EngineState returns the attribute eventflux.engine.state. What the collector knows about the life of an engine: it is
+// alive, it is gone without a word, or it said goodbye.
+func EngineState(v EngineStateValue) attribute.KeyValue {
+	return EngineStateKey.String(string(v))
 }
 
 // HealthCheck returns the attribute eventflux.health.check. Name of a health check as the engine registers it.

@@ -69,6 +69,9 @@ func TestEveryMetricNamedExists(t *testing.T) {
 			}
 		}
 	}
+	for m := range semconv.Derived() {
+		series[m.PrometheusName()] = true
+	}
 	for _, emitted := range []string{"eventflux_custom_trades_total", "eventflux_custom_avg_price"} { // by the demo
 		series[emitted] = true
 	}

@@ -33,8 +33,8 @@ var bothNodes = []string{"node-a", "node-b"}
 // turn of its metrics comes once a minute, so that what the gateway shows in between was sent out of turn.
 type leaving struct {
 	*run.Engine
-	gateway *run.Collector
-	sink    string
+	gateway, agent *run.Collector
+	sink           string
 }
 
 // startLeaving starts an engine with the given drain period and waits until results are in its sink.
@@ -42,9 +42,9 @@ func startLeaving(t *testing.T, period time.Duration) *leaving {
 	t.Helper()
 	l := &leaving{sink: filepath.Join(t.TempDir(), "alerts.jsonl")}
 	l.gateway = run.StartCollector(t, "gateway", map[string]string{"EVENTFLUX_OTLP_ENDPOINT": "127.0.0.1:1"})
-	agent := run.StartCollector(t, "agent", map[string]string{"EVENTFLUX_GATEWAY": l.gateway.Endpoint()})
+	l.agent = run.StartCollector(t, "agent", map[string]string{"EVENTFLUX_GATEWAY": l.gateway.Endpoint()})
 	l.Engine = run.NewEngine{
-		Endpoint: agent.Endpoint(), Sink: l.sink,
+		Endpoint: l.agent.Endpoint(), Sink: l.sink,
 		Both: []string{"--drain-period", period.String(), "--config", writeConfig(t, "[telemetry]\nlevel = \"detail\"\n")},
 		A:    []string{"--rate", "1000", "--set", "window=100ms"}, B: []string{"--set", "threshold=0.000001"},
 		Env: map[string]string{"OTEL_METRIC_EXPORT_INTERVAL": "60000"},
@@ -141,6 +141,18 @@ func TestAnEngineThatIsToldToEndSaysSoAndWorksOnForTheDrainPeriod(t *testing.T) 
 		assert.Zero(t, sum(then, "eventflux_health_ready", node), "%s may be given no new work", node)
 	}
 	assert.True(t, l.A.Running() && l.B.Running(), "the announcement is not the last export")
+	for _, node := range bothNodes {
+		code, body := l.agent.Probe("/ready?engine=" + node)
+		assert.Equal(t, 503, code, body)
+		assert.Contains(t, body, "shutting down")
+		code, _ = l.agent.Probe("/live?engine=" + node)
+		assert.Equal(t, 200, code, "no reason to kill it")
+		code, body = l.agent.Probe("/health/engines/" + node)
+		assert.Equal(t, 503, code)
+		assert.Contains(t, body, `"status":"shutting_down"`)
+	}
+	code, body := l.agent.Probe("/health")
+	assert.Equal(t, 200, code, body)
 	results := l.results(t)
 
 	m := l.assertNothingLost(t)

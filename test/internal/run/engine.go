@@ -25,6 +25,8 @@ type NewEngine struct {
 	Both     []string // flags of both nodes
 	A, B     []string // flags of one node
 	Env      map[string]string
+	EnvA     map[string]string // of one node, over Env
+	EnvB     map[string]string
 }
 
 // Start starts node B, waits until it listens, and starts node A.
@@ -48,5 +50,6 @@ func (n NewEngine) node(t testing.TB, name string, args []string) *Process {
 		"OTEL_EXPORTER_OTLP_ENDPOINT": "http://" + n.Endpoint, "OTEL_METRIC_EXPORT_INTERVAL": "200",
 	}
 	maps.Copy(env, n.Env)
+	maps.Copy(env, map[string]map[string]string{"a": n.EnvA, "b": n.EnvB}[name])
 	return Start(t, "node "+name, Binary(t, "eventflux-engine"), args, env)
 }

@@ -4,6 +4,7 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -46,12 +47,15 @@ func JudgeEngine(e *engineview.Engine, now time.Time) Engine {
 	}
 	switch e.State {
 	case engineview.StateUp:
+		if e.Leaving {
+			v.Status = ShuttingDown
+		}
 		v.Checks = Checks{
 			EventPipeline: checkOf(e.Checks.EventPipeline),
 			StateBackend:  checkOf(e.Checks.StateBackend),
 			QueryRuntime:  worse(OK, checkOf(e.Checks.QueryRuntime)), // an engine that is up runs its queries, unless it says otherwise
 		}
-		v.Status = v.Checks.status()
+		v.Status = cmp.Or(v.Status, v.Checks.status())
 	case engineview.StateSilent:
 		v.Checks = Checks{EventPipeline: Unknown, StateBackend: Unknown, QueryRuntime: Fail}
 		v.Status = Unhealthy
@@ -74,7 +78,7 @@ func checkOf(h engineview.Health) Check {
 func ReadyEngine(engines []engineview.Engine) Readiness {
 	for i := range engines {
 		switch e := &engines[i]; {
-		case e.State == engineview.StateShutdown:
+		case e.State == engineview.StateShutdown, e.Leaving:
 			return Readiness{Reason: "shutting down"}
 		case e.State != engineview.StateUp:
 			return Readiness{Reason: "silent: " + string(e.Evidence)}

@@ -23,6 +23,8 @@ func TestOneEngine(t *testing.T) {
 		unknown, ok, notWell = engineview.HealthUnknown, engineview.HealthOK, engineview.HealthUnhealthy
 	)
 	type engines = []engineview.Engine
+	leaving := living(up, data, ok)
+	leaving.Leaving = true
 	for _, c := range []struct {
 		name    string
 		engines engines
@@ -36,6 +38,7 @@ func TestOneEngine(t *testing.T) {
 		{"dead", engines{living(silent, lost, ok)}, Unhealthy, "silent: connection_lost", true},
 		{"silent", engines{living(silent, missed, ok)}, Unhealthy, "silent: missed_exports", false},
 		{"shutting down", engines{living(left, engineview.EvidenceGoodbye, ok)}, ShuttingDown, "shutting down", false},
+		{"about to end", engines{leaving}, ShuttingDown, "shutting down", false},
 		{"never heard of", nil, "", "no such engine was heard of", false},
 		{"two with one identity", engines{living(up, data, ok), living(silent, lost, ok)}, Healthy, "silent: connection_lost", false},
 		{"two that are dead", engines{living(silent, lost, ok), living(silent, lost, ok)}, Unhealthy, "silent: connection_lost", true},

@@ -4,6 +4,7 @@
 package contract
 
 import (
+	"iter"
 	"slices"
 	"testing"
 
@@ -90,9 +91,11 @@ func texts(did Report) []string {
 }
 
 func TestEveryMetricOfTheConventionsPasses(t *testing.T) {
-	for want := range semconv.Metrics() {
-		if got := findings(right(want, 2)); len(got) > 0 {
-			t.Errorf("%s: %q", want.Name(), got)
+	for _, all := range []iter.Seq[semconv.Metric]{semconv.Metrics(), semconv.Derived()} {
+		for want := range all {
+			if got := findings(right(want, 2)); len(got) > 0 {
+				t.Errorf("%s: %q", want.Name(), got)
+			}
 		}
 	}
 }

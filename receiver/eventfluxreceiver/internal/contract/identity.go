@@ -20,6 +20,7 @@ import (
 // conventions of OpenTelemetry.
 const (
 	keyName     = "service.name"
+	keySpace    = "service.namespace"
 	keyInstance = "service.instance.id"
 	keyVersion  = "service.version"
 	keyHost     = "host.name"
@@ -31,9 +32,12 @@ const unknownService = "unknown_service"
 
 // Identity is who a resource says it is, after repair.
 type Identity struct {
-	Name     string
-	Instance string
-	Version  string
+	Namespace string // empty when the sender has none
+	Name      string
+	Instance  string
+	Version   string
+	// PID is the process.pid, empty when the sender leaves it out.
+	PID string
 	// NameAssigned and InstanceAssigned are true when the sender left the
 	// attribute out and it was added.
 	NameAssigned     bool
@@ -49,9 +53,11 @@ type Identity struct {
 // sender reconnects: then its series start anew, as they do after a restart.
 func Identify(attrs pcommon.Map, peer string) Identity {
 	id := Identity{
-		Name:     text(attrs, keyName),
-		Instance: text(attrs, keyInstance),
-		Version:  text(attrs, keyVersion),
+		Namespace: text(attrs, keySpace),
+		Name:      text(attrs, keyName),
+		Instance:  text(attrs, keyInstance),
+		Version:   text(attrs, keyVersion),
+		PID:       text(attrs, keyPID),
 	}
 	if id.Name == "" {
 		id.Name = unknownService

@@ -24,7 +24,7 @@ func TestIdentify(t *testing.T) {
 		{
 			"host and process id name an instance",
 			map[string]any{"service.name": "engine", "host.name": "h1", "process.pid": 42},
-			Identity{Name: "engine", Instance: "h1:42", InstanceAssigned: true},
+			Identity{Name: "engine", Instance: "h1:42", PID: "42", InstanceAssigned: true},
 		},
 		{
 			"host alone is not unique, the connection is",
@@ -35,6 +35,11 @@ func TestIdentify(t *testing.T) {
 			"empty attributes count as missing",
 			map[string]any{"service.name": "", "service.instance.id": ""},
 			Identity{Name: "unknown_service", Instance: peer, NameAssigned: true, InstanceAssigned: true},
+		},
+		{
+			"namespace",
+			map[string]any{"service.namespace": "trading", "service.name": "engine", "service.instance.id": "7"},
+			Identity{Namespace: "trading", Name: "engine", Instance: "7"},
 		},
 		{
 			"numeric instance",

@@ -44,7 +44,7 @@ var genericNames = []string{"connection", "process."}
 
 var metricPlans = func() map[string]*plan {
 	plans := make(map[string]*plan)
-	for m := range semconv.Metrics() {
+	add := func(m semconv.Metric) {
 		plans[m.Name()] = &plan{
 			metric: m, instrument: m.Instrument(), name: m.Name(), unit: m.Unit(),
 			uses: usesOf(m.Attributes()),
@@ -52,6 +52,12 @@ var metricPlans = func() map[string]*plan {
 				return strings.HasPrefix(m.Name(), start)
 			}),
 		}
+	}
+	for m := range semconv.Metrics() {
+		add(m)
+	}
+	for m := range semconv.Derived() { // an agent sends them
+		add(m)
 	}
 	return plans
 }()

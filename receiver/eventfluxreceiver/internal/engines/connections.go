@@ -19,14 +19,17 @@ const maxConnections = 8
 type connection struct {
 	engine *engine
 	shared bool
+	// The process that sends its metrics over it, since when, and whether another
+	// live one uses the identity, too.
+	process  Process
+	since    time.Time
+	conflict bool
 }
 
-// Heard records that something arrived from id over an open connection. It does
+// Heard records that something arrived from id itself, with no agent between, and
+// over which open connection; zero stands for one whose end means nothing. It does
 // nothing for senders that are not on the list.
-func (r *Registry) Heard(id Identity, on Connection) {
-	if on == 0 {
-		return
-	}
+func (r *Registry) Heard(id Identity, on Connection, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	el, ok := r.byID[id]
@@ -34,6 +37,10 @@ func (r *Registry) Heard(id Identity, on Connection) {
 		return
 	}
 	e := el.Value.(*engine)
+	e.direct = now
+	if on == 0 {
+		return
+	}
 	c, known := r.connections[on]
 	switch {
 	case !known && len(e.connections) < maxConnections:
@@ -51,6 +58,10 @@ func (r *Registry) Heard(id Identity, on Connection) {
 func (r *Registry) Ended(on Connection, conclusive bool, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if conclusive {
+		r.silence(on, now)
+	}
+	delete(r.reporters, on)
 	c, ok := r.connections[on]
 	if !ok {
 		return
@@ -62,6 +73,7 @@ func (r *Registry) Ended(on Connection, conclusive bool, now time.Time) {
 	c.engine.drop(on)
 	if conclusive && len(c.engine.connections) == 0 {
 		c.engine.disconnected = now
+		r.changed = true
 	}
 }
 

@@ -5,19 +5,24 @@
 // judges who of them is alive.
 //
 // There are three kinds of evidence against an engine: a goodbye, the end of its
-// last connection, and exports that it missed. An open connection that carries
+// last connection, and exports that it missed. Where another receiver stands
+// nearer to the engine, what that one reports is the evidence. An open connection that carries
 // one engine alone outweighs missed exports for SilentAtMost: the server's
-// keep-alive ends it when nobody is there, but a proxy may hold it. The package has no clock: every call that needs the time
-// takes it as now.
+// keep-alive ends it when nobody is there, but a proxy may hold it. The package
+// has no clock: every call that needs the time takes it as now.
 package engines
 
 import (
 	"cmp"
 	"container/list"
+	"hash/maphash"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/clock"
@@ -27,10 +32,12 @@ import (
 // more reports this many.
 const maxStreams = 4096
 
-// Identity names one engine process: service.name and service.instance.id.
+// Identity names one engine process: service.namespace, if any, service.name and
+// service.instance.id.
 type Identity struct {
-	Name     string
-	Instance string
+	Namespace string
+	Name      string
+	Instance  string
 }
 
 // Limits bound what is remembered and say when silence becomes a verdict.
@@ -56,11 +63,13 @@ type Limits struct {
 // Registry is the list of engines. It is safe for concurrent use.
 type Registry struct {
 	limits Limits
+	seed   maphash.Seed // of the names of streams, which are only counted
 
 	mu      sync.Mutex
 	byID    map[Identity]*list.Element
 	recency *list.List // of *engine, last seen in front
 	evicted int64
+	changed bool // see Changed
 
 	// Goodbyes of senders that are not on the list: signals travel apart, so
 	// the last metrics of an engine may come after its goodbye.
@@ -69,18 +78,31 @@ type Registry struct {
 
 	// Open connections on which an engine on the list was heard.
 	connections map[Connection]*connection
+	// Open connections over which reports came.
+	reporters map[Connection]struct{}
 }
 
 type engine struct {
 	id                  Identity
 	version             string
+	resource            pcommon.Map
+	since               time.Time // on the list
 	firstSeen, lastSeen time.Time
+	direct              time.Time // last heard from the engine itself, zero before
+	told                engineview.State
+	process             process
+	skew                skew
+	report              report
+	lessons             lessons
+	principal           string    // who uses the identity, empty for nobody known
+	claimed             bool      // by another principal, which has been told
 	goodbye             time.Time // zero while it runs
+	leaving             time.Time // when it last said that it is about to end
 	rhythm              rhythm
 	connections         []Connection // open, and of this engine alone
 	disconnected        time.Time    // zero when data came after the last connection ended
-	queries             int64
-	streams             map[string]time.Time // last time each was reported
+	queries, memory     int64
+	streams             map[uint64]int64 // by hash of the name, when each was last reported, in nanoseconds
 	pipeline            verdict
 	state               verdict
 	runtime             verdict
@@ -103,6 +125,7 @@ type verdict struct {
 func New(limits Limits) *Registry {
 	return &Registry{
 		limits:  limits,
+		seed:    maphash.MakeSeed(),
 		byID:    make(map[Identity]*list.Element),
 		recency: list.New(),
 
@@ -110,6 +133,7 @@ func New(limits Limits) *Registry {
 		farewell: list.New(),
 
 		connections: make(map[Connection]*connection),
+		reporters:   make(map[Connection]struct{}),
 	}
 }
 
@@ -127,14 +151,26 @@ func (r *Registry) Add(id Identity, version string, now time.Time) (added bool) 
 		r.touch(el, version, now)
 		return false
 	}
+	e := r.insert(id, now).Value.(*engine)
+	e.version = version
+	e.rhythm.beat(now)
+	return true
+}
+
+// insert puts an engine on the list, which then has at most Max.
+func (r *Registry) insert(id Identity, now time.Time) *list.Element {
 	if len(r.byID) >= r.limits.Max {
 		r.remove(r.recency.Back())
 		r.evicted++
 	}
-	e := &engine{id: id, version: version, firstSeen: now, lastSeen: now, goodbye: r.recall(id, now)}
-	e.rhythm.beat(now)
-	r.byID[id] = r.recency.PushFront(e)
-	return true
+	e := &engine{
+		id: id, resource: pcommon.NewMap(), since: now, firstSeen: now, lastSeen: now, goodbye: r.recall(id, now),
+	}
+	id.Put(e.resource)
+	el := r.recency.PushFront(e)
+	r.byID[id] = el
+	r.changed = true
+	return el
 }
 
 // Touch records that something arrived from id. Senders that were never added
@@ -159,6 +195,12 @@ func (r *Registry) touch(el *list.Element, version string, now time.Time) {
 		e.firstSeen = now
 	}
 	e.disconnected = time.Time{}
+	if now.Sub(e.report.broken) > oneExport { // what was under way at its end says nothing
+		e.report.broken = time.Time{}
+	}
+	if e.told != engineview.StateUp && !r.follows(e, now) {
+		r.changed = true
+	}
 	if version != "" {
 		e.version = version
 	}
@@ -177,8 +219,26 @@ func (r *Registry) Queries(id Identity, running int64) {
 	}
 }
 
-// Stream records that the engine reported on the named stream.
-func (r *Registry) Stream(id Identity, name string, now time.Time) {
+// Leaving records that the engine says that it is about to end.
+func (r *Registry) Leaving(id Identity, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if el, ok := r.byID[id]; ok {
+		el.Value.(*engine).leaving = now
+	}
+}
+
+// Memory records how many bytes the engine says that it uses.
+func (r *Registry) Memory(id Identity, bytes int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if el, ok := r.byID[id]; ok {
+		el.Value.(*engine).memory = bytes
+	}
+}
+
+// Streams records that the engine reported on the named streams.
+func (r *Registry) Streams(id Identity, names iter.Seq[string], now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	el, ok := r.byID[id]
@@ -187,10 +247,14 @@ func (r *Registry) Stream(id Identity, name string, now time.Time) {
 	}
 	e := el.Value.(*engine)
 	if e.streams == nil {
-		e.streams = make(map[string]time.Time)
+		e.streams = make(map[uint64]int64)
 	}
-	if _, known := e.streams[name]; known || len(e.streams) < maxStreams {
-		e.streams[name] = now
+	at := now.UnixNano()
+	for name := range names {
+		stream := maphash.String(r.seed, name)
+		if _, known := e.streams[stream]; known || len(e.streams) < maxStreams {
+			e.streams[stream] = at
+		}
 	}
 }
 
@@ -222,6 +286,7 @@ func (r *Registry) Goodbye(id Identity, now time.Time) {
 	defer r.mu.Unlock()
 	if el, ok := r.byID[id]; ok {
 		el.Value.(*engine).goodbye = now
+		r.changed = true
 		return
 	}
 	r.recall(id, now)
@@ -278,22 +343,25 @@ func (r *Registry) Evicted() int64 {
 }
 
 func (r *Registry) view(e *engine, now time.Time) engineview.Engine {
-	for name, at := range e.streams {
-		if now.Sub(at) >= r.limits.SilentAfter {
-			delete(e.streams, name)
+	for stream, at := range e.streams {
+		if now.Sub(time.Unix(0, at)) >= r.limits.SilentAfter {
+			delete(e.streams, stream)
 		}
 	}
 	state, evidence := r.judge(e, now)
 	return engineview.Engine{
-		Name:       e.id.Name,
-		InstanceID: e.id.Instance,
-		Version:    e.version,
-		FirstSeen:  e.firstSeen,
-		LastSeen:   e.lastSeen,
-		State:      state,
-		Evidence:   evidence,
-		Queries:    e.queries,
-		Streams:    len(e.streams),
+		Name:        e.id.Name,
+		InstanceID:  e.id.Instance,
+		Version:     e.version,
+		Started:     e.process.Started,
+		MemoryBytes: e.memory,
+		FirstSeen:   e.firstSeen,
+		LastSeen:    e.lastSeen,
+		State:       state,
+		Evidence:    evidence,
+		Leaving:     !e.leaving.IsZero() && now.Sub(e.leaving) < r.patience(e),
+		Queries:     e.queries,
+		Streams:     len(e.streams),
 		Checks: engineview.Checks{
 			EventPipeline: r.recent(e.pipeline, now),
 			StateBackend:  r.recent(e.state, now),
@@ -313,12 +381,16 @@ func (r *Registry) recent(v verdict, now time.Time) engineview.Health {
 // judge weighs the evidence, the strongest first.
 func (r *Registry) judge(e *engine, now time.Time) (engineview.State, engineview.Evidence) {
 	switch {
+	case r.follows(e, now):
+		return e.report.State, engineview.EvidenceReport
 	case !e.goodbye.IsZero():
 		return engineview.StateShutdown, engineview.EvidenceGoodbye
 	case len(e.connections) > 0 && now.Sub(e.lastSeen) < max(r.limits.SilentAfter, r.limits.SilentAtMost):
 		return engineview.StateUp, engineview.EvidenceConnection
 	case !e.disconnected.IsZero() && now.Sub(e.disconnected) >= r.limits.Grace:
 		return engineview.StateSilent, engineview.EvidenceConnectionLost
+	case e.report.State > engineview.StateUp && !r.own(e) && e.lastSeen.Before(e.report.at.Add(oneExport)):
+		return e.report.State, engineview.EvidenceReport
 	case now.Sub(e.lastSeen) >= r.patience(e):
 		return engineview.StateSilent, engineview.EvidenceMissedExports
 	default:
@@ -326,9 +398,17 @@ func (r *Registry) judge(e *engine, now time.Time) (engineview.State, engineview
 	}
 }
 
-// patience is how long the engine may send nothing.
+// patience is how long the engine may send nothing. Behind an agent that was lost
+// it has no way to send, so that there is nothing to be lenient about.
 func (r *Registry) patience(e *engine) time.Duration {
-	learned := patienceFactor * e.rhythm.interval()
+	if !e.report.broken.IsZero() && e.rhythm.interval() == 0 {
+		return r.limits.SilentAfter
+	}
+	return r.patienceOf(&e.rhythm)
+}
+
+func (r *Registry) patienceOf(learnt *rhythm) time.Duration {
+	learned := patienceFactor * learnt.interval()
 	if learned == 0 {
 		learned = r.limits.SilentAtMost
 	}

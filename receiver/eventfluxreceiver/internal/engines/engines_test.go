@@ -5,6 +5,7 @@ package engines
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -98,11 +99,11 @@ func TestListIsSortedAndCarriesNumbers(t *testing.T) {
 	r.Add(nodeB, "", start)
 	r.Add(nodeA, "", start)
 	r.Queries(nodeA, 3)
-	r.Stream(nodeA, "S1", start)
-	r.Stream(nodeA, "S1", start)
-	r.Stream(nodeA, "S2", start.Add(10*time.Second))
+	r.Streams(nodeA, slices.Values([]string{"S1"}), start)
+	r.Streams(nodeA, slices.Values([]string{"S1"}), start)
+	r.Streams(nodeA, slices.Values([]string{"S2"}), start.Add(10*time.Second))
 	r.Queries(Identity{Name: "stranger"}, 9)
-	r.Stream(Identity{Name: "stranger"}, "S", start)
+	r.Streams(Identity{Name: "stranger"}, slices.Values([]string{"S"}), start)
 
 	got := r.Engines(start.Add(12 * time.Second))
 	if len(got) != 2 || got[0].InstanceID != "a" || got[1].InstanceID != "b" {
@@ -161,7 +162,7 @@ func TestStreamsOfOneEngineAreBounded(t *testing.T) {
 	r := New(limits)
 	r.Add(nodeA, "", start)
 	for i := range 2 * maxStreams {
-		r.Stream(nodeA, fmt.Sprint(i), start)
+		r.Streams(nodeA, slices.Values([]string{fmt.Sprint(i)}), start)
 	}
 	if got := r.Engines(start)[0].Streams; got != maxStreams {
 		t.Errorf("streams = %d, want %d", got, maxStreams)

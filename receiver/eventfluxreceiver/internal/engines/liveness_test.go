@@ -34,51 +34,51 @@ func TestConnectionsAreEvidence(t *testing.T) {
 			for i := range 10 {
 				r.Add(nodeA, "", at(5*i))
 			}
-			r.Heard(nodeA, 1)
+			r.Heard(nodeA, 1, start)
 		}, at(300), engineview.StateUp, engineview.EvidenceConnection},
 		{
-			"but not for ever", func(r *Registry) { r.Heard(nodeA, 1) },
+			"but not for ever", func(r *Registry) { r.Heard(nodeA, 1, start) },
 			at(360), engineview.StateSilent, engineview.EvidenceMissedExports,
 		},
 		{
-			"within grace", func(r *Registry) { r.Heard(nodeA, 1); r.Ended(1, true, at(1)) },
+			"within grace", func(r *Registry) { r.Heard(nodeA, 1, start); r.Ended(1, true, at(1)) },
 			at(3).Add(-1), engineview.StateUp, engineview.EvidenceData,
 		},
 		{
-			"after grace", func(r *Registry) { r.Heard(nodeA, 1); r.Ended(1, true, at(1)) },
+			"after grace", func(r *Registry) { r.Heard(nodeA, 1, start); r.Ended(1, true, at(1)) },
 			at(3), engineview.StateSilent, engineview.EvidenceConnectionLost,
 		},
 		{
-			"one of two ended", func(r *Registry) { r.Heard(nodeA, 1); r.Heard(nodeA, 2); r.Ended(2, true, at(1)) },
+			"one of two ended", func(r *Registry) { r.Heard(nodeA, 1, start); r.Heard(nodeA, 2, start); r.Ended(2, true, at(1)) },
 			at(60), engineview.StateUp, engineview.EvidenceConnection,
 		},
 		{"both ended", func(r *Registry) {
-			r.Heard(nodeA, 1)
-			r.Heard(nodeA, 2)
+			r.Heard(nodeA, 1, start)
+			r.Heard(nodeA, 2, start)
 			r.Ended(2, true, at(1))
 			r.Ended(1, true, at(1))
 			r.Ended(1, true, at(9))
 		}, at(3), engineview.StateSilent, engineview.EvidenceConnectionLost},
 		{"came back", func(r *Registry) {
-			r.Heard(nodeA, 1)
+			r.Heard(nodeA, 1, start)
 			r.Ended(1, true, at(1))
 			r.Touch(nodeA, "", at(9))
-			r.Heard(nodeA, 2)
+			r.Heard(nodeA, 2, start)
 		}, at(10), engineview.StateUp, engineview.EvidenceConnection},
 		{
-			"ended by the server's own wish", func(r *Registry) { r.Heard(nodeA, 1); r.Ended(1, false, at(1)) },
+			"ended by the server's own wish", func(r *Registry) { r.Heard(nodeA, 1, start); r.Ended(1, false, at(1)) },
 			at(14), engineview.StateUp, engineview.EvidenceData,
 		},
 		{"shared", func(r *Registry) {
 			r.Add(nodeB, "", at(0))
 			r.Goodbye(nodeB, at(0))
-			r.Heard(nodeA, 1)
-			r.Heard(nodeB, 1)
-			r.Heard(nodeA, 1)
+			r.Heard(nodeA, 1, start)
+			r.Heard(nodeB, 1, start)
+			r.Heard(nodeA, 1, start)
 			r.Ended(1, true, at(1))
 		}, at(14), engineview.StateUp, engineview.EvidenceData},
 		{
-			"goodbye is the strongest", func(r *Registry) { r.Heard(nodeA, 1); r.Goodbye(nodeA, at(1)) },
+			"goodbye is the strongest", func(r *Registry) { r.Heard(nodeA, 1, start); r.Goodbye(nodeA, at(1)) },
 			at(2), engineview.StateShutdown, engineview.EvidenceGoodbye,
 		},
 	}
@@ -97,10 +97,10 @@ func TestConnectionsAreEvidence(t *testing.T) {
 
 func TestConnectionsAreBounded(t *testing.T) {
 	r := New(limits)
-	r.Heard(nodeA, 1) // no engine
+	r.Heard(nodeA, 1, start) // no engine
 	r.Add(nodeA, "", start)
 	for i := range 3 * maxConnections {
-		r.Heard(nodeA, Connection(i))
+		r.Heard(nodeA, Connection(i), start)
 	}
 	if got := len(r.connections); got != maxConnections {
 		t.Errorf("%d connections remembered, want %d", got, maxConnections)

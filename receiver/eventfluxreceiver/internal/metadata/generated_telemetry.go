@@ -35,7 +35,12 @@ type TelemetryBuilder struct {
 	ReceiverEventfluxEngines            metric.Int64ObservableUpDownCounter
 	ReceiverEventfluxEnginesEvicted     metric.Int64ObservableCounter
 	ReceiverEventfluxIdentitiesAssigned metric.Int64Counter
+	ReceiverEventfluxIdentityConflicts  metric.Int64Counter
 	ReceiverEventfluxPointsUnknown      metric.Int64Counter
+	ReceiverEventfluxReportsSuperseded  metric.Int64Counter
+	ReceiverEventfluxSeriesEnded        metric.Int64Counter
+	ReceiverEventfluxSeriesKnown        metric.Int64ObservableUpDownCounter
+	ReceiverEventfluxSeriesRefused      metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -70,6 +75,21 @@ func (builder *TelemetryBuilder) RegisterReceiverEventfluxEnginesEvictedCallback
 		cb(ctx, &observerInt64{inst: builder.ReceiverEventfluxEnginesEvicted, obs: o})
 		return nil
 	}, builder.ReceiverEventfluxEnginesEvicted)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverEventfluxSeriesKnownCallback sets callback for observable ReceiverEventfluxSeriesKnown metric.
+func (builder *TelemetryBuilder) RegisterReceiverEventfluxSeriesKnownCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverEventfluxSeriesKnown, obs: o})
+		return nil
+	}, builder.ReceiverEventfluxSeriesKnown)
 	if err != nil {
 		return err
 	}
@@ -149,10 +169,40 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{resource}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxIdentityConflicts, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_identity_conflicts",
+		metric.WithDescription("Resources that came under the identity of a live engine from another process or principal. [Alpha]"),
+		metric.WithUnit("{resource}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverEventfluxPointsUnknown, err = builder.meter.Int64Counter(
 		"otelcol_receiver_eventflux_points_unknown",
 		metric.WithDescription("Points of metrics outside the conventions that were tagged or dropped. [Alpha]"),
 		metric.WithUnit("{datapoint}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxReportsSuperseded, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_reports_superseded",
+		metric.WithDescription("Points in which another receiver speaks of an engine that this one knows better. They are taken out. [Alpha]"),
+		metric.WithUnit("{datapoint}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxSeriesEnded, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_series_ended",
+		metric.WithDescription("Series of engines that are dead or forgotten, which were ended with a point without a value. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxSeriesKnown, err = builder.meter.Int64ObservableUpDownCounter(
+		"otelcol_receiver_eventflux_series_known",
+		metric.WithDescription("Series of engines that are remembered, to be ended when the engine dies. [Alpha]"),
+		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxSeriesRefused, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_series_refused",
+		metric.WithDescription("Series that there was no room for, at each look at an engine's series. Backends show their last value until it expires. [Alpha]"),
+		metric.WithUnit("{series}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

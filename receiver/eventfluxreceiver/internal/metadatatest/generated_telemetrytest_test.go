@@ -28,12 +28,20 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterReceiverEventfluxSeriesKnownCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	tb.ReceiverEventfluxContractRejected.Add(context.Background(), 1)
 	tb.ReceiverEventfluxContractRepaired.Add(context.Background(), 1)
 	tb.ReceiverEventfluxContractViolations.Add(context.Background(), 1)
 	tb.ReceiverEventfluxEngineItems.Add(context.Background(), 1)
 	tb.ReceiverEventfluxIdentitiesAssigned.Add(context.Background(), 1)
+	tb.ReceiverEventfluxIdentityConflicts.Add(context.Background(), 1)
 	tb.ReceiverEventfluxPointsUnknown.Add(context.Background(), 1)
+	tb.ReceiverEventfluxReportsSuperseded.Add(context.Background(), 1)
+	tb.ReceiverEventfluxSeriesEnded.Add(context.Background(), 1)
+	tb.ReceiverEventfluxSeriesRefused.Add(context.Background(), 1)
 	AssertEqualReceiverEventfluxContractRejected(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -55,7 +63,22 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualReceiverEventfluxIdentitiesAssigned(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverEventfluxIdentityConflicts(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverEventfluxPointsUnknown(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverEventfluxReportsSuperseded(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverEventfluxSeriesEnded(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverEventfluxSeriesKnown(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverEventfluxSeriesRefused(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

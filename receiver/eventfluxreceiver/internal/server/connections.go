@@ -5,20 +5,17 @@ package server
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync/atomic"
 
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/stats"
 )
 
 // The user agent of an SDK's OTLP exporter has one of these in it: what the OTLP
-// exporter specification asks for, and what the SDK for Go sends. Agents and
-// proxies name themselves.
-const (
-	sdkAgent = "OTel-OTLP-Exporter-"
-	goAgent  = "OTel OTLP Exporter Go/"
-)
+// exporter specification asks for, what the SDK for Go sends with traces, and what
+// it sends with metrics and logs. Agents and proxies name themselves.
+var sdkAgents = []string{"OTel-OTLP-Exporter-", "OTel OTLP Exporter Go/", "OTel Go OTLP over "}
 
 // Connection is a gRPC connection.
 type Connection struct {
@@ -58,16 +55,7 @@ func (connections) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Cont
 
 func (connections) HandleRPC(context.Context, stats.RPCStats) {}
 
-// direct returns the connection when the SDK of a single process holds it.
-func direct(ctx context.Context) *Connection {
-	c, ok := ctx.Value(connectionKey{}).(*Connection)
-	if !ok {
-		return nil
-	}
-	for _, agent := range metadata.ValueFromIncomingContext(ctx, "user-agent") {
-		if strings.Contains(agent, sdkAgent) || strings.Contains(agent, goAgent) {
-			return c
-		}
-	}
-	return nil
+// isSDK reports whether a user agent is the SDK of a single process.
+func isSDK(userAgent string) bool {
+	return slices.ContainsFunc(sdkAgents, func(agent string) bool { return strings.Contains(userAgent, agent) })
 }

@@ -72,7 +72,7 @@ func route[Req otlpRequest, Resp otlpResponse](
 			writeHTTPError(w, enc, err, code)
 			return
 		}
-		resp, err := export(withPeer(r.Context(), r.RemoteAddr), req)
+		resp, err := export(withSender(r), req)
 		if err != nil {
 			st := statusOf(err)
 			writeStatus(w, enc, httpCode(st.Code()), st)
@@ -195,13 +195,14 @@ func write(w http.ResponseWriter, code int, contentType string, body []byte) {
 	_, _ = w.Write(body) //nolint:gosec // G705: never sent as HTML, and not to be sniffed as it
 }
 
-type peerKey struct{}
+type senderKey struct{}
 
-func withPeer(ctx context.Context, addr string) context.Context {
-	return context.WithValue(ctx, peerKey{}, addr)
+// withSender returns the request's context with what is known of the sender.
+func withSender(r *http.Request) context.Context {
+	return context.WithValue(r.Context(), senderKey{}, Origin{Transport: HTTP, Peer: r.RemoteAddr, SDK: isSDK(r.UserAgent())})
 }
 
 func httpOrigin(ctx context.Context) Origin {
-	addr, _ := ctx.Value(peerKey{}).(string)
-	return Origin{Transport: HTTP, Peer: addr}
+	o, _ := ctx.Value(senderKey{}).(Origin)
+	return o
 }

@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"sync"
 
 	"go.opentelemetry.io/collector/component"
@@ -25,6 +26,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 )
 
@@ -186,7 +188,9 @@ func (s *Server) stopGRPC(ctx context.Context) error {
 }
 
 func grpcOrigin(ctx context.Context) Origin {
-	o := Origin{Transport: GRPC, Connection: direct(ctx)}
+	o := Origin{Transport: GRPC}
+	o.Connection, _ = ctx.Value(connectionKey{}).(*Connection)
+	o.SDK = slices.ContainsFunc(metadata.ValueFromIncomingContext(ctx, "user-agent"), isSDK)
 	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
 		o.Peer = p.Addr.String()
 	}

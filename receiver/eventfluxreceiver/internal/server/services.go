@@ -29,10 +29,12 @@ type Origin struct {
 	// Peer is the address of the connection's far end, with its port: two
 	// processes on one host have two.
 	Peer string
-	// Connection is the gRPC connection when the sender calls itself an SDK, else
-	// nil: HTTP connections end and begin at any time, and those of agents say
-	// nothing of the engines behind.
+	// Connection is the gRPC connection, nil over HTTP, where connections end and
+	// begin at any time.
 	Connection *Connection
+	// SDK is true when the sender calls itself an SDK, so that no agent stands
+	// between. Connections of agents say nothing of the engines behind.
+	SDK bool
 }
 
 // Consumers take the decoded requests. A nil function means that no pipeline

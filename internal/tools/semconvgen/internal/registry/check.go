@@ -27,7 +27,7 @@ func (r *resolver) check() {
 	for _, h := range r.registry.Handles {
 		r.checkHandle(h)
 	}
-	for _, m := range r.registry.Metrics {
+	for _, m := range slices.Concat(r.registry.Metrics, r.registry.Derived) {
 		r.checkName(m.Place, m.Name)
 		r.checkMetric(m)
 		r.checkUses(m)
@@ -80,7 +80,7 @@ func (r *resolver) checkAttribute(a *Attribute) {
 }
 
 func (r *resolver) checkHandle(h *Handle) {
-	r.oneOf(h.Place, "the owner of a handle", h.Owner, "App", "Query", "SDK")
+	r.oneOf(h.Place, "the owner of a handle", h.Owner, "App", "Query", "SDK", "Collector")
 	r.unique(h.Place, "handle", h.Go)
 	if h.Prefix == "" || !strings.HasPrefix(h.ID, "handle.") {
 		r.fault(h.Place, "a handle is named handle.* and has a prefix")
@@ -111,8 +111,8 @@ func (r *resolver) checkMetric(m *Metric) {
 	if m.Fixed && m.Method != "-" {
 		r.fault(m.Place, "hand-written code serves the fixed metrics: want method \"-\"")
 	}
-	if m.Handle.Owner == "SDK" && m.Method != "-" {
-		r.fault(m.Place, "the SDK serves the metrics of %s itself: want method \"-\"", m.Handle.Go)
+	if !m.Handle.Served() && m.Method != "-" {
+		r.fault(m.Place, "engines do not record the metrics of %s: want method \"-\"", m.Handle.Go)
 	}
 }
 

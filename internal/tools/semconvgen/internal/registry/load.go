@@ -77,7 +77,7 @@ func resolve(set settings, files []file) (*Registry, error) {
 	each(r.signal)
 	for _, f := range set.Families {
 		family := &Family{Title: f.Title}
-		for _, m := range r.registry.Metrics {
+		for _, m := range slices.Concat(r.registry.Metrics, r.registry.Derived) {
 			if m.File == f.File {
 				family.Metrics = append(family.Metrics, m)
 			}

@@ -8,7 +8,8 @@ package registry
 // Registry is the whole of the conventions, in their order. It is not modified after Load.
 type Registry struct {
 	Families   []*Family
-	Metrics    []*Metric
+	Metrics    []*Metric // what engines send
+	Derived    []*Metric // what the collector makes of it
 	Spans      []*Span
 	Events     []*Event
 	Handles    []*Handle
@@ -17,7 +18,7 @@ type Registry struct {
 	Buckets    map[string][]float64
 }
 
-// Family is the metrics of one file.
+// Family is the metrics of one file. Those of a family are either all sent by engines or all derived.
 type Family struct {
 	Title   string
 	Metrics []*Metric
@@ -56,6 +57,12 @@ type Handle struct {
 	Attributes               []Use
 	Metrics                  []*Metric // those it has a generated method for
 }
+
+// Sent says whether engines send the metrics of the handle; the collector makes the others.
+func (h *Handle) Sent() bool { return h.Owner != "Collector" }
+
+// Served says whether the SDK offers the handle to engines.
+func (h *Handle) Served() bool { return h.Sent() && h.Owner != "SDK" }
 
 // Own returns the attributes that the handle has beyond those of the query that owns it.
 func (h *Handle) Own() []Use {

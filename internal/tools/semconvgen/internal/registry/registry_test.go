@@ -89,6 +89,30 @@ func TestTheRegistryIsResolved(t *testing.T) {
 	assert.True(t, r.Attributes[2].Imported, "imports come last")
 }
 
+func TestWhatTheCollectorMakesIsNotAmongWhatEnginesSend(t *testing.T) {
+	r, err := Load(folder(small+`
+  - id: handle.engine
+    type: attribute_group
+    brief: An engine.
+    annotations: {eventflux: {handle: {go: Engine, owner: Collector, prefix: engine}}}
+  - id: metric.engine.up
+    type: metric
+    metric_name: engine.up
+    stability: development
+    brief: Whether it lives.
+    instrument: gauge
+    unit: "{engine}"
+    extends: handle.engine
+    annotations: {eventflux: {level: basic, prometheus_name: engine_up, method: "-"}}
+`, smallSettings))
+	require.NoError(t, err)
+	assert.Len(t, r.Metrics, 1)
+	require.Len(t, r.Derived, 1)
+	assert.False(t, r.Derived[0].Handle.Sent())
+	assert.False(t, r.Derived[0].Handle.Served())
+	assert.Equal(t, r.Derived[0], r.Families[0].Metrics[1], "it is documented with the others")
+}
+
 func TestEveryFaultIsNamedWithFileAndID(t *testing.T) {
 	for name, c := range map[string]struct{ old, changed, fault string }{
 		"unknown key": {
@@ -121,7 +145,7 @@ func TestEveryFaultIsNamedWithFileAndID(t *testing.T) {
 		"number as a label":    {"type: {members: [{id: success, value: success, stability: development}]}", "type: int\n        examples: [1]", "result is a number"},
 		"requirement":          {"{ref: result, requirement_level: required}", "{ref: result}", `result has requirement_level ""`},
 		"fixed without code":   {"buckets: latency", "buckets: latency, fixed: true", `want method "-"`},
-		"SDK without code":     {"owner: App", "owner: SDK", "the SDK serves the metrics of Query itself"},
+		"SDK without code":     {"owner: App", "owner: SDK", "engines do not record the metrics of Query"},
 		"span kind":            {"span_kind: internal", "span_kind: inner", `span_kind is "inner"`},
 		"name of a span":       {"{query.id}\"", "{query}\"", `is named "query.execute {query}", which must end in one of its attributes`},
 		"severity":             {"severity: info", "severity: loud", `all.yaml: event.query.started: severity is "loud"`},

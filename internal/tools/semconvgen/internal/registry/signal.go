@@ -39,7 +39,11 @@ func (r *resolver) metric(g *group) {
 		Instrument: g.Instrument, Unit: g.Unit, Level: a.Level, Prometheus: a.PrometheusName,
 		Fixed: a.Fixed, Buckets: a.Buckets, Method: a.Method, Handle: handle, Further: r.uses(g),
 	}
-	r.registry.Metrics = append(r.registry.Metrics, made)
+	if handle.Sent() {
+		r.registry.Metrics = append(r.registry.Metrics, made)
+	} else {
+		r.registry.Derived = append(r.registry.Derived, made)
+	}
 	if made.Method != "-" {
 		handle.Metrics = append(handle.Metrics, made)
 	}
