@@ -130,11 +130,15 @@ func TestHealthSeesABackendThatIsDown(t *testing.T) {
 			backend.start(t)
 			eventuallyHealth(t, collector, `"status":"healthy"`)
 			t.Logf("seen after %s", seen.Round(time.Millisecond))
+			inLog := func(changes int) {
+				run.Eventually(t, "that is in the log", func() bool { return changesOfStatus(collector) == changes })
+			}
+			inLog(3) // healthy, degraded, healthy
 
 			backend.half.Store(true)
 			eventuallyHealth(t, collector, `"status":"degraded"`, "exporter "+c.exporter)
-			const changes = 4 // healthy, degraded, healthy, degraded
-			run.Eventually(t, "that is in the log", func() bool { return changesOfStatus(collector) == changes })
+			const changes = 4
+			inLog(changes)
 			served := backend.requests.Load()
 			run.Eventually(t, "many requests more", func() bool { return backend.requests.Load() > served+40 })
 			assert.Equal(t, changes, changesOfStatus(collector), "a backend that fails half of its calls is one trouble")
