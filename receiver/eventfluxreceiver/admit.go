@@ -54,6 +54,7 @@ type sender struct {
 	now     time.Time
 	process engines.Process
 	newest  pcommon.Timestamp
+	listed  bool // by one of its metrics already
 }
 
 // sender completes the identity of one resource.
@@ -175,6 +176,10 @@ func (r *eventfluxReceiver) observeHealth(s *sender, m pmetric.Metric) {
 
 // add puts an engine on the list and says so when it is new there.
 func (r *eventfluxReceiver) add(s *sender) {
+	if s.listed {
+		return
+	}
+	s.listed = true
 	if !r.list.Add(s.key, s.id.Version, s.now) {
 		return
 	}
