@@ -99,6 +99,7 @@ func traffic(t *testing.T, sender *otlp.Sender) {
 // Exporters have their default settings, and no line of the configuration says that
 // anybody watches them.
 func TestHealthSeesABackendThatIsDown(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		exporter, reason string
 		overHTTP         bool
@@ -189,6 +190,7 @@ service:
 // What a stock shutdown would lose: it stops retries first. Settings are the defaults, but
 // for a shorter wait for load balancers.
 func TestSIGTERMWhileTheBackendIsDownLosesNothing(t *testing.T) {
+	t.Parallel()
 	backend := otlp.NewBackend(fmt.Sprintf("127.0.0.1:%d", run.FreePort(t)))
 	backend.Start(t)
 	c := run.NewCollector(t)
@@ -235,6 +237,7 @@ func sendLogs(t *testing.T, sender *otlp.Sender, n int) (bodies []string) {
 
 // What waits inside the limiter and in a batch is in flight, too.
 func TestSIGTERMEmptiesWhatProcessorsAndBatchesHold(t *testing.T) {
+	t.Parallel()
 	backend := otlp.NewBackend(fmt.Sprintf("127.0.0.1:%d", run.FreePort(t)))
 	c := run.NewCollector(t)
 	c.LaunchFile(filepath.Join(run.Root(t), "test", "e2e", "testdata", "drain.yaml"), map[string]string{"BACKEND": backend.Addr()})

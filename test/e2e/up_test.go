@@ -57,6 +57,7 @@ func live(t *testing.T, endpoint string) *run.Engine {
 }
 
 func TestAKilledEngineIsDownWithinSeconds(t *testing.T) {
+	t.Parallel()
 	c := run.StartCollector(t, "standalone", nil)
 	e := live(t, c.Endpoint())
 	waitUp(t, c, "node-a", 1)
