@@ -92,9 +92,12 @@ func TestAKilledEngineIsDownWithinSeconds(t *testing.T) {
 	assert.Equal(t, 1.0, state)
 
 	since := time.Now()
-	run.Eventually(t, "what the dead node last said is gone", func() bool {
-		return len(ofEngine(c.Metrics(), "node-a")) == 0
+	var left []string
+	gone := run.Within(func() bool {
+		left = ofEngine(c.Metrics(), "node-a")
+		return len(left) == 0
 	})
+	require.True(t, gone, "what the dead node last said is still there: %v", left)
 	t.Logf("its own series are gone after %s", time.Since(since).Round(10*time.Millisecond))
 	assert.NotEmpty(t, ofEngine(c.Metrics(), "node-b"), "the other node has its series")
 

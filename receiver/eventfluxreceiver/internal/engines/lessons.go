@@ -12,13 +12,14 @@ import (
 // When the series of an engine are looked at. A look costs about a tenth of the
 // decoding of the request, and nothing may cost that much at each request.
 const (
-	lessonGap    = 5 * time.Second // at least, when there are more points than ever
+	lessonGap    = 5 * time.Second // at least, when there are more points than ever, but for the first minute
 	lessonEvery  = time.Minute     // the first look that nothing asks for
 	lessonSeldom = 10 * time.Minute
 )
 
 // lessons says when to look at the series of an engine.
 type lessons struct {
+	first time.Time
 	last  time.Time
 	every time.Duration
 	most  int // points in one request
@@ -30,7 +31,8 @@ func (l *lessons) due(points int, now time.Time) bool {
 	since := now.Sub(l.last)
 	switch {
 	case l.last.IsZero():
-	case points > l.most && since >= lessonGap:
+		l.first = now
+	case points > l.most && (since >= lessonGap || now.Sub(l.first) < lessonEvery):
 		l.every = 0
 	case since >= max(l.every, lessonEvery):
 	default:

@@ -30,10 +30,11 @@ func TestLooksAtSeriesAreRareUnlessThereAreMore(t *testing.T) {
 		why         string
 	}{
 		{0, 10, true, "the first"},
-		{1, 20, false, "more, too soon"},
-		{5, 20, true, "more"},
+		{1, 19, true, "more, soon after the start"},
+		{2, 20, true, "and more"},
 		{30, 20, false, "the same"},
 		{65, 15, true, "fewer, a minute later"},
+		{66, 21, false, "more, too soon"},
 		{125, 20, false, "then less often"},
 		{185, 20, true, "two minutes later"},
 		{190, 21, true, "more"},
