@@ -7,7 +7,7 @@ export GOWORK := off
 
 UNIT := . sdk examples/engine
 MODULES := $(UNIT) test
-TIDIED := $(MODULES) sdk/internal/bench internal/tools
+TIDIED := $(MODULES) sdk/internal/bench internal/tools internal/tools/prometheus
 TOOL := go tool -modfile=$(CURDIR)/internal/tools/go.mod
 COLLECTOR := bin/otelcol-eventflux
 ENGINE := bin/eventflux-engine
@@ -103,6 +103,16 @@ check-generated: generate ## Fail when generated code is not what is committed.
 .PHONY: validate
 validate: $(COLLECTOR) ## Check every shipped collector configuration.
 	for c in configs/standalone.yaml configs/agent.yaml configs/gateway.yaml; do echo "== $$c"; $(COLLECTOR) validate --config $$c; done
+
+.PHONY: test-rules
+test-rules: bin/promtool ## Check the Prometheus rules and run their tests.
+	bin/promtool check rules --lint=all --lint-fatal alerts/*.yml
+	bin/promtool test rules alerts/tests/*.yml
+
+# Without service discovery, of which promtool needs none: it would double the time of a cold build.
+bin/promtool: internal/tools/prometheus/go.mod
+	mkdir -p bin
+	go -C internal/tools/prometheus build -trimpath -tags remove_all_sd -o $(CURDIR)/$@ github.com/prometheus/prometheus/cmd/promtool
 
 .PHONY: lint
 lint: bin/golangci-lint ## Run golangci-lint over all modules.
