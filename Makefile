@@ -94,10 +94,11 @@ check-size: ## Fail when an engine gains a tenth more than size.json says; -upda
 .PHONY: generate
 generate: ## Write generated code anew.
 	for m in . sdk examples/engine; do go -C $$m generate ./...; done
+	go -C internal/tools run ./dashgen -alerts $(CURDIR)/alerts/eventflux_alerts.yml -out $(CURDIR)/dashboards
 
 .PHONY: check-generated
 check-generated: generate ## Fail when generated code is not what is committed.
-	@git diff --exit-code --stat -- '*generated_*' '*_generated.go' 'docs/telemetry.md' '*/metadata/*' '*/metadatatest/*' '*documentation.md' '*README.md' '*.pb.go' \
+	@git diff --exit-code --stat -- '*generated_*' '*_generated.go' 'docs/telemetry.md' '*/metadata/*' '*/metadatatest/*' '*documentation.md' '*README.md' '*.pb.go' 'dashboards/*.json' \
 		|| { echo "generated files differ: run 'make generate' and commit"; exit 1; }
 
 .PHONY: validate

@@ -1,0 +1,164 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Command dashgen writes the Grafana dashboards. Thresholds of panels are those of the alerts, read from their rules.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+
+	"go.yaml.in/yaml/v3"
+)
+
+func main() {
+	alerts := flag.String("alerts", "", "file of the alerting rules")
+	out := flag.String("out", "", "folder of the dashboards")
+	flag.Parse()
+	if err := run(*alerts, *out); err != nil {
+		fmt.Fprintln(os.Stderr, "dashgen:", err)
+		os.Exit(1)
+	}
+}
+
+func run(alerts, out string) error {
+	text, err := os.ReadFile(alerts)
+	if err != nil {
+		return fmt.Errorf("read the alerts: %w", err)
+	}
+	limits, err := readLimits(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", alerts, err)
+	}
+	for _, d := range dashboards {
+		model, err := d.render(limits)
+		if err != nil {
+			return fmt.Errorf("dashboard %s: %w", d.uid, err)
+		}
+		text, err := json.MarshalIndent(model, "", "  ")
+		if err != nil {
+			return fmt.Errorf("dashboard %s: %w", d.uid, err)
+		}
+		if err := os.WriteFile(filepath.Join(out, d.uid+".json"), append(text, '\n'), 0o600); err != nil {
+			return fmt.Errorf("write dashboard %s: %w", d.uid, err)
+		}
+	}
+	return nil
+}
+
+// limit is the first comparison of an alert's expression with a number.
+type limit struct {
+	value    float64
+	below    bool // it fires below the value
+	severity string
+}
+
+var comparison = regexp.MustCompile(`(>|<) ([0-9.]+)`)
+
+// readLimits returns the limits of rules by the name of their alert.
+func readLimits(text []byte) (map[string]limit, error) {
+	var rules struct {
+		Groups []struct {
+			Rules []struct {
+				Alert, Expr string
+				Labels      map[string]string
+			}
+		}
+	}
+	if err := yaml.Unmarshal(text, &rules); err != nil {
+		return nil, fmt.Errorf("parse the rules: %w", err)
+	}
+	limits := map[string]limit{}
+	for _, g := range rules.Groups {
+		for _, r := range g.Rules {
+			m := comparison.FindStringSubmatch(r.Expr)
+			if m == nil {
+				continue
+			}
+			value, err := strconv.ParseFloat(m[2], 64)
+			if err != nil {
+				return nil, fmt.Errorf("alert %s: %w", r.Alert, err)
+			}
+			limits[r.Alert] = limit{value, m[1] == "<", r.Labels["severity"]}
+		}
+	}
+	return limits, nil
+}
+
+type object = map[string]any
+
+func (d dashboard) render(limits map[string]limit) (object, error) {
+	source := object{"type": "prometheus", "uid": "${datasource}"}
+	var variables []object
+	variables = append(variables, object{
+		"name": "datasource", "label": "Data Source", "type": "datasource", "query": "prometheus", "current": object{}, "refresh": 1,
+	})
+	for _, v := range d.variables {
+		variables = append(variables, object{
+			"name": v.name, "label": v.label, "type": "query", "datasource": source,
+			"query": object{"query": v.query, "refId": v.name}, "definition": v.query, "refresh": 2, "sort": 1,
+			"includeAll": true, "multi": true, "allValue": ".+", "current": object{"text": "All", "value": "$__all"},
+		})
+	}
+	var panels []object
+	x, y := 0, 0
+	for i, p := range d.panels {
+		defaults := object{"unit": p.unit, "noValue": p.empty}
+		if p.link != "" {
+			defaults["links"] = []object{{"title": p.linkTitle, "url": p.link}}
+		}
+		if p.alert != "" {
+			l, ok := limits[p.alert]
+			if !ok {
+				return nil, fmt.Errorf("panel %q: no alert %q has a limit", p.title, p.alert)
+			}
+			first, then := "green", map[string]string{"warning": "orange", "critical": "red"}[l.severity]
+			if l.below {
+				first, then = then, first
+			}
+			defaults["thresholds"] = object{"mode": "absolute", "steps": []object{{"color": first, "value": nil}, {"color": then, "value": l.value}}}
+			if p.kind == "timeseries" {
+				defaults["custom"] = object{"thresholdsStyle": object{"mode": "dashed"}}
+			}
+		}
+		var targets []object
+		for j, q := range p.queries {
+			targets = append(targets, object{
+				"refId": string(rune('A' + j)), "datasource": source, "expr": q.expr, "legendFormat": q.legend, "exemplar": p.exemplars,
+			})
+		}
+		options := object{}
+		if p.kind == "stat" {
+			options["reduceOptions"] = object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false}
+		}
+		panels = append(panels, object{
+			"id": i + 1, "title": p.title, "description": p.description, "type": p.kind, "datasource": source,
+			"gridPos":     object{"x": x, "y": y, "w": p.width, "h": height},
+			"fieldConfig": object{"defaults": defaults, "overrides": []object{}}, "options": options, "targets": targets,
+		})
+		if x += p.width; x >= columns {
+			x, y = 0, y+height
+		}
+	}
+	return object{
+		"uid": d.uid, "title": d.title, "tags": []string{"eventflux"}, "schemaVersion": 39, "version": 1, "editable": false,
+		"refresh": "30s", "time": object{"from": "now-1h", "to": "now"}, "timezone": "browser",
+		"templating": object{"list": variables}, "annotations": object{"list": []object{restarts(source)}}, "panels": panels,
+		"links": []object{{
+			"title": "EventFlux", "type": "dashboards", "tags": []string{"eventflux"}, "asDropdown": true, "includeVars": true, "keepTime": true,
+		}},
+	}, nil
+}
+
+// restarts marks the moments at which engines started.
+func restarts(source object) object {
+	return object{
+		"name": "Restarts", "datasource": source, "enable": true, "iconColor": "orange",
+		"expr": `resets(eventflux_uptime_seconds{job=~"$job",instance=~"$instance"}[1m]) > 0`, "titleFormat": "{{instance}} started",
+	}
+}
