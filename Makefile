@@ -106,9 +106,10 @@ validate: $(COLLECTOR) ## Check every shipped collector configuration.
 	for c in configs/standalone.yaml configs/agent.yaml configs/gateway.yaml; do echo "== $$c"; $(COLLECTOR) validate --config $$c; done
 
 .PHONY: test-rules
-test-rules: bin/promtool ## Check the Prometheus rules and run their tests.
+test-rules: bin/promtool ## Check the Prometheus rules and the dashboards, and run the tests of the rules.
 	bin/promtool check rules --lint=all --lint-fatal alerts/*.yml
 	bin/promtool test rules alerts/tests/*.yml
+	CGO_ENABLED=0 go -C internal/tools/prometheus test -count=1 ./...
 
 # Without service discovery, of which promtool needs none: it would double the time of a cold build.
 bin/promtool: internal/tools/prometheus/go.mod

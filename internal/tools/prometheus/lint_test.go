@@ -1,0 +1,298 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package prometheus checks the rules and dashboards that the project ships, with the parser of Prometheus.
+package prometheus
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+const root = "../../.."
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, path))
+	require.NoError(t, err)
+	return string(text)
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(root, pattern))
+	require.NoError(t, err)
+	require.NotEmpty(t, found, pattern)
+	for i := range found {
+		found[i] = strings.TrimPrefix(found[i], root+"/")
+	}
+	return found
+}
+
+type rule struct {
+	Alert, Record, Expr string
+	For                 string
+	Labels, Annotations map[string]string
+}
+
+func rules(t *testing.T) (all []rule) {
+	t.Helper()
+	for _, path := range glob(t, "alerts/*.yml") {
+		var file struct{ Groups []struct{ Rules []rule } }
+		require.NoError(t, yaml.Unmarshal([]byte(read(t, path)), &file), path)
+		for _, g := range file.Groups {
+			all = append(all, g.Rules...)
+		}
+	}
+	return all
+}
+
+// foreign are the metrics of the collector and of host_metrics that no table in this repository lists.
+var foreign = map[string][]string{
+	"otelcol_exporter_queue_size":                {"exporter", "data_type"},
+	"otelcol_exporter_queue_capacity":            {"exporter", "data_type"},
+	"otelcol_exporter_sent_metric_points":        {"exporter"},
+	"otelcol_exporter_send_failed_metric_points": {"exporter"},
+	"otelcol_receiver_accepted_metric_points":    {"receiver", "transport"},
+	"otelcol_receiver_refused_metric_points":     {"receiver", "transport"},
+	"otelcol_process_uptime":                     nil,
+	"system_disk_io_bytes_total":                 {"device", "direction"},
+	"system_network_io_bytes_total":              {"device", "direction"},
+	"system_filesystem_usage_bytes":              {"device", "mountpoint", "type", "mode", "state"},
+}
+
+var (
+	row    = regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| [^|]*\\| [^|]*\\| ([a-z -]+) \\| [a-z]+ \\| ([^|]*)\\|")
+	quoted = regexp.MustCompile("`([a-z._]+)`")
+	cell   = regexp.MustCompile(`(?m)^\| ([a-z_]+) \|`)
+)
+
+// known returns the labels of every series there is, beside job and instance.
+func known(t *testing.T) map[string][]string {
+	t.Helper()
+	series := map[string][]string{}
+	for name, l := range foreign {
+		series[name] = l
+	}
+	for _, m := range row.FindAllStringSubmatch(read(t, "docs/telemetry.md"), -1) {
+		var names []string
+		for _, a := range quoted.FindAllStringSubmatch(m[3], -1) {
+			names = append(names, strings.ReplaceAll(a[1], ".", "_"))
+		}
+		if m[2] == "histogram" {
+			series[m[1]+"_bucket"] = append(slices.Clone(names), "le")
+			series[m[1]+"_count"], series[m[1]+"_sum"] = names, names
+			continue
+		}
+		series[m[1]] = names
+	}
+	for _, pattern := range []string{"processor/*/documentation.md", "extension/*/documentation.md", "receiver/*/documentation.md"} {
+		for _, path := range glob(t, pattern) {
+			for _, part := range strings.Split(read(t, path), "\n### ")[1:] {
+				name, text, _ := strings.Cut(part, "\n")
+				series[name] = nil
+				for _, c := range cell.FindAllStringSubmatch(text, -1) {
+					series[name] = append(series[name], c[1])
+				}
+			}
+		}
+	}
+	for _, r := range rules(t) {
+		if r.Record == "" {
+			continue
+		}
+		names := []string{"job"}
+		if strings.HasPrefix(r.Record, "query_latency") {
+			names = []string{"query_id", "quantile"}
+		}
+		series[r.Record] = names
+	}
+	require.Greater(t, len(series), 300)
+	return series
+}
+
+// check parses an expression and looks its metrics and matchers up.
+func check(t *testing.T, where, expr string, series map[string][]string) {
+	t.Helper()
+	for variable, value := range map[string]string{"$__rate_interval": "5m", "$__range": "1h", "$__interval": "1m"} {
+		expr = strings.ReplaceAll(expr, variable, value)
+	}
+	parsed, err := parser.NewParser(parser.Options{}).ParseExpr(expr)
+	if !assert.NoError(t, err, "%s: %s", where, expr) {
+		return
+	}
+	var used []string // labels of the selectors in the expression
+	parser.Inspect(parsed, func(n parser.Node, _ []parser.Node) error {
+		v, ok := n.(*parser.VectorSelector)
+		if !ok {
+			return nil
+		}
+		names, ok := series[v.Name]
+		assert.True(t, ok, "%s: no metric %q", where, v.Name)
+		used = append(used, names...)
+		for _, m := range v.LabelMatchers {
+			if m.Name == labels.MetricName || m.Name == "job" || m.Name == "instance" {
+				continue
+			}
+			assert.Contains(t, names, m.Name, "%s: %s has no label %q", where, v.Name, m.Name)
+		}
+		return nil
+	})
+	parser.Inspect(parsed, func(n parser.Node, _ []parser.Node) error {
+		if a, ok := n.(*parser.AggregateExpr); ok {
+			for _, l := range a.Grouping {
+				if l != "job" && l != "instance" {
+					assert.Contains(t, used, l, "%s: nothing has the label %q", where, l)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+func TestEveryMetricAndLabelOfTheRulesExists(t *testing.T) {
+	series := known(t)
+	for _, r := range rules(t) {
+		check(t, r.Alert+r.Record, r.Expr, series)
+	}
+}
+
+func TestEveryAlertIsDocumentedAndTested(t *testing.T) {
+	var tests strings.Builder
+	for _, path := range glob(t, "alerts/tests/*.yml") {
+		tests.WriteString(read(t, path))
+	}
+	alerts := map[string]bool{}
+	for _, r := range rules(t) {
+		if r.Alert == "" {
+			continue
+		}
+		alerts[r.Alert] = true
+		assert.NotEmpty(t, r.Annotations["summary"], r.Alert)
+		assert.NotEmpty(t, r.Annotations["description"], r.Alert)
+		assert.Contains(t, []string{"critical", "warning", "none"}, r.Labels["severity"], r.Alert)
+		assert.True(t, strings.HasSuffix(r.Annotations["runbook_url"], "/docs/runbooks/"+r.Alert+".md"), r.Alert)
+		assert.FileExists(t, filepath.Join(root, "docs/runbooks", r.Alert+".md"))
+		assert.Contains(t, tests.String(), `ALERTS{alertname="`+r.Alert+`"`, "%s has no test", r.Alert)
+		if r.Labels["severity"] != "none" {
+			assert.NotEmpty(t, r.For, r.Alert)
+		}
+	}
+	assert.Greater(t, len(alerts), 25)
+	for _, path := range glob(t, "docs/runbooks/*.md") {
+		assert.True(t, alerts[strings.TrimSuffix(filepath.Base(path), ".md")], "%s is about no alert", path)
+	}
+}
+
+type dashboard struct {
+	UID        string
+	Editable   bool
+	Templating struct {
+		List []struct{ Name, Type, Definition, AllValue string }
+	}
+	Panels []struct {
+		ID                       int
+		Title, Description, Type string
+		Datasource               struct{ UID string }
+		GridPos                  struct{ X, Y, W, H int }
+		FieldConfig              struct {
+			Defaults struct {
+				Unit, NoValue string
+				Links         []struct{ URL string }
+			}
+		}
+		Targets []struct {
+			Expr       string
+			Datasource struct{ UID string }
+		}
+	}
+}
+
+var (
+	target   = regexp.MustCompile(`^/d/([a-z-]+)\?`)
+	handed   = regexp.MustCompile(`var-([a-z]+)=`)
+	named    = regexp.MustCompile(`\$([a-z]+)\b`)
+	selected = regexp.MustCompile(`^label_values\((.*), [a-z_]+\)$`)
+)
+
+func TestDashboardsAreSound(t *testing.T) {
+	series := known(t)
+	all := map[string]dashboard{}
+	for _, path := range glob(t, "dashboards/*.json") {
+		text := read(t, path)
+		for _, not := range []string{`"__inputs"`, `"elements"`, `"layout"`, "#"} {
+			assert.NotContains(t, text, not, path)
+		}
+		var d dashboard
+		require.NoError(t, json.Unmarshal([]byte(text), &d), path)
+		assert.NotContains(t, all, d.UID, "the uid is taken")
+		all[d.UID] = d
+	}
+	for uid, d := range all {
+		assert.False(t, d.Editable, uid)
+		variables := map[string]bool{}
+		for _, v := range d.Templating.List {
+			variables[v.Name] = true
+			if v.Type == "query" {
+				assert.Equal(t, ".+", v.AllValue, v.Name)
+				m := selected.FindStringSubmatch(v.Definition)
+				require.NotNil(t, m, v.Definition)
+				check(t, uid+" "+v.Name, m[1], series)
+			}
+		}
+		assert.True(t, variables["datasource"] && variables["job"] && variables["instance"], uid)
+		ids, area, bottom := map[int]bool{}, 0, 0
+		for _, p := range d.Panels {
+			where := uid + ": " + p.Title
+			assert.False(t, ids[p.ID], "%s: its id is taken", where)
+			ids[p.ID] = true
+			area += p.GridPos.W * p.GridPos.H
+			bottom = max(bottom, p.GridPos.Y+p.GridPos.H)
+			assert.NotEmpty(t, p.Title)
+			assert.Contains(t, p.Description, "Next:", where)
+			assert.NotEmpty(t, p.FieldConfig.Defaults.Unit, where)
+			assert.NotEmpty(t, p.FieldConfig.Defaults.NoValue, where)
+			assert.Equal(t, "${datasource}", p.Datasource.UID, where)
+			assert.NotEmpty(t, p.Targets, where)
+			for _, q := range p.Targets {
+				assert.Equal(t, "${datasource}", q.Datasource.UID, where)
+				check(t, where, q.Expr, series)
+				assert.NotRegexp(t, `\[[0-9]`, q.Expr, "%s: the window is fixed", where)
+				for _, v := range named.FindAllStringSubmatch(q.Expr, -1) {
+					assert.True(t, variables[v[1]], "%s: no variable %q", where, v[1])
+				}
+			}
+			if uid == "eventflux-overview" {
+				assert.NotEmpty(t, p.FieldConfig.Defaults.Links, "%s leads nowhere", where)
+			}
+			for _, l := range p.FieldConfig.Defaults.Links {
+				m := target.FindStringSubmatch(l.URL)
+				require.NotNil(t, m, l.URL)
+				to, ok := all[m[1]]
+				require.True(t, ok, "%s: no dashboard %q", where, m[1])
+				for _, v := range handed.FindAllStringSubmatch(l.URL, -1) {
+					assert.Contains(t, names(to), v[1], "%s: %s", where, l.URL)
+				}
+			}
+		}
+		assert.Equal(t, 24*bottom, area, "%s has holes", uid)
+	}
+}
+
+func names(d dashboard) (all []string) {
+	for _, v := range d.Templating.List {
+		all = append(all, v.Name)
+	}
+	return all
+}
