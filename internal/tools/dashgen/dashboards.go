@@ -27,11 +27,12 @@ type panel struct {
 }
 
 const (
-	silent   = "no data: is the collector scraped, and does an engine send?"
-	noErrors = "none, or the engine is silent: see Engines"
-	toQuery  = "/d/eventflux-queries?${__url_time_range}&var-datasource=${datasource}&var-query=${__field.labels.query_id}"
-	toStream = "/d/eventflux-streams?${__url_time_range}&var-datasource=${datasource}&var-stream=${__field.labels.stream_name}"
-	toSystem = "/d/eventflux-system?${__url_time_range}&var-datasource=${datasource}&var-instance=${__field.labels.instance}"
+	silent     = "no data: is the collector scraped, and does an engine send?"
+	notEmitted = "no data: no query of these engines emits this metric"
+	noErrors   = "none, or the engine is silent: see Engines"
+	toQuery    = "/d/eventflux-queries?${__url_time_range}&var-datasource=${datasource}&var-query=${__field.labels.query_id}"
+	toStream   = "/d/eventflux-streams?${__url_time_range}&var-datasource=${datasource}&var-stream=${__field.labels.stream_name}"
+	toSystem   = "/d/eventflux-system?${__url_time_range}&var-datasource=${datasource}&var-instance=${__field.labels.instance}"
 )
 
 var (
@@ -81,6 +82,10 @@ var dashboards = []dashboard{
 			[]query{{`sum by (query_id) (rate(eventflux_query_busy_time_seconds_total{job=~"$job",instance=~"$instance",query_id=~"$query"}[$__rate_interval]))`, "{{query_id}}"}}},
 		{"Query blocked", "Share of time in which workers wait for what is behind. Bad: above the dashed line of the alert QueryBlocked. Next: the sink or query behind it.", "timeseries", "percentunit", silent, 12, "QueryBlocked", "", "", false,
 			[]query{{`rate(eventflux_query_blocked_time_seconds_total{job=~"$job",instance=~"$instance",query_id=~"$query"}[$__rate_interval])`, "{{query_id}} {{instance}}"}}},
+		{"Trades per second (a metric of a query)", "What trade_rate of the demo emits with emit_metrics: copy it for metrics of your own queries. Normal: follows the input. Bad: falls while it does not. Next: Query throughput.", "timeseries", "cps", notEmitted, 12, "", "", "", false,
+			[]query{{`sum by (query_id) (rate(eventflux_custom_trades_total{job=~"$job",instance=~"$instance",query_id=~"$query"}[$__rate_interval]))`, "{{query_id}}"}}},
+		{"Average price (a metric of a query)", "The average price of the last window of trade_rate in the demo. Normal: moves. Bad: stands still while trades come. Next: Query throughput.", "timeseries", "none", notEmitted, 12, "", "", "", false,
+			[]query{{`eventflux_custom_avg_price{job=~"$job",instance=~"$instance",query_id=~"$query"}`, "{{query_id}} {{instance}}"}}},
 	}},
 	{"eventflux-streams", "Stream Monitoring", []variable{job, instance, streams}, []panel{
 		{"Stream throughput", "Events taken in. Normal: follows the source. Bad: 0 while the source has data. Next: backpressure, and the runbook SourceDisconnected.", "timeseries", "eps", silent, 12, "", "", "", false,

@@ -58,8 +58,11 @@ func rules(t *testing.T) (all []rule) {
 	return all
 }
 
-// foreign are the metrics of the collector and of host_metrics that no table in this repository lists.
+// foreign are the metrics of the collector, of host_metrics and of the demo's queries that no table in this repository
+// lists.
 var foreign = map[string][]string{
+	"eventflux_custom_avg_price":                 {"query_id"},
+	"eventflux_custom_trades_total":              {"query_id"},
 	"otelcol_exporter_queue_size":                {"exporter", "data_type"},
 	"otelcol_exporter_queue_capacity":            {"exporter", "data_type"},
 	"otelcol_exporter_sent_metric_points":        {"exporter"},
