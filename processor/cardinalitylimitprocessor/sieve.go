@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/eventflux-io/eventflux-otel/internal/datapoints"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/budget"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/fold"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/identity"
@@ -137,7 +138,7 @@ func (s *sieve) enter(m pmetric.Metric) bool {
 	s.of = offenders.Case{}
 	s.rule = s.policy.rules.Of(m.Name())
 	if s.rule.Exempt {
-		s.tally[exempt][noReason] += pointsOf(m)
+		s.tally[exempt][noReason] += datapoints.Count(m)
 		return false
 	}
 	s.id = s.hasher.Metric(m)
@@ -367,22 +368,4 @@ func (s *sieve) release(series, source uint64) bool {
 		s.ledger.Demote(source)
 	}
 	return true
-}
-
-// pointsOf returns how many points a metric has.
-func pointsOf(m pmetric.Metric) int {
-	switch m.Type() {
-	case pmetric.MetricTypeGauge:
-		return m.Gauge().DataPoints().Len()
-	case pmetric.MetricTypeSum:
-		return m.Sum().DataPoints().Len()
-	case pmetric.MetricTypeHistogram:
-		return m.Histogram().DataPoints().Len()
-	case pmetric.MetricTypeExponentialHistogram:
-		return m.ExponentialHistogram().DataPoints().Len()
-	case pmetric.MetricTypeSummary:
-		return m.Summary().DataPoints().Len()
-	default:
-		return 0
-	}
 }

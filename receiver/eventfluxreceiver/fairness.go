@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/eventflux-io/eventflux-otel/internal/datapoints"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/fairness"
 )
 
@@ -86,25 +87,12 @@ func metricShares(md pmetric.Metrics) []fairness.Share {
 		s := fairness.Share{Engine: payer(rm.Resource())}
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
-				s.Items += pointCount(m)
+				s.Items += datapoints.Count(m)
 			}
 		}
 		shares = append(shares, s)
 	}
 	return shares
-}
-
-func pointCount(m pmetric.Metric) int {
-	switch m.Type() {
-	case pmetric.MetricTypeHistogram:
-		return m.Histogram().DataPoints().Len()
-	case pmetric.MetricTypeExponentialHistogram:
-		return m.ExponentialHistogram().DataPoints().Len()
-	case pmetric.MetricTypeSummary:
-		return m.Summary().DataPoints().Len()
-	default:
-		return numbers(m).Len()
-	}
 }
 
 func spanShares(td ptrace.Traces) []fairness.Share {

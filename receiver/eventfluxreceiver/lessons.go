@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/eventflux-io/eventflux-otel/internal/datapoints"
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/engines"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/pulse"
@@ -71,16 +72,7 @@ func countPoints(rm pmetric.ResourceMetrics) int {
 			continue
 		}
 		for _, m := range sm.Metrics().All() {
-			switch m.Type() {
-			case pmetric.MetricTypeHistogram:
-				n += m.Histogram().DataPoints().Len()
-			case pmetric.MetricTypeExponentialHistogram:
-				n += m.ExponentialHistogram().DataPoints().Len()
-			case pmetric.MetricTypeSummary:
-				n += m.Summary().DataPoints().Len()
-			default:
-				n += numbers(m).Len()
-			}
+			n += datapoints.Count(m)
 		}
 	}
 	return n

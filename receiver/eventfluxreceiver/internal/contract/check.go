@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/eventflux-io/eventflux-otel/internal/datapoints"
 )
 
 const (
@@ -66,7 +68,7 @@ func (p *Policy) metric(m pmetric.Metric, engine bool, did *Report, seen *scopes
 	seen.add(conventions.metric)
 	did.Sent.Add(conventions.metric)
 	if by := p.shape(m, conventions, did); by != noRule {
-		did.Rejected[by] += pointCount(m)
+		did.Rejected[by] += datapoints.Count(m)
 		return true
 	}
 	if len(conventions.uses) == 0 && !p.Expose {
@@ -77,9 +79,9 @@ func (p *Policy) metric(m pmetric.Metric, engine bool, did *Report, seen *scopes
 		eachPoint(m, func(attrs pcommon.Map) { check.out(attrs) })
 		return false
 	}
-	before := pointCount(m)
+	before := datapoints.Count(m)
 	removePoints(m, check.out)
-	return before > 0 && pointCount(m) == 0
+	return before > 0 && datapoints.Count(m) == 0
 }
 
 // unknown checks a metric that is not in the conventions, or not an engine's.
@@ -107,16 +109,16 @@ func (p *Policy) unknown(m pmetric.Metric, engine bool, did *Report, seen *scope
 			did.First[UnknownName] = Finding{Rule: UnknownName, Name: name, Want: now}
 		}
 		if p.rejects(UnknownName) {
-			did.Rejected[UnknownName] += pointCount(m)
+			did.Rejected[UnknownName] += datapoints.Count(m)
 			return true
 		}
 	}
 	switch p.Unknown {
 	case Drop:
-		did.Dropped += pointCount(m)
+		did.Dropped += datapoints.Count(m)
 		return true
 	case Tag:
-		did.Tagged += pointCount(m)
+		did.Tagged += datapoints.Count(m)
 		eachPoint(m, func(attrs pcommon.Map) { attrs.PutBool(keyUnknown, true) })
 	default: // it passes
 	}

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/eventflux-io/eventflux-otel/internal/datapoints"
 	"github.com/eventflux-io/eventflux-otel/internal/semconv"
 )
 
@@ -56,7 +57,7 @@ func setAside(m pmetric.Metric, did *Report) {
 		return // nothing in it
 	}
 	m.SetName(m.Name() + kind)
-	did.Repaired[SetAside] += pointCount(m)
+	did.Repaired[SetAside] += datapoints.Count(m)
 }
 
 // setCumulative is for metrics that do not say their temporality, which the
@@ -71,7 +72,7 @@ func setCumulative(m pmetric.Metric, did *Report) {
 		m.ExponentialHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
 	default: // has none
 	}
-	did.Repaired[Cumulative] += pointCount(m)
+	did.Repaired[Cumulative] += datapoints.Count(m)
 }
 
 // scopesSeen are the metrics of the scopes of a resource, to find those that come
@@ -136,11 +137,11 @@ func takeOutDoubles(rm pmetric.ResourceMetrics, seen *scopesSeen, did *Report) {
 			if !seen.inSeveral(m) {
 				return false
 			}
-			before := pointCount(m)
+			before := datapoints.Count(m)
 			takeOut(m, earlier.series[m.Name()])
-			did.Repaired[Doubled] += before - pointCount(m)
+			did.Repaired[Doubled] += before - datapoints.Count(m)
 			here.add(m)
-			return pointCount(m) == 0 && before > 0
+			return datapoints.Count(m) == 0 && before > 0
 		})
 		earlier.addAll(here)
 	}

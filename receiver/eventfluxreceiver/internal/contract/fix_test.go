@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/eventflux-io/eventflux-otel/internal/datapoints"
 	"github.com/eventflux-io/eventflux-otel/internal/semconv"
 )
 
@@ -103,8 +104,8 @@ func FuzzFix(f *testing.F) {
 
 func exposable(t *testing.T, m pmetric.Metric) {
 	t.Helper()
-	if ends := staleCount(m); ends > 0 && pointCount(m) > 1 {
-		t.Errorf("%d of %d points of %q end a series", ends, pointCount(m), m.Name())
+	if ends := staleCount(m); ends > 0 && datapoints.Count(m) > 1 {
+		t.Errorf("%d of %d points of %q end a series", ends, datapoints.Count(m), m.Name())
 	}
 	if _, known := metricPlans[m.Name()]; !known {
 		return

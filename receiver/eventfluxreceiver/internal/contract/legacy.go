@@ -10,6 +10,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/eventflux-io/eventflux-otel/internal/datapoints"
 )
 
 // Rename gives the metrics of one resource that have names of older engines, or
@@ -98,14 +100,14 @@ func (c *census) rename(m pmetric.Metric, did *Report) (out bool) {
 		m.SetUnit(a.says)
 	}
 	eachPoint(m, func(attrs pcommon.Map) { relabel(attrs, a.uses) })
-	before := pointCount(m)
+	before := datapoints.Count(m)
 	if by != old {
 		takeOut(m, c.series[a.name])
-		did.Repaired[Doubled] += before - pointCount(m)
+		did.Repaired[Doubled] += before - datapoints.Count(m)
 	}
 	c.add(m)
-	did.Repaired[Renamed] += pointCount(m)
-	return by != old && pointCount(m) == 0
+	did.Repaired[Renamed] += datapoints.Count(m)
+	return by != old && datapoints.Count(m) == 0
 }
 
 // add notes the series of a metric.

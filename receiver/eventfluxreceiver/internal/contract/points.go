@@ -6,30 +6,14 @@ package contract
 import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
-)
 
-// pointCount returns the number of points of a metric of any type.
-func pointCount(m pmetric.Metric) int {
-	switch m.Type() {
-	case pmetric.MetricTypeGauge:
-		return m.Gauge().DataPoints().Len()
-	case pmetric.MetricTypeSum:
-		return m.Sum().DataPoints().Len()
-	case pmetric.MetricTypeHistogram:
-		return m.Histogram().DataPoints().Len()
-	case pmetric.MetricTypeExponentialHistogram:
-		return m.ExponentialHistogram().DataPoints().Len()
-	case pmetric.MetricTypeSummary:
-		return m.Summary().DataPoints().Len()
-	default:
-		return 0
-	}
-}
+	"github.com/eventflux-io/eventflux-otel/internal/datapoints"
+)
 
 // FirstAttributes returns the attributes of the first point of a metric of any
 // type, and whether there is one. It allocates nothing.
 func FirstAttributes(m pmetric.Metric) (attrs pcommon.Map, found bool) {
-	if pointCount(m) == 0 {
+	if datapoints.Count(m) == 0 {
 		return attrs, false
 	}
 	switch m.Type() {

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
+	"github.com/eventflux-io/eventflux-otel/internal/datapoints"
 	"github.com/eventflux-io/eventflux-otel/internal/semconv"
 )
 
@@ -77,7 +78,7 @@ func pointsOf(rm pmetric.ResourceMetrics) int {
 	var n int
 	for _, sm := range rm.ScopeMetrics().All() {
 		for _, m := range sm.Metrics().All() {
-			n += pointCount(m)
+			n += datapoints.Count(m)
 		}
 	}
 	return n

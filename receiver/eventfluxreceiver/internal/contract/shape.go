@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/eventflux-io/eventflux-otel/internal/datapoints"
 	"github.com/eventflux-io/eventflux-otel/internal/semconv"
 )
 
@@ -45,7 +46,7 @@ func (p *Policy) shape(m pmetric.Metric, want *plan, did *Report) (by Rule) {
 			did.First[WrongUnit] = Finding{Rule: WrongUnit, Name: want.name, Got: m.Unit(), Want: want.unit}
 		}
 		if p.fixes(WrongUnit) && scale(m, want.unit) {
-			did.Repaired[Scaled] += pointCount(m)
+			did.Repaired[Scaled] += datapoints.Count(m)
 		}
 	}
 	return by

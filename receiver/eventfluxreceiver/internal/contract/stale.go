@@ -3,7 +3,11 @@
 
 package contract
 
-import "go.opentelemetry.io/collector/pdata/pmetric"
+import (
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/eventflux-io/eventflux-otel/internal/datapoints"
+)
 
 // splitStale gives each point that ends a series a metric of its own, behind the
 // others. The exporter ends the series of such a point and then forgets the rest
@@ -12,10 +16,10 @@ func splitStale(metrics pmetric.MetricSlice, did *Report) {
 	for i := range metrics.Len() {
 		m := metrics.At(i)
 		ends := staleCount(m)
-		if ends == 0 || pointCount(m) == 1 {
+		if ends == 0 || datapoints.Count(m) == 1 {
 			continue
 		}
-		stays := ends == pointCount(m) // the metric keeps its first point, at least
+		stays := ends == datapoints.Count(m) // the metric keeps its first point, at least
 		if stays {
 			ends--
 		}

@@ -8,6 +8,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/eventflux-io/eventflux-otel/internal/datapoints"
 )
 
 // Newest returns the newest timestamp in the metrics of a resource, the zero time
@@ -61,7 +63,7 @@ func Shift(rm pmetric.ResourceMetrics, by time.Duration, did *Report) {
 	for _, sm := range rm.ScopeMetrics().All() {
 		for _, m := range sm.Metrics().All() {
 			shift(m, pcommon.Timestamp(by))
-			did.Repaired[Shifted] += pointCount(m)
+			did.Repaired[Shifted] += datapoints.Count(m)
 		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/eventflux-io/eventflux-otel/internal/datapoints"
 )
 
 // appenders append a point to a metric of each type.
@@ -87,8 +89,8 @@ func TestEveryTypeOfMetricIsExposed(t *testing.T) {
 			for i, want := range []int64{1, 0, 2} {
 				m := metrics.At(i)
 				attrs, found := FirstAttributes(m)
-				if v, _ := attrs.Get("i"); !found || v.Int() != want || pointCount(m) != 1 || (staleCount(m) == 1) != (want != 1) {
-					t.Errorf("metric %d has %d points, of which %d end a series, the first is %v", i, pointCount(m), staleCount(m), attrs.AsRaw())
+				if v, _ := attrs.Get("i"); !found || v.Int() != want || datapoints.Count(m) != 1 || (staleCount(m) == 1) != (want != 1) {
+					t.Errorf("metric %d has %d points, of which %d end a series, the first is %v", i, datapoints.Count(m), staleCount(m), attrs.AsRaw())
 				}
 				if m.Name() != "eventflux.custom.x" || m.Unit() != "{x}" || m.Description() != "An x." || m.Type() != kind {
 					t.Errorf("metric %d is %s in %s, a %s", i, m.Name(), m.Unit(), m.Type())
@@ -104,7 +106,7 @@ func TestEveryTypeOfMetricIsExposed(t *testing.T) {
 			}
 
 			removePoints(metrics.At(0), func(pcommon.Map) bool { return true })
-			if _, found := FirstAttributes(metrics.At(0)); found || pointCount(metrics.At(0)) != 0 {
+			if _, found := FirstAttributes(metrics.At(0)); found || datapoints.Count(metrics.At(0)) != 0 {
 				t.Error("a point is left")
 			}
 		})
