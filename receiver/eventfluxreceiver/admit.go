@@ -111,8 +111,9 @@ func (r *eventfluxReceiver) heard(s *sender) {
 }
 
 func (r *eventfluxReceiver) ended(on *server.Connection, now time.Time) {
-	r.list.Ended(engines.Connection(on.ID), r.conclusive, now)
-	r.agents.Ended(engines.Connection(on.ID), r.conclusive, now)
+	conclusive := r.conclusive && !r.leaver.lettingGo.Load()
+	r.list.Ended(engines.Connection(on.ID), conclusive, now)
+	r.agents.Ended(engines.Connection(on.ID), conclusive, now)
 	r.heart.changed()
 }
 

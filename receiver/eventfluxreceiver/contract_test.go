@@ -103,6 +103,7 @@ func TestASenderIsToldWhatWasRejected(t *testing.T) {
 	cfg := testConfig()
 	cfg.Contract.Mode = ModeReject
 	b := start(t, cfg, sinks{metrics, traces, logs})
+	b.receiver.heart.shutdown(t.Context()) // its own reports are not to be counted
 	conn := b.dial(t)
 	type partial struct {
 		items   int64

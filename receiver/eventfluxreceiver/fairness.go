@@ -37,8 +37,12 @@ func newFairness(cfg *Config) *fairness.Table {
 }
 
 // fair refuses a request of engines that have used up their share, with a status
-// that says when to come back. shares is asked only when there is a limit.
+// that says when to come back, and every request at the end of a drain. shares is
+// asked only when there is a limit.
 func (r *eventfluxReceiver) fair(ctx context.Context, shares func() []fairness.Share, now time.Time) error {
+	if r.leaver.refusing.Load() {
+		return errLeaving
+	}
 	if r.fairness == nil {
 		return nil
 	}

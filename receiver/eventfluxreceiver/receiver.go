@@ -54,6 +54,7 @@ type eventfluxReceiver struct {
 	stop       sync.Once
 	stopErr    error
 	server     *server.Server
+	leaver     leaver
 	unregister func()
 }
 
@@ -99,9 +100,8 @@ func (r *eventfluxReceiver) startOnce(ctx context.Context, host component.Host) 
 		return err
 	}
 	r.server = srv
-	if registry != nil {
-		r.unregister = registry.RegisterEngines(r.set.ID, r.list)
-	}
+	r.leaver.server, r.leaver.logger = srv, r.set.Logger
+	r.unregister = r.register(registry)
 	r.heart.start()
 	if srv.GRPCAddr != nil {
 		r.set.Logger.Info("Listening for OTLP over gRPC", zap.Stringer("endpoint", srv.GRPCAddr))

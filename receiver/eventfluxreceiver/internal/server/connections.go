@@ -30,14 +30,17 @@ func (c *Connection) Ended() bool { return c.ended.Load() }
 
 var lastConnection atomic.Uint64
 
-// connections is a stats handler that knows when a connection ends.
+// connections is a stats handler that knows when a connection ends, and counts
+// those that are open.
 type connections struct {
 	ended func(*Connection)
+	open  *atomic.Int64
 }
 
 type connectionKey struct{}
 
-func (connections) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context {
+func (h connections) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context {
+	h.open.Add(1)
 	return context.WithValue(ctx, connectionKey{}, &Connection{ID: lastConnection.Add(1)})
 }
 
@@ -46,6 +49,7 @@ func (h connections) HandleConn(ctx context.Context, s stats.ConnStats) {
 		return
 	}
 	if c, ok := ctx.Value(connectionKey{}).(*Connection); ok {
+		h.open.Add(-1)
 		c.ended.Store(true)
 		h.ended(c)
 	}

@@ -16,18 +16,18 @@ import (
 // HealthPath answers probes of the HTTP server.
 const HealthPath = "/health"
 
-// health tells load balancers whether the servers take requests: from start
-// until shutdown begins. It says nothing of engines or pipelines, which is the
-// pipeline_health extension's to say.
+// health tells load balancers whether to send requests: from start until the
+// drain, or else the shutdown, begins. It says nothing of engines or pipelines,
+// which is the pipeline_health extension's to say.
 type health struct {
 	healthpb.UnimplementedHealthServer
-	services map[string]bool // known to the gRPC server; "" is the server itself
-	stopping <-chan struct{}
+	services       map[string]bool // known to the gRPC server; "" is the server itself
+	away, stopping <-chan struct{}
 }
 
 // registerHealth adds grpc.health.v1 to srv, for the services registered so far.
-func registerHealth(srv *grpc.Server, stopping <-chan struct{}) {
-	h := &health{services: map[string]bool{"": true}, stopping: stopping}
+func registerHealth(srv *grpc.Server, away, stopping <-chan struct{}) {
+	h := &health{services: map[string]bool{"": true}, away: away, stopping: stopping}
 	for name := range srv.GetServiceInfo() {
 		h.services[name] = true
 	}
@@ -38,12 +38,12 @@ func (h *health) status(service string) healthpb.HealthCheckResponse_ServingStat
 	if !h.services[service] {
 		return healthpb.HealthCheckResponse_SERVICE_UNKNOWN
 	}
-	return serving(h.stopping)
+	return serving(h.away)
 }
 
-func serving(stopping <-chan struct{}) healthpb.HealthCheckResponse_ServingStatus {
+func serving(away <-chan struct{}) healthpb.HealthCheckResponse_ServingStatus {
 	select {
-	case <-stopping:
+	case <-away:
 		return healthpb.HealthCheckResponse_NOT_SERVING
 	default:
 		return healthpb.HealthCheckResponse_SERVING
@@ -69,19 +69,24 @@ func (h *health) Watch(req *healthpb.HealthCheckRequest, stream grpc.ServerStrea
 	select {
 	case <-stream.Context().Done():
 		return status.FromContextError(stream.Context().Err()).Err()
-	case <-h.stopping:
+	case <-h.away:
 	}
 	if last := h.status(req.GetService()); last != first {
 		if err := stream.Send(&healthpb.HealthCheckResponse{Status: last}); err != nil {
 			return err
 		}
 	}
+	select {
+	case <-stream.Context().Done():
+		return status.FromContextError(stream.Context().Err()).Err()
+	case <-h.stopping:
+	}
 	return status.Error(codes.Unavailable, "the server stops")
 }
 
 // withHealth answers [HealthPath] in front of next, and so in front of
 // authentication: probes have no credentials, and the answer has no secrets.
-func withHealth(next http.Handler, stopping <-chan struct{}) http.Handler {
+func withHealth(next http.Handler, away <-chan struct{}) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != HealthPath {
 			next.ServeHTTP(w, r)
@@ -92,7 +97,7 @@ func withHealth(next http.Handler, stopping <-chan struct{}) http.Handler {
 			plainError(w, http.StatusMethodNotAllowed, "%s is not allowed, ask for health with GET or HEAD", r.Method)
 			return
 		}
-		st, code := serving(stopping), http.StatusOK
+		st, code := serving(away), http.StatusOK
 		if st != healthpb.HealthCheckResponse_SERVING {
 			code = http.StatusServiceUnavailable
 		}

@@ -39,12 +39,14 @@ type Config struct {
 
 // Server is a running pair of OTLP servers.
 type Server struct {
-	grpc    *grpc.Server
+	door    *door // of gRPC, nil without it
 	http    *http.Server
+	exit    exit
 	serving sync.WaitGroup
-	// stopping is closed when Shutdown begins.
-	stopping chan struct{}
-	stop     sync.Once
+	// away is closed when load balancers are to look elsewhere, stopping when
+	// Shutdown begins.
+	away, stopping chan struct{}
+	leave, stop    sync.Once
 	// Addresses listened on, for logs and tests; nil when not running.
 	GRPCAddr, HTTPAddr net.Addr
 }
@@ -64,7 +66,7 @@ type Settings struct {
 // Start listens and serves. When one server cannot start, the other is stopped
 // again.
 func Start(ctx context.Context, cfg Config, c Consumers, set Settings) (*Server, error) {
-	s := &Server{stopping: make(chan struct{})}
+	s := &Server{away: make(chan struct{}), stopping: make(chan struct{})}
 	if err := s.startGRPC(ctx, cfg.GRPC, c, set); err != nil {
 		return nil, err
 	}
@@ -78,40 +80,47 @@ func (s *Server) startGRPC(ctx context.Context, cfg *configgrpc.ServerConfig, c 
 	if cfg == nil {
 		return nil
 	}
-	guards, err := guardGRPC(cfg)
+	open := func(ctx context.Context) (*generation, error) { return s.newGRPC(ctx, cfg, c, set) }
+	first, err := open(ctx)
 	if err != nil {
 		return err
 	}
-	srv, err := cfg.ToServer(ctx, set.Host.GetExtensions(), set.Telemetry, append(guards,
-		configgrpc.WithGrpcServerOption(grpc.StatsHandler(connections{ended: set.Ended})),
+	ln, err := cfg.NetAddr.Listen(ctx)
+	if err != nil {
+		first.Stop() // its workers run already
+		return fmt.Errorf("protocols::grpc::endpoint %q cannot be listened on: %w", cfg.NetAddr.Endpoint, err)
+	}
+	s.GRPCAddr = ln.Addr()
+	s.door = newDoor(ln, open, func(err error) { set.Failed(fmt.Errorf("gRPC server on %s: %w", ln.Addr(), err)) })
+	s.door.serve(first)
+	return nil
+}
+
+func (s *Server) newGRPC(ctx context.Context, cfg *configgrpc.ServerConfig, c Consumers, set Settings) (*generation, error) {
+	guards, err := guardGRPC(cfg)
+	if err != nil {
+		return nil, err
+	}
+	g := &generation{}
+	g.Server, err = cfg.ToServer(ctx, set.Host.GetExtensions(), set.Telemetry, append(guards,
+		configgrpc.WithGrpcServerOption(grpc.StatsHandler(connections{ended: set.Ended, open: &g.connections})),
 		// A worker keeps the stack that decoding grew; a goroutine of its own for each
 		// request, as there is when all workers are busy, grows it anew: 5% of the CPU.
 		configgrpc.WithGrpcServerOption(grpc.NumStreamWorkers(uint32(runtime.GOMAXPROCS(0)))))...)
 	if err != nil {
-		return fmt.Errorf("protocols::grpc: %w", err)
+		return nil, fmt.Errorf("protocols::grpc: %w", err)
 	}
 	if c.Traces != nil {
-		ptraceotlp.RegisterGRPCServer(srv, &traces{consume: c.Traces, origin: grpcOrigin})
+		ptraceotlp.RegisterGRPCServer(g.Server, &traces{consume: c.Traces, origin: grpcOrigin})
 	}
 	if c.Metrics != nil {
-		pmetricotlp.RegisterGRPCServer(srv, &metrics{consume: c.Metrics, origin: grpcOrigin})
+		pmetricotlp.RegisterGRPCServer(g.Server, &metrics{consume: c.Metrics, origin: grpcOrigin})
 	}
 	if c.Logs != nil {
-		plogotlp.RegisterGRPCServer(srv, &logs{consume: c.Logs, origin: grpcOrigin})
+		plogotlp.RegisterGRPCServer(g.Server, &logs{consume: c.Logs, origin: grpcOrigin})
 	}
-	registerHealth(srv, s.stopping)
-	ln, err := cfg.NetAddr.Listen(ctx)
-	if err != nil {
-		srv.Stop() // its workers run already
-		return fmt.Errorf("protocols::grpc::endpoint %q cannot be listened on: %w", cfg.NetAddr.Endpoint, err)
-	}
-	s.grpc, s.GRPCAddr = srv, ln.Addr()
-	s.serving.Go(func() {
-		if err := srv.Serve(ln); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
-			set.Failed(fmt.Errorf("gRPC server on %s: %w", ln.Addr(), err))
-		}
-	})
-	return nil
+	registerHealth(g.Server, s.away, s.stopping)
+	return g, nil
 }
 
 func (s *Server) startHTTP(ctx context.Context, cfg Config, c Consumers, set Settings) error {
@@ -127,7 +136,8 @@ func (s *Server) startHTTP(ctx context.Context, cfg Config, c Consumers, set Set
 	if err != nil {
 		return fmt.Errorf("protocols::http: %w", err)
 	}
-	srv.Handler = withHealth(srv.Handler, s.stopping)
+	srv.Handler = s.exit.closing(withHealth(srv.Handler, s.away))
+	srv.ConnState = s.exit.count
 	ln, err := cfg.HTTP.ToListener(ctx)
 	if err != nil {
 		return fmt.Errorf("protocols::http::endpoint %q cannot be listened on: %w", cfg.HTTP.NetAddr.Endpoint, err)
@@ -145,14 +155,15 @@ func (s *Server) startHTTP(ctx context.Context, cfg Config, c Consumers, set Set
 // what is left then is cut off, which the senders see as a retryable failure.
 // It returns an error only when it had to cut something off.
 func (s *Server) Shutdown(ctx context.Context) error {
+	s.NotReady()
 	s.stop.Do(func() { close(s.stopping) })
 	var stopping sync.WaitGroup
 	var errHTTP, errGRPC error
 	if s.http != nil {
 		stopping.Go(func() { errHTTP = s.stopHTTP(ctx) })
 	}
-	if s.grpc != nil {
-		stopping.Go(func() { errGRPC = s.stopGRPC(ctx) })
+	if s.door != nil {
+		stopping.Go(func() { errGRPC = s.door.shutdown(ctx) })
 	}
 	stopping.Wait()
 	if err := errors.Join(errHTTP, errGRPC); err != nil {
@@ -167,24 +178,6 @@ func (s *Server) stopHTTP(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("HTTP requests still in flight were cut off: %w", err), s.http.Close())
 	}
 	return nil
-}
-
-func (s *Server) stopGRPC(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s.grpc.GracefulStop()
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		// Stop closes the connections. It is not waited for: while GracefulStop
-		// waits for a handler it holds a lock that Stop needs, and a handler may
-		// hang for ever.
-		go s.grpc.Stop()
-		return fmt.Errorf("gRPC requests still in flight were cut off: %w", ctx.Err())
-	}
 }
 
 func grpcOrigin(ctx context.Context) Origin {

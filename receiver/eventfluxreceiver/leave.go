@@ -1,0 +1,67 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package eventfluxreceiver
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+
+	"github.com/eventflux-io/eventflux-otel/internal/engineview"
+	"github.com/eventflux-io/eventflux-otel/internal/intake"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
+)
+
+// errLeaving has no status of its own, so that its sender is told when to try
+// again. By then load balancers know better places.
+var errLeaving = errors.New("the collector is about to stop: try again, it will be another one")
+
+// leaver is how a receiver leaves.
+type leaver struct {
+	server *server.Server
+	logger *zap.Logger
+	// lettingGo is true when the server itself ends connections, whose end then
+	// says nothing of engines; refusing is true when nothing is accepted any more.
+	lettingGo, refusing atomic.Bool
+}
+
+var _ intake.Source = (*leaver)(nil)
+
+// Leave implements [intake.Source].
+func (l *leaver) Leave(ctx context.Context, s intake.Step) (left int64) {
+	if s >= intake.NotReady {
+		l.server.NotReady()
+	}
+	if s >= intake.LetGo {
+		first := l.lettingGo.CompareAndSwap(false, true)
+		var err error
+		if left, err = l.server.LetGo(ctx); err != nil && first {
+			l.logger.Warn("gRPC clients stay connected until the shutdown", zap.Error(err))
+		}
+	}
+	if s >= intake.Refuse {
+		l.refusing.Store(true)
+	}
+	return left
+}
+
+// register makes the extension, if there is one, know the engines and say when
+// the end begins.
+func (r *eventfluxReceiver) register(extension engineview.Registry) (unregister func()) {
+	if extension == nil {
+		return func() {}
+	}
+	engines := extension.RegisterEngines(r.set.ID, r.list)
+	drain, ok := extension.(intake.Registry)
+	if !ok {
+		return engines
+	}
+	intakes := drain.RegisterIntake(r.set.ID, &r.leaver)
+	return func() {
+		intakes()
+		engines()
+	}
+}
