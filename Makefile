@@ -15,7 +15,7 @@ VERSION := $(shell sed -n 's/^  version: //p' builder-config.yaml)
 
 # What the collector is built from: its manifest, and the root module's sources.
 COLLECTOR_SRC := builder-config.yaml go.mod go.sum \
-	$(shell find receiver processor extension internal/cardinalityview internal/engineview internal/semconv -name '*.go' -not -name '*_test.go')
+	$(shell find receiver processor extension confmap service internal -path internal/tools -prune -o -name '*.go' -not -name '*_test.go' -print)
 ENGINE_SRC := $(shell find sdk examples/engine -name '*.go' -not -name '*_test.go') \
 	examples/engine/go.mod examples/engine/go.sum sdk/go.mod sdk/go.sum
 
