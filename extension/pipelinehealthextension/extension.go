@@ -25,6 +25,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/verdict"
 	"github.com/eventflux-io/eventflux-otel/internal/cardinalityview"
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
+	"github.com/eventflux-io/eventflux-otel/internal/intake"
 )
 
 // watchInterval is how often the status is judged when nobody asks, so that
@@ -37,6 +38,7 @@ var processStart = time.Now()
 var (
 	_ engineview.Registry                   = (*healthExtension)(nil)
 	_ cardinalityview.Registry              = (*healthExtension)(nil)
+	_ intake.Registry                       = (*healthExtension)(nil)
 	_ extensioncapabilities.PipelineWatcher = (*healthExtension)(nil)
 	_ extensioncapabilities.Dependent       = (*healthExtension)(nil)
 	_ componentstatus.Watcher               = (*healthExtension)(nil)
@@ -50,7 +52,9 @@ type healthExtension struct {
 	components signals.Components
 	engines    signals.Engines
 	limiters   signals.Limiters
+	intakes    signals.Intakes
 	backlog    signals.Backlog
+	losses     signals.Losses
 	outbound   outbound.Destinations
 	topology   atomic.Pointer[outbound.Topology] // empty until the configuration is known
 	lifeMu     sync.Mutex                        // guards life
@@ -178,13 +182,20 @@ func (e *healthExtension) RegisterCardinality(_ component.ID, source cardinality
 	return e.limiters.Register(source)
 }
 
+// RegisterIntake implements [intake.Registry].
+func (e *healthExtension) RegisterIntake(_ component.ID, source intake.Source) (unregister func()) {
+	return e.intakes.Register(source)
+}
+
 // watch judges at intervals, and when a component said something new.
 func (e *healthExtension) watch(ctx context.Context) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	for {
-		queues, _ := e.queues()
-		e.backlog.Update(queues)
+		if rm := e.selfMetrics(); rm != nil {
+			e.backlog.Update(signals.Queues(rm))
+			e.losses.Update(rm, time.Now())
+		}
 		e.judge("")
 		select {
 		case <-ctx.Done():
@@ -200,7 +211,7 @@ func (e *healthExtension) watch(ctx context.Context) {
 func (e *healthExtension) judge(occasion string) {
 	e.telemetry.note(func() verdict.Report {
 		report := e.report()
-		e.grpc.tell(verdict.Ready(e.phase()), report.Status)
+		e.grpc.tell(e.readiness(), report.Status)
 		return report
 	}, occasion)
 }
@@ -234,10 +245,14 @@ func (e *healthExtension) face() api.Face {
 		Health:      e.report,
 		Engines:     func(instance string) []engineview.Engine { return e.engines.Of(instance, time.Now()) },
 		Pipeline:    e.pipeline,
-		Ready:       func() verdict.Readiness { return verdict.Ready(e.phase()) },
+		Ready:       e.readiness,
 		Cardinality: e.limiters.Reports,
 		Contract:    e.engines.Contracts,
 	}
+}
+
+func (e *healthExtension) readiness() verdict.Readiness {
+	return verdict.Ready(e.phase(), e.components.OutOfMemory())
 }
 
 func (e *healthExtension) phase() (p drain.Phase) {

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/extension/extensionmiddleware"
 	"google.golang.org/grpc"
 
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/outbound"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/verdict"
 )
@@ -72,8 +73,12 @@ func (e *healthExtension) ended(attempt outbound.Attempt, reason string, abandon
 // NotifyConfigSnapshot implements [extensioncapabilities.ConfigSnapshotWatcher].
 // It is called before the first exporter starts.
 func (e *healthExtension) NotifyConfigSnapshot(_ context.Context, snapshot extensioncapabilities.ConfigSnapshot) error {
-	t := outbound.TopologyOf(snapshot.Effective().ToStringMap(), e.set.ID.String())
+	config, id := snapshot.Effective().ToStringMap(), e.set.ID.String()
+	t := outbound.TopologyOf(config, id)
 	e.topology.Store(&t)
+	for _, advice := range drain.Advice(config, id, e.cfg.Drain.Max) {
+		e.set.Logger.Warn("A drain may not deliver everything: " + advice)
+	}
 	return nil
 }
 
@@ -87,7 +92,7 @@ func (e *healthExtension) outside(now time.Time) verdict.Outside {
 		t.Exporters = topology.Exporters[t.Address]
 	}
 	return verdict.Outside{
-		Destinations: destinations, Troubles: troubles, Backlog: e.backlog.High(),
+		Destinations: destinations, Troubles: troubles, Backlog: e.backlog.High(), Losses: e.losses.Recent(),
 		Unwatched: topology.Unwatched, Watcher: e.set.ID.String(),
 	}
 }

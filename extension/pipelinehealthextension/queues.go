@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
+	"go.uber.org/zap"
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
@@ -18,34 +19,60 @@ import (
 // into components.
 const collectTimeout = time.Second
 
-// queues returns the exporters' queues, and false if nobody tells of them.
-func (e *healthExtension) queues() ([]signals.Queue, bool) {
+// selfMetrics returns what the collector measures of itself, nil if nobody tells.
+func (e *healthExtension) selfMetrics() *metricdata.ResourceMetrics {
 	source := selfmetrics.Current()
 	if source == nil {
-		return nil, false
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), collectTimeout)
 	defer cancel()
-	var rm metricdata.ResourceMetrics
-	if err := source.Collect(ctx, &rm); err != nil {
-		return nil, false
+	rm := new(metricdata.ResourceMetrics)
+	if err := source.Collect(ctx, rm); err != nil {
+		return nil
 	}
-	return signals.Queues(&rm), true
+	return rm
 }
 
-// pending is what was accepted and would be lost if the pipelines stopped now.
-// What is in a queue on disk would not.
-func (e *healthExtension) pending() (drain.Pending, []signals.Queue) {
-	held := e.limiters.Drain(context.Background())
-	queues, known := e.queues()
-	p := drain.Pending{Known: known, Items: int64(held)}
+// leftovers are what was accepted and would be lost if the pipelines stopped now
+// and nobody took it any more. What is in a queue on disk would not.
+type leftovers struct {
+	queues    []signals.Queue
+	points    int   // that limiters hold back
+	undecided int64 // traces
+}
+
+// pending looks at what is left.
+func (e *healthExtension) pending() (drain.Pending, leftovers) {
+	left := leftovers{points: e.limiters.Drain(context.Background())}
+	rm := e.selfMetrics()
+	p := drain.Pending{Known: rm != nil, Items: int64(left.points)}
+	if rm == nil {
+		return p, left
+	}
+	left.undecided = signals.Undecided(rm)
+	p.Items += left.undecided
 	topology := e.topology.Load()
-	var left []signals.Queue
-	for _, q := range queues {
+	for _, q := range signals.Queues(rm) {
 		if q.Size > 0 && !topology.OnDisk[q.Exporter] {
 			p.Items += q.Size
-			left = append(left, q)
+			left.queues = append(left.queues, q)
 		}
 	}
 	return p, left
+}
+
+func (l *leftovers) none() bool { return len(l.queues) == 0 && l.points == 0 && l.undecided == 0 }
+
+func (l *leftovers) fields() (fields []zap.Field) {
+	for _, q := range l.queues {
+		fields = append(fields, zap.Int64(q.Exporter+" "+q.Signal, q.Size))
+	}
+	if l.points > 0 {
+		fields = append(fields, zap.Int("held_points", l.points))
+	}
+	if l.undecided > 0 {
+		fields = append(fields, zap.Int64("undecided_traces", l.undecided))
+	}
+	return fields
 }

@@ -4,6 +4,7 @@
 package pipelinehealthextension
 
 import (
+	"context"
 	"os"
 	"os/signal"
 	"sync"
@@ -13,7 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
-	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
+	"github.com/eventflux-io/eventflux-otel/internal/intake"
 )
 
 // handBackAfter is how long the collector may take from a signal to stopping
@@ -23,6 +24,7 @@ const handBackAfter = 2 * time.Second
 // signalled is called for every terminating signal while the pipelines run.
 func (e *healthExtension) signalled(s os.Signal) {
 	e.withLife(func(m *drain.Machine) { m.Signal(signalKind(s), time.Now()) })
+	e.leave()
 	e.judge(s.String() + " signal received")
 }
 
@@ -64,29 +66,39 @@ func (e *healthExtension) NotReady() error {
 	}
 }
 
-// drainVerdict says whether to hold, and which queues are not empty.
-func (e *healthExtension) drainVerdict() (v drain.Verdict, left []signals.Queue) {
-	e.withLife(func(m *drain.Machine) { v = m.Judge(time.Now(), drain.Pending{Known: true, Items: 1}) })
-	if v.Outcome != "" && v.Outcome != drain.GivenUp {
-		return v, nil // nothing is drained
+// leave tells receivers how far the end has come, and returns how many
+// connections have yet to go.
+func (e *healthExtension) leave() (senders int64) {
+	var step intake.Step
+	e.withLife(func(m *drain.Machine) { step = m.Step(time.Now()) })
+	if step == intake.Open {
+		return 0
 	}
+	return e.intakes.Leave(context.Background(), step)
+}
+
+// drainVerdict says whether to hold, and what is left.
+func (e *healthExtension) drainVerdict() (v drain.Verdict, left leftovers) {
+	e.withLife(func(m *drain.Machine) { v = m.Judge(time.Now(), drain.Pending{}) })
+	if v.Outcome == drain.NeverReady {
+		return v, left
+	}
+	senders := e.leave()
 	pending, left := e.pending()
+	pending.Senders = senders
 	e.withLife(func(m *drain.Machine) { v = m.Judge(time.Now(), pending) })
 	return v, left
 }
 
-// stopping tells how the hold ended, and what is left to the exporters' own
+// stopping tells how the hold ended, and what is left to the components' own
 // shutdown, which may lose it.
-func (e *healthExtension) stopping(held time.Duration, outcome drain.Outcome, left []signals.Queue) {
-	fields := []zap.Field{zap.Duration("held", held), zap.String("drain", string(outcome))}
-	if len(left) == 0 {
+func (e *healthExtension) stopping(held time.Duration, outcome drain.Outcome, left leftovers) {
+	fields := append([]zap.Field{zap.Duration("held", held), zap.String("drain", string(outcome))}, left.fields()...)
+	if left.none() {
 		e.set.Logger.Info("Stopping the pipelines", fields...)
 		return
 	}
-	for _, q := range left {
-		fields = append(fields, zap.Int64(q.Exporter+" "+q.Signal, q.Size))
-	}
-	e.set.Logger.Warn("Stopping the pipelines with sending queues in memory that are not empty", fields...)
+	e.set.Logger.Warn("Stopping the pipelines although not everything in memory was delivered", fields...)
 }
 
 // terminal hears the terminating signals beside the collector, which gets each

@@ -6,6 +6,7 @@ package pipelinehealthextension
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -13,14 +14,20 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/confmap/confmaptest"
+	"go.opentelemetry.io/collector/extension/extensioncapabilities"
 	"go.opentelemetry.io/collector/extension/extensiontest"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/metadata"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/outbound"
+	"github.com/eventflux-io/eventflux-otel/internal/intake"
 	"github.com/eventflux-io/eventflux-otel/internal/selfmetrics"
 )
 
@@ -122,8 +129,9 @@ func TestShutdownBeforeStartAndTwice(t *testing.T) {
 // queueOf is a collector whose only queue has as much in it as size says at a time
 // since it was made.
 type queueOf struct {
-	begin time.Time
-	size  func(time.Duration) int64
+	begin  time.Time
+	size   func(time.Duration) int64
+	traces int64 // that wait in tail_sampling
 }
 
 func (q *queueOf) Collect(_ context.Context, rm *metricdata.ResourceMetrics) error {
@@ -133,6 +141,7 @@ func (q *queueOf) Collect(_ context.Context, rm *metricdata.ResourceMetrics) err
 	}
 	rm.ScopeMetrics = []metricdata.ScopeMetrics{{Metrics: []metricdata.Metrics{
 		{Name: "otelcol_exporter_queue_size", Data: metricdata.Gauge[int64]{DataPoints: []metricdata.DataPoint[int64]{point}}},
+		{Name: "otelcol_processor_tail_sampling_new_trace_id_received", Data: metricdata.Sum[int64]{DataPoints: []metricdata.DataPoint[int64]{{Value: q.traces}}}},
 	}}}
 	return nil
 }
@@ -165,7 +174,7 @@ func TestNotReadyWaitsForQueues(t *testing.T) {
 				core, logs := observer.New(zap.InfoLevel)
 				e.set.Logger = zap.New(core)
 				e.topology.Store(&outbound.Topology{OnDisk: map[string]bool{"otlp_grpc": tt.onDisk}})
-				selfmetrics.Offer(&queueOf{time.Now(), tt.size})
+				selfmetrics.Offer(&queueOf{begin: time.Now(), size: tt.size})
 				require.NoError(t, e.Ready())
 				e.signalled(syscall.SIGTERM)
 				assert.Equal(t, tt.want, held(t, e))
@@ -181,4 +190,116 @@ func TestNotReadyWaitsForQueues(t *testing.T) {
 			})
 		})
 	}
+}
+
+// sender is a component whose connections leave as soon as they are asked to, or never.
+type sender struct {
+	stays bool
+	steps []intake.Step
+	begin time.Time
+	at    []time.Duration // of the first call with each step
+}
+
+func (s *sender) Leave(_ context.Context, step intake.Step) int64 {
+	if len(s.steps) == 0 || s.steps[len(s.steps)-1] != step {
+		s.steps = append(s.steps, step)
+		s.at = append(s.at, time.Since(s.begin))
+	}
+	if s.stays {
+		return 1
+	}
+	return 0
+}
+
+func TestReceiversAreToldHowFarTheEndHasCome(t *testing.T) {
+	t.Cleanup(func() { selfmetrics.Offer(nil) })
+	const s = time.Second
+	for _, tt := range []struct {
+		name  string
+		stays bool
+		queue int64
+		want  time.Duration
+		steps []intake.Step
+		at    []time.Duration
+	}{
+		{"all leave", false, 0, 5 * s, []intake.Step{intake.NotReady, intake.LetGo}, []time.Duration{0, 5 * s}},
+		{"one stays", true, 0, 6 * s, []intake.Step{intake.NotReady, intake.LetGo}, []time.Duration{0, 5 * s}},
+		{"a queue that stays", false, 7, 25 * s, []intake.Step{intake.NotReady, intake.LetGo, intake.Refuse}, []time.Duration{0, 5 * s, 23 * s}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e, _ := quiet(5 * time.Second)
+				selfmetrics.Offer(&queueOf{begin: time.Now(), size: func(time.Duration) int64 { return tt.queue }})
+				source := &sender{stays: tt.stays, begin: time.Now()}
+				unregister := e.RegisterIntake(component.MustNewID("eventflux"), source)
+				require.NoError(t, e.Ready())
+				e.signalled(syscall.SIGTERM)
+				assert.Equal(t, tt.want, held(t, e))
+				assert.Equal(t, tt.steps, source.steps)
+				assert.Equal(t, tt.at, source.at)
+				unregister()
+			})
+		})
+	}
+}
+
+func TestAReloadAsksNobodyToLeave(t *testing.T) {
+	e, _ := quiet(5 * time.Second)
+	source := &sender{begin: time.Now()}
+	e.RegisterIntake(component.MustNewID("eventflux"), source)
+	require.NoError(t, e.Ready())
+	require.NoError(t, e.NotReady())
+	assert.Empty(t, source.steps)
+}
+
+func TestWhatIsAbandonedIsLoggedWithCounts(t *testing.T) {
+	t.Cleanup(func() { selfmetrics.Offer(nil) })
+	synctest.Test(t, func(t *testing.T) {
+		e, _ := quiet(time.Hour)
+		core, logs := observer.New(zap.InfoLevel)
+		e.set.Logger = zap.New(core)
+		selfmetrics.Offer(&queueOf{begin: time.Now(), size: func(time.Duration) int64 { return 7 }, traces: 2})
+		e.RegisterCardinality(component.MustNewID("cardinality_limit"), &holdingLimiter{})
+		require.NoError(t, e.Ready())
+		e.signalled(syscall.SIGTERM)
+		e.signalled(syscall.SIGTERM)
+		assert.Zero(t, held(t, e))
+		last := logs.All()[logs.Len()-1]
+		assert.Equal(t, zap.WarnLevel, last.Level)
+		assert.Equal(t, "cut short by a further signal", last.ContextMap()["drain"])
+		assert.Equal(t, int64(7), last.ContextMap()["otlp_grpc logs"])
+		assert.Equal(t, int64(3), last.ContextMap()["held_points"])
+		assert.Equal(t, int64(2), last.ContextMap()["undecided_traces"])
+	})
+}
+
+// holdingLimiter holds three points that nobody takes.
+type holdingLimiter struct{ fakeLimiter }
+
+func (*holdingLimiter) Drain(context.Context) int { return 3 }
+
+func TestWhatNoDrainEmptiesIsAWarningAtStart(t *testing.T) {
+	e, _ := quiet(5 * time.Second)
+	core, logs := observer.New(zap.WarnLevel)
+	e.set.Logger = zap.New(core)
+	require.NoError(t, e.NotifyConfigSnapshot(t.Context(), extensioncapabilities.NewConfigSnapshot(confmap.NewFromStringMap(map[string]any{
+		"service": map[string]any{"pipelines": map[string]any{"logs": map[string]any{"processors": []any{"batch"}}}},
+	}), nil)))
+	require.Equal(t, 1, logs.Len())
+	assert.Contains(t, logs.All()[0].Message, "processors::batch in service::pipelines::logs")
+}
+
+func TestAllOfWhatIsShippedCanBeDrained(t *testing.T) {
+	configs, err := filepath.Glob("../../configs/*.yaml")
+	require.NoError(t, err)
+	shipped := 0
+	for _, path := range configs {
+		config, err := confmaptest.LoadConf(path)
+		require.NoError(t, err)
+		if config.IsSet("service::pipelines") { // Prometheus' own is beside them
+			shipped++
+			assert.Empty(t, drain.Advice(config.ToStringMap(), "pipeline_health", newDefaultConfig().(*Config).Drain.Max), path)
+		}
+	}
+	assert.Equal(t, 3, shipped)
 }

@@ -235,7 +235,7 @@ func sendLogs(t *testing.T, sender *otlp.Sender, n int) (bodies []string) {
 	return bodies
 }
 
-// What waits inside the limiter and in a batch is in flight, too.
+// What waits inside the limiter, in a batch and for a decision is in flight, too.
 func TestSIGTERMEmptiesWhatProcessorsAndBatchesHold(t *testing.T) {
 	t.Parallel()
 	backend := otlp.NewBackend(fmt.Sprintf("127.0.0.1:%d", run.FreePort(t)))
@@ -253,19 +253,31 @@ func TestSIGTERMEmptiesWhatProcessorsAndBatchesHold(t *testing.T) {
 		}
 		require.NoError(t, sender.Metrics(t.Context(), b.md))
 	}
+	traces, err := sender.Traces(t.Context(), 30)
+	require.NoError(t, err)
 
 	told := time.Now()
 	c.Signal(syscall.SIGTERM)
 	run.Eventually(t, "two seconds are over", func() bool { return time.Since(told) > 2*time.Second })
 	require.Empty(t, backend.Points())
+	require.Empty(t, backend.Spans())
 	backend.Start(t)
 	require.Zero(t, c.Wait())
 	t.Logf("the collector ended after %s", time.Since(told).Round(time.Millisecond))
 	assert.Contains(t, c.Output(), "everything was delivered")
 	arrived := int64(0)
 	for _, p := range backend.Points() {
-		arrived += p.IntValue()
+		if p.Metric == "orders" {
+			arrived += p.IntValue()
+		}
 	}
 	assert.Equal(t, sent, arrived)
 	assert.NotEmpty(t, overflowOf(backend.Points()))
+	seen := map[string]int{}
+	for _, span := range backend.Spans() {
+		seen[span.TraceID().String()]++
+	}
+	for _, id := range traces {
+		assert.Equal(t, 1, seen[id.String()], id)
+	}
 }

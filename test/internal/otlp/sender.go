@@ -13,6 +13,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 )
@@ -86,4 +88,20 @@ func (s *Sender) Gauge(ctx context.Context, resource map[string]string, name str
 func (s *Sender) Metrics(ctx context.Context, md pmetric.Metrics) error {
 	_, err := pmetricotlp.NewGRPCClient(s.conn).Export(ctx, pmetricotlp.NewExportRequestFromMetrics(md))
 	return err
+}
+
+// Traces sends n traces of one span each, and returns their IDs.
+func (s *Sender) Traces(ctx context.Context, n int) (ids []pcommon.TraceID, err error) {
+	td := ptrace.NewTraces()
+	spans := td.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans()
+	for range n {
+		s.next++
+		id := pcommon.TraceID{0: 1, 14: byte(s.next >> 8), 15: byte(s.next)}
+		span := spans.AppendEmpty()
+		span.SetTraceID(id)
+		span.SetSpanID(pcommon.SpanID{0: 1, 7: byte(s.next)})
+		ids = append(ids, id)
+	}
+	_, err = ptraceotlp.NewGRPCClient(s.conn).Export(ctx, ptraceotlp.NewExportRequestFromTraces(td))
+	return ids, err
 }

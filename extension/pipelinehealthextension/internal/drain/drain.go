@@ -6,7 +6,11 @@
 // has no clock and waits for nothing; it says how long there is to wait.
 package drain
 
-import "time"
+import (
+	"time"
+
+	"github.com/eventflux-io/eventflux-otel/internal/intake"
+)
 
 // Phase is where the collector is in its life.
 type Phase uint8
@@ -59,10 +63,21 @@ type Pending struct {
 	Known bool
 	// Items is how much it is.
 	Items int64
+	// Senders is how many connections have yet to end whose senders were asked to
+	// leave.
+	Senders int64
 }
 
-// look is how often what is pending has to be looked at.
-const look = 100 * time.Millisecond
+const (
+	// look is how often what is pending has to be looked at.
+	look = 100 * time.Millisecond
+	// farewell is what senders get at most to leave after they were asked to. One
+	// that sends seldom notices with its next request, and is not waited for.
+	farewell = time.Second
+	// refusal is how long before the longest time is over nothing is accepted any
+	// more, so that what was accepted has a chance still.
+	refusal = 2 * time.Second
+)
 
 // Verdict says whether to keep the pipelines open.
 type Verdict struct {
@@ -113,6 +128,22 @@ func (m *Machine) Stop() {
 	m.phase = Stopping
 }
 
+// Step is what senders are told at now: where load balancers look, then at the
+// connections they have, and at last that it is too late.
+func (m *Machine) Step(now time.Time) intake.Step {
+	end := max(m.Min, m.Max)
+	switch {
+	case !m.ran || m.first != Terminate || end <= 0:
+		return intake.Open
+	case m.until(m.Min, now) > 0:
+		return intake.NotReady
+	case m.Max > m.Min && m.until(m.Max, now) <= min(refusal, (m.Max-m.Min)/2):
+		return intake.Refuse
+	default:
+		return intake.LetGo
+	}
+}
+
 // Phase says where the collector is in its life.
 func (m *Machine) Phase() Phase {
 	return m.phase
@@ -136,6 +167,9 @@ func (m *Machine) Judge(now time.Time, pending Pending) Verdict {
 		return Verdict{Wait: wait}
 	}
 	rest := m.until(max(m.Min, m.Max), now)
+	if leaving := min(rest, m.until(m.Min+farewell, now)); leaving > 0 && pending.Senders > 0 {
+		return Verdict{Wait: min(leaving, look)}
+	}
 	switch {
 	case !pending.Known:
 		return Verdict{Outcome: Held}

@@ -21,6 +21,10 @@ const (
 	maxErrBytes = 256
 )
 
+// memoryLimiter is how the names of components begin that report an error for
+// exactly as long as they refuse data because memory is short.
+const memoryLimiter = "processor memory_limiter"
+
 // Severity is how bad a component's own report is.
 type Severity uint8
 
@@ -82,6 +86,18 @@ func (c *Components) Observe(component string, pipelines []string, s Severity, e
 	}
 	c.troubles[component] = Trouble{Component: component, Pipelines: pipelines, Severity: s, Since: since, Err: shorten(err)}
 	return before.Severity != s
+}
+
+// OutOfMemory names a memory_limiter that refuses data, none if none does.
+func (c *Components) OutOfMemory() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name := range c.troubles {
+		if strings.HasPrefix(name, memoryLimiter+" ") || strings.HasPrefix(name, memoryLimiter+"/") {
+			return name
+		}
+	}
+	return ""
 }
 
 // Troubles returns a copy, the oldest first.

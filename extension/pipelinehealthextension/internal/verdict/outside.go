@@ -23,10 +23,12 @@ type Outside struct {
 	Watcher   string
 	// Backlog are the sending queues that are nearly full.
 	Backlog []signals.Queue
+	// Losses are components that did not take data lately.
+	Losses []signals.Loss
 }
 
-// judgeOutside degrades for each destination that exporters cannot reach, and for each queue
-// that fills up, for however long: queues exist for that, and a restart of the collector would
+// judgeOutside degrades for each destination that exporters cannot reach, for each queue
+// that fills up, and for data that is refused, for however long: queues exist for that, and a restart of the collector would
 // not help.
 func judgeOutside(r *Report, e Evidence) {
 	o := e.Outside
@@ -36,10 +38,15 @@ func judgeOutside(r *Report, e Evidence) {
 			"whether exporter %s reaches its backend: add middlewares: [{id: %s}] to it", shorten(id), o.Watcher)})
 	}
 	r.Details.NotSeen = andMore(r.Details.NotSeen, len(o.Unwatched), "exporters")
-	if len(o.Troubles)+len(o.Backlog) == 0 {
+	if len(o.Troubles)+len(o.Backlog)+len(o.Losses) == 0 {
 		return
 	}
 	r.Checks.EventPipeline = worse(r.Checks.EventPipeline, Warn)
+	var lost []Reason
+	for _, l := range o.Losses[:min(len(o.Losses), maxReasons)] {
+		lost = append(lost, Reason{Text: fmt.Sprintf(lossFormats[l.Kind], shorten(l.Component), l.Items, since(l.Since, e.Now))})
+	}
+	r.Details.EventPipeline = append(r.Details.EventPipeline, andMore(lost, len(o.Losses), "components that refuse data")...)
 	var full []Reason
 	for _, q := range o.Backlog[:min(len(o.Backlog), maxReasons)] {
 		full = append(full, Reason{Text: fmt.Sprintf("the sending queue of exporter %s for %s is %d %% full: %d of %d",
@@ -51,6 +58,12 @@ func judgeOutside(r *Report, e Evidence) {
 		reasons = append(reasons, outsideReason(t, e.Now))
 	}
 	r.Details.EventPipeline = append(r.Details.EventPipeline, andMore(reasons, len(o.Troubles), "destinations in trouble")...)
+}
+
+// lossFormats say who did not take how much.
+var lossFormats = map[string]string{
+	"receiver": "receiver %s refused %d items, %s",
+	"exporter": "the sending queue of exporter %s had no room for %d items, %s",
 }
 
 // outsideFormats say what is wrong with an address.

@@ -28,6 +28,9 @@ func JudgePipeline(id string, exporters []string, e Evidence) Pipeline {
 	e.Outside.Backlog = of(e.Outside.Backlog, func(q signals.Queue) bool {
 		return slices.Contains(exporters, q.Exporter) && q.Signal == signalOf(id)
 	})
+	e.Outside.Losses = of(e.Outside.Losses, func(l signals.Loss) bool {
+		return l.Kind == "exporter" && slices.Contains(exporters, l.Component)
+	})
 	e.Outside.Troubles = of(e.Outside.Troubles, func(t outbound.Trouble) bool {
 		return slices.ContainsFunc(t.Exporters, func(name string) bool { return slices.Contains(exporters, name) })
 	})

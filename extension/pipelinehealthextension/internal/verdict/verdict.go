@@ -52,14 +52,18 @@ func Judge(e Evidence) Report {
 	return r
 }
 
-// Ready says whether to send work here.
-func Ready(p drain.Phase) Readiness {
+// Ready says whether to send work here. Refuses names a component that refuses
+// data because memory is short, if there is one.
+func Ready(p drain.Phase, refuses string) Readiness {
 	switch p {
 	case drain.Starting:
 		return Readiness{Reason: "starting"}
 	case drain.Stopping:
 		return Readiness{Reason: "shutting down"}
 	case drain.Running:
+	}
+	if refuses != "" {
+		return Readiness{Reason: shorten(refuses) + " refuses data: memory is short"}
 	}
 	return Readiness{Ready: true}
 }

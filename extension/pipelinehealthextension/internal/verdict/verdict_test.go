@@ -210,9 +210,45 @@ func TestReady(t *testing.T) {
 		drain.Running:  {Ready: true},
 		drain.Stopping: {Reason: "shutting down"},
 	} {
-		if got := Ready(phase); got != want {
+		if got := Ready(phase, ""); got != want {
 			t.Errorf("Ready(%d) = %+v, want %+v", phase, got, want)
 		}
+	}
+}
+
+func TestNotReadyWithoutMemory(t *testing.T) {
+	const refuses = "processor memory_limiter of pipeline logs"
+	want := Readiness{Reason: refuses + " refuses data: memory is short"}
+	if got := Ready(drain.Running, refuses); got != want {
+		t.Errorf("Ready() = %+v, want %+v", got, want)
+	}
+	if got := Ready(drain.Stopping, refuses); got.Reason != "shutting down" {
+		t.Errorf("Ready() = %+v", got)
+	}
+}
+
+func TestLossesDegrade(t *testing.T) {
+	losses := []signals.Loss{
+		{Kind: "exporter", Component: "otlp_grpc", Items: 7, Since: now.Add(-3 * time.Second)},
+		{Kind: "receiver", Component: "eventflux", Items: 9, Since: now},
+	}
+	e := Evidence{Now: now, Phase: drain.Running, Outside: Outside{Losses: losses}}
+	r := Judge(e)
+	if r.Status != Degraded || r.Checks.EventPipeline != Warn || len(r.Details.EventPipeline) != 2 {
+		t.Fatalf("Judge() = %+v", r)
+	}
+	for i, want := range []string{
+		"the sending queue of exporter otlp_grpc had no room for 7 items, since ", "receiver eventflux refused 9 items, since ",
+	} {
+		if got := r.Details.EventPipeline[i].Text; !strings.HasPrefix(got, want) {
+			t.Errorf("reason %q, want %q", got, want)
+		}
+	}
+	if p := JudgePipeline("logs", []string{"otlp_grpc"}, e); p.Status != Degraded || len(p.Details) != 1 {
+		t.Errorf("JudgePipeline() = %+v", p)
+	}
+	if p := JudgePipeline("logs", []string{"other"}, e); p.Status != Healthy {
+		t.Errorf("JudgePipeline() = %+v", p)
 	}
 }
 
