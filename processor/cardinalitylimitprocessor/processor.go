@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.uber.org/zap"
 
+	"github.com/eventflux-io/eventflux-otel/internal/heartbeat"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/budget"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/identity"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/ledger"
@@ -151,9 +152,20 @@ func (l *limiter) Start(ctx context.Context, host component.Host) error {
 	}
 	l.unregister = unregister
 	if interval := l.ledger.FlushInterval(); interval > 0 {
-		l.stopped.Go(func() { l.flushEvery(interval) })
+		turning, stopped := l.watched(host, interval)
+		l.unregister = func() { stopped(); unregister() }
+		l.stopped.Go(func() { l.flushEvery(interval, turning) })
 	}
 	return nil
+}
+
+// watched makes the extension, if one is named, watch the loop that flushes.
+func (l *limiter) watched(host component.Host, interval time.Duration) (heartbeat.Loop, func()) {
+	var extension any
+	if l.cfg.HealthExtension != nil {
+		extension = host.GetExtensions()[*l.cfg.HealthExtension]
+	}
+	return heartbeat.Register(extension, l.id, "flush", interval)
 }
 
 // ConsumeMetrics takes out what is over the limit and hands on the rest.
@@ -171,9 +183,9 @@ func (l *limiter) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error 
 
 // Shutdown hands on what still waits. It is safe before Start and safe to call twice.
 func (l *limiter) Shutdown(ctx context.Context) error {
+	l.unregister()
 	l.once.Do(func() { close(l.stop) })
 	l.stopped.Wait()
-	l.unregister()
 	l.flush(ctx, true)
 	if l.storage != nil {
 		l.tel.shutdown()
@@ -187,12 +199,16 @@ func (l *limiter) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-func (l *limiter) flushEvery(interval time.Duration) {
+func (l *limiter) flushEvery(interval time.Duration, loop heartbeat.Loop) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
+		l.table.Usage() // with the locks that every batch needs
+		l.ledger.Usage()
+		loop.Turn()
 		select {
 		case <-ticker.C:
+			loop.Away() // with the next component
 			l.flush(context.Background(), false)
 		case <-l.stop:
 			return

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
+	"github.com/eventflux-io/eventflux-otel/internal/heartbeat"
 	"github.com/eventflux-io/eventflux-otel/internal/intake"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
 )
@@ -48,20 +49,24 @@ func (l *leaver) Leave(ctx context.Context, s intake.Step) (left int64) {
 	return left
 }
 
-// register makes the extension, if there is one, know the engines and say when
-// the end begins.
+// register makes the extension, if there is one, know the engines, watch the
+// receiver's loop if it has one, and say when the end begins.
 func (r *eventfluxReceiver) register(extension engineview.Registry) (unregister func()) {
 	if extension == nil {
 		return func() {}
 	}
-	engines := extension.RegisterEngines(r.set.ID, r.list)
-	drain, ok := extension.(intake.Registry)
-	if !ok {
-		return engines
+	all := []func(){extension.RegisterEngines(r.set.ID, r.list)}
+	if r.heart.beats() {
+		turns, stopped := heartbeat.Register(extension, r.set.ID, "engines", r.cfg.Engines.MetricsInterval)
+		r.heart.turns = turns
+		all = append(all, stopped)
 	}
-	intakes := drain.RegisterIntake(r.set.ID, &r.leaver)
+	if drain, ok := extension.(intake.Registry); ok {
+		all = append(all, drain.RegisterIntake(r.set.ID, &r.leaver))
+	}
 	return func() {
-		intakes()
-		engines()
+		for _, one := range all {
+			one()
+		}
 	}
 }

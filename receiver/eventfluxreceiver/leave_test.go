@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -26,6 +27,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
+	"github.com/eventflux-io/eventflux-otel/internal/heartbeat"
 	"github.com/eventflux-io/eventflux-otel/internal/intake"
 )
 
@@ -174,4 +176,36 @@ func TestLetGoThatFailsIsTold(t *testing.T) {
 	assert.Equal(t, 1, b.logs.FilterMessage("gRPC clients stay connected until the shutdown").Len())
 	_, err := healthpb.NewHealthClient(b.dial(t)).Check(t.Context(), &healthpb.HealthCheckRequest{})
 	assert.Equal(t, codes.Unauthenticated, status.Code(err), "the first one still answers")
+}
+
+// watcher is an extension that watches loops, and the one loop that it watches.
+type watcher struct {
+	fakeHealth
+	what        string
+	every       time.Duration
+	turns, away atomic.Int64
+	gone        atomic.Bool
+}
+
+func (w *watcher) RegisterLoop(_ component.ID, what string, every time.Duration) (loop heartbeat.Loop, unregister func()) {
+	w.what, w.every = what, every
+	return w, func() { w.gone.Store(true) }
+}
+
+func (w *watcher) Turn() { w.turns.Add(1) }
+func (w *watcher) Away() { w.away.Add(1) }
+
+func TestTheReceiversLoopIsWatched(t *testing.T) {
+	id := component.MustNewIDWithName("pipeline_health", "watching")
+	w := &watcher{fakeHealth: fakeHealth{sources: map[component.ID]engineview.Source{}}}
+	cfg := testConfig()
+	cfg.HealthExtension = &id
+	_, next := collecting()
+	b := startWith(t, cfg, next, fakeHost{id: w})
+	export(t, b.dial(t), engineMetrics(engineA))
+	require.Eventually(t, func() bool { return w.turns.Load() > 1 && w.away.Load() > 0 }, time.Minute, time.Millisecond)
+	assert.Equal(t, "engines", w.what)
+	assert.Equal(t, cfg.Engines.MetricsInterval, w.every)
+	require.NoError(t, b.receiver.Shutdown(t.Context()))
+	assert.True(t, w.gone.Load())
 }

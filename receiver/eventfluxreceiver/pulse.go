@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.uber.org/zap"
 
+	"github.com/eventflux-io/eventflux-otel/internal/heartbeat"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/engines"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/pulse"
 )
@@ -33,6 +34,7 @@ type heart struct {
 	dead   map[engines.Identity]struct{} // at the last interval
 	self   *pcommon.Map
 	wake   chan struct{} // of one; a wake that is pending stands for all
+	turns  heartbeat.Loop
 	stop   context.CancelFunc
 	wg     sync.WaitGroup
 }
@@ -41,6 +43,7 @@ func newHeart(r *eventfluxReceiver) *heart {
 	h := &heart{
 		r: r, ledger: pulse.NewLedger(), wake: make(chan struct{}, 1),
 		events: pulse.NewEntities(max(eventInterval, r.cfg.Engines.MetricsInterval)),
+		turns:  heartbeat.Unwatched{},
 	}
 	if id := r.cfg.Engines.AgentID; id != "" {
 		self := pcommon.NewMap()
@@ -54,10 +57,13 @@ func newHeart(r *eventfluxReceiver) *heart {
 	return h
 }
 
-// start begins to beat. Engines are known by their metrics alone, so without a
-// metrics pipeline there is nothing to beat for.
+// beats reports whether there is something to beat for: engines are known by
+// their metrics alone.
+func (h *heart) beats() bool { return h.r.nextMetrics != nil }
+
+// start begins to beat.
 func (h *heart) start() {
-	if h.r.nextMetrics == nil {
+	if !h.beats() {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -101,6 +107,7 @@ func (h *heart) loop(ctx context.Context) {
 	due := time.Now()
 	all := true // once before the first interval
 	for {
+		h.turns.Turn()
 		select {
 		case <-ctx.Done():
 			return
@@ -151,7 +158,9 @@ func until(at, now time.Time) time.Duration {
 func (h *heart) send(ctx context.Context, md pmetric.Metrics) error {
 	n := md.DataPointCount()
 	ctx = h.r.tel.internal.StartMetricsOp(ctx)
+	h.turns.Away()
 	err := h.r.nextMetrics.ConsumeMetrics(ctx, md)
+	h.turns.Turn()
 	h.r.tel.internal.EndMetricsOp(ctx, metadataFormat, n, err)
 	if err != nil {
 		h.r.set.Logger.Debug("What is known of engines was refused", zap.Error(err))
@@ -167,7 +176,9 @@ func (h *heart) sendEvents(ctx context.Context, ld plog.Logs) {
 		return
 	}
 	ctx = h.r.tel.internal.StartLogsOp(ctx)
+	h.turns.Away()
 	err := h.r.nextLogs.ConsumeLogs(ctx, ld)
+	h.turns.Turn()
 	h.r.tel.internal.EndLogsOp(ctx, metadataFormat, n, err)
 	if err != nil {
 		h.r.set.Logger.Debug("Entity events were refused", zap.Error(err))
