@@ -23,8 +23,10 @@ import (
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/outbound"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/verdict"
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/watchdog"
 	"github.com/eventflux-io/eventflux-otel/internal/cardinalityview"
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
+	"github.com/eventflux-io/eventflux-otel/internal/heartbeat"
 	"github.com/eventflux-io/eventflux-otel/internal/intake"
 )
 
@@ -38,6 +40,7 @@ var processStart = time.Now()
 var (
 	_ engineview.Registry                   = (*healthExtension)(nil)
 	_ cardinalityview.Registry              = (*healthExtension)(nil)
+	_ heartbeat.Registry                    = (*healthExtension)(nil)
 	_ intake.Registry                       = (*healthExtension)(nil)
 	_ extensioncapabilities.PipelineWatcher = (*healthExtension)(nil)
 	_ extensioncapabilities.Dependent       = (*healthExtension)(nil)
@@ -61,6 +64,8 @@ type healthExtension struct {
 	life       drain.Machine
 	terminal   *terminal
 
+	dog       watchdog.Dog
+	hung      atomic.Pointer[[]string] // loops, as they were at the last look
 	telemetry *telemetry
 	grpc      *grpcFace
 
@@ -84,6 +89,7 @@ func newExtension(set extension.Settings, cfg *Config) *healthExtension {
 		stale:     make(chan struct{}, 1),
 	}
 	e.topology.Store(&outbound.Topology{})
+	e.hung.Store(new([]string))
 	return e
 }
 
@@ -99,6 +105,7 @@ func (e *healthExtension) Start(ctx context.Context, host component.Host) error 
 	watching, stop := context.WithCancel(context.Background())
 	e.stop = stop
 	e.running.Go(func() { e.watch(watching) })
+	e.running.Go(func() { e.watchLoops(watching) })
 	return nil
 }
 
@@ -191,8 +198,13 @@ func (e *healthExtension) RegisterIntake(_ component.ID, source intake.Source) (
 func (e *healthExtension) watch(ctx context.Context) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
+	loop, done := e.RegisterLoop(e.set.ID, "status", watchInterval)
+	defer done()
 	for {
-		if rm := e.selfMetrics(); rm != nil {
+		loop.Away() // with whoever is measured
+		rm := e.selfMetrics()
+		loop.Turn()
+		if rm != nil {
 			e.backlog.Update(signals.Queues(rm))
 			e.losses.Update(rm, time.Now())
 		}
@@ -218,6 +230,17 @@ func (e *healthExtension) judge(occasion string) {
 
 func (e *healthExtension) report() verdict.Report { return verdict.Judge(e.evidence()) }
 
+// answer is a report as somebody asks for it.
+func (e *healthExtension) answer(q api.Question) verdict.Report {
+	evidence := e.evidence()
+	evidence.Exclude = q.Exclude
+	report := verdict.Judge(evidence)
+	if q.Verbose {
+		report.Seen = e.seen(evidence.Now)
+	}
+	return report
+}
+
 func (e *healthExtension) evidence() verdict.Evidence {
 	now := time.Now()
 	return verdict.Evidence{
@@ -242,10 +265,11 @@ func (e *healthExtension) pipeline(id string) (verdict.Pipeline, bool) {
 func (e *healthExtension) face() api.Face {
 	return api.Face{
 		Now:         time.Now,
-		Health:      e.report,
+		Health:      e.answer,
 		Engines:     func(instance string) []engineview.Engine { return e.engines.Of(instance, time.Now()) },
 		Pipeline:    e.pipeline,
 		Ready:       e.readiness,
+		Hung:        func() []string { return *e.hung.Load() },
 		Cardinality: e.limiters.Reports,
 		Contract:    e.engines.Contracts,
 	}

@@ -32,7 +32,7 @@ type grpcFace struct {
 func newGRPCFace() *grpcFace {
 	g := &grpcFace{server: grpc.NewServer(), health: health.NewServer()}
 	grpc_health_v1.RegisterHealthServer(g.server, g.health)
-	g.health.SetServingStatus(grpcLive, grpc_health_v1.HealthCheckResponse_SERVING)
+	g.tellLive(true)
 	g.tell(verdict.Readiness{}, verdict.Starting)
 	return g
 }
@@ -44,6 +44,11 @@ func (g *grpcFace) tell(r verdict.Readiness, s verdict.Status) {
 	g.health.SetServingStatus(grpcHealth, serving(s.Serving()))
 }
 
+// tellLive is tell of whether the process lives.
+func (g *grpcFace) tellLive(yes bool) {
+	g.health.SetServingStatus(grpcLive, serving(yes))
+}
+
 func serving(yes bool) grpc_health_v1.HealthCheckResponse_ServingStatus {
 	if yes {
 		return grpc_health_v1.HealthCheckResponse_SERVING
@@ -51,11 +56,15 @@ func serving(yes bool) grpc_health_v1.HealthCheckResponse_ServingStatus {
 	return grpc_health_v1.HealthCheckResponse_NOT_SERVING
 }
 
+func isGRPC(r *http.Request) bool {
+	return r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
+}
+
 // beside takes the requests that are gRPC from the others. Those who Watch stay
 // for longer than a request to the others may take.
 func (g *grpcFace) beside(others http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor != 2 || !strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+		if !isGRPC(r) {
 			others.ServeHTTP(w, r)
 			return
 		}

@@ -6,6 +6,7 @@ package pipelinehealthextension
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/extension/extensioncapabilities"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/outbound"
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/verdict"
 )
 
@@ -80,6 +82,19 @@ func (e *healthExtension) NotifyConfigSnapshot(_ context.Context, snapshot exten
 		e.set.Logger.Warn("A drain may not deliver everything: " + advice)
 	}
 	return nil
+}
+
+// seen is what exporters meet, also where nothing is wrong.
+func (e *healthExtension) seen(now time.Time) *verdict.Seen {
+	s := &verdict.Seen{Destinations: []verdict.Destination{}, Queues: append([]signals.Queue{}, e.backlog.All()...)}
+	troubles, _ := e.outbound.Troubles(now)
+	topology := e.topology.Load()
+	for _, address := range e.outbound.Addresses() {
+		wrong := slices.ContainsFunc(troubles, func(t outbound.Trouble) bool { return t.Address == address })
+		address = outbound.Address(address)
+		s.Destinations = append(s.Destinations, verdict.Destination{Address: address, Exporters: topology.Exporters[address], OK: !wrong})
+	}
+	return s
 }
 
 // outside is the evidence of what exporters meet.

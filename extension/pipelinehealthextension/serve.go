@@ -14,6 +14,8 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/configoptional"
 	"go.uber.org/zap"
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/api"
@@ -22,6 +24,8 @@ import (
 const (
 	// maxHeaderBytes is plenty for a probe.
 	maxHeaderBytes = 16 << 10
+	// maxConnections is more than all probers of a collector have.
+	maxConnections = 1000
 	// goodbyeTimeout is what the answers under way get at the very end. The
 	// collector's own context has no deadline, and a client that never sends
 	// its request's last byte must not hold up the process.
@@ -45,11 +49,11 @@ func (e *healthExtension) serve(ctx context.Context, host component.Host) error 
 	if err != nil {
 		return e.listenError(err)
 	}
-	face := api.Guard(listener.Addr(), e.cfg.Server.NetAddr.Endpoint, e.grpc.beside(e.face()))
-	server, err := e.cfg.Server.ToServer(ctx, host.GetExtensions(), e.set.TelemetrySettings, face)
+	server, err := e.newServer(ctx, host, listener.Addr())
 	if err != nil {
 		return errors.Join(fmt.Errorf("set up the health server: %w", err), listener.Close())
 	}
+	server.ConnState = (&api.Crowd{Max: maxConnections}).Note
 	server.MaxHeaderBytes = maxHeaderBytes
 	server.Protocols = new(http.Protocols)
 	server.Protocols.SetHTTP1(true)
@@ -63,6 +67,39 @@ func (e *healthExtension) serve(ctx context.Context, host component.Host) error 
 	})
 	e.set.Logger.Info("Answering /health, /ready and /live, and grpc.health.v1", zap.Stringer("endpoint", listener.Addr()))
 	return nil
+}
+
+// newServer answers everybody what probes ask. With auth, what says more is for
+// those whom it lets in.
+func (e *healthExtension) newServer(ctx context.Context, host component.Host, listens net.Addr) (*http.Server, error) {
+	open, face := e.cfg.Server, e.face()
+	if !open.Auth.HasValue() {
+		return e.serverOf(ctx, host, open, listens, face)
+	}
+	guarded, err := e.serverOf(ctx, host, open, listens, face)
+	if err != nil {
+		return nil, err
+	}
+	open.Auth = configoptional.None[confighttp.AuthConfig]()
+	face.Public = true
+	server, err := e.serverOf(ctx, host, open, listens, face)
+	if err != nil {
+		return nil, err
+	}
+	everybody := server.Handler
+	server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if api.ForEverybody(r) || isGRPC(r) {
+			everybody.ServeHTTP(w, r)
+			return
+		}
+		guarded.Handler.ServeHTTP(w, r)
+	})
+	return server, nil
+}
+
+func (e *healthExtension) serverOf(ctx context.Context, host component.Host, cfg confighttp.ServerConfig, listens net.Addr, face api.Face) (*http.Server, error) {
+	return cfg.ToServer(ctx, host.GetExtensions(), e.set.TelemetrySettings,
+		api.Guard(listens, cfg.NetAddr.Endpoint, e.grpc.beside(face)))
 }
 
 // listenError says which key to change.

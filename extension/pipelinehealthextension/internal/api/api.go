@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,11 +33,15 @@ var (
 
 // Face is what the documents are made of, asked anew for every request.
 type Face struct {
-	Now    func() time.Time
-	Health func() verdict.Report
+	Now func() time.Time
+	// Public leaves reasons out, which name addresses and engines.
+	Public bool
+	Health func(Question) verdict.Report
 	// Pipeline judges the pipeline with the ID, and returns false if there is none.
 	Pipeline func(id string) (verdict.Pipeline, bool)
 	Ready    func() verdict.Readiness
+	// Hung are loops of the collector's own components that stopped turning.
+	Hung func() []string
 	// Cardinality reports on every limiter: the top tenants and metrics, and
 	// what would happen under each of the limits.
 	Cardinality func(top int, limits []int) []cardinalityview.Report
@@ -43,6 +49,14 @@ type Face struct {
 	Engines func(instance string) []engineview.Engine
 	// Contract tells of each engine with the service.instance.id.
 	Contract func(instance string) []engineview.Contract
+}
+
+// Question is what of a report somebody asks for.
+type Question struct {
+	// Exclude are names of checks that are not to count.
+	Exclude []string
+	// Verbose asks for what the report is made of.
+	Verbose bool
 }
 
 // ServeHTTP answers each path.
@@ -108,11 +122,13 @@ func (f Face) pipeline(id string) (code int, body []byte) {
 	switch {
 	case !ok:
 		return http.StatusNotFound, failure(fmt.Errorf("no pipeline %q is configured", id))
-	case document.Status.Serving():
-		return http.StatusOK, encode(document)
-	default:
-		return http.StatusServiceUnavailable, encode(document)
+	case f.Public:
+		document.Details, document.NotSeen = nil, nil
 	}
+	if document.Status.Serving() {
+		return http.StatusOK, encode(document)
+	}
+	return http.StatusServiceUnavailable, encode(document)
 }
 
 // engine answers as health does. Of several engines with one identity, which is
@@ -160,14 +176,60 @@ func (f Face) contract(instance string) (code int, body []byte) {
 	}{engines})
 }
 
-// health answers 503 exactly for unhealthy, starting and shutting_down.
-func (f Face) health(*http.Request) (code int, body []byte) {
-	report := f.Health()
+// health answers 503 exactly for unhealthy, starting and shutting_down. It takes
+// ?exclude=CHECK,..., ?verbose and ?pipeline=ID.
+func (f Face) health(r *http.Request) (code int, body []byte) {
+	var q Question
+	if r.URL.RawQuery != "" {
+		query := r.URL.Query()
+		if id := query.Get("pipeline"); id != "" {
+			return f.pipeline(id)
+		}
+		var err error
+		if q.Exclude, err = excluded(query["exclude"]); err != nil {
+			return bad(err)
+		}
+		q.Verbose = verbose(query)
+	}
+	report := f.Health(q)
+	if f.Public {
+		report.Details = verdict.Details{}
+	}
 	code = http.StatusServiceUnavailable
 	if report.Status.Serving() {
 		code = http.StatusOK
 	}
 	return code, encode(report)
+}
+
+func excluded(values []string) (names []string, err error) {
+	for _, value := range values {
+		for name := range strings.SplitSeq(value, ",") {
+			if !slices.Contains(verdict.CheckNames, name) {
+				return nil, fmt.Errorf("exclude must be names of checks (%s), got %q", strings.Join(verdict.CheckNames, ", "), name)
+			}
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+func verbose(query url.Values) bool {
+	return query.Has("verbose") && query.Get("verbose") != "false" && query.Get("verbose") != "0"
+}
+
+// ForEverybody reports whether a request asks for nothing that takes more than
+// [Face.Public]: whether the collector, a pipeline or an engine is well. Probes have
+// no credentials.
+func ForEverybody(r *http.Request) bool {
+	switch path := r.URL.Path; {
+	case path == "/ready", path == "/live":
+		return true
+	case path == "/health", strings.HasPrefix(path, "/health/pipelines/"):
+		return r.URL.RawQuery == "" || !verbose(r.URL.Query())
+	default:
+		return false
+	}
 }
 
 // ready answers for the collector, or with ?engine=ID for that engine.
@@ -189,13 +251,21 @@ func (f Face) ready(r *http.Request) (code int, body []byte) {
 func (f Face) live(r *http.Request) (code int, body []byte) {
 	if instance := engineOf(r); instance != "" {
 		if why := verdict.Dead(f.Engines(instance)); why != "" {
-			return http.StatusServiceUnavailable, encode(struct {
-				Status string `json:"status"`
-				Reason string `json:"reason"`
-			}{"dead", why})
+			return dead(why)
 		}
+		return http.StatusOK, alive
+	}
+	if hung := f.Hung(); len(hung) > 0 {
+		return dead("hangs: " + strings.Join(hung, ", "))
 	}
 	return http.StatusOK, alive
+}
+
+func dead(why string) (code int, body []byte) {
+	return http.StatusServiceUnavailable, encode(struct {
+		Status string `json:"status"`
+		Reason string `json:"reason"`
+	}{"dead", why})
 }
 
 // engineOf returns what ?engine= says, without parsing where nothing is asked.

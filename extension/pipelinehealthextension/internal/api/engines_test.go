@@ -28,6 +28,7 @@ func fleet() Face {
 		{Name: "flux2", InstanceID: "twin", State: engineview.StateSilent, Evidence: engineview.EvidenceConnectionLost, LastSeen: noon},
 	}
 	return Face{
+		Hung:  lively.Hung,
 		Now:   func() time.Time { return noon },
 		Ready: func() verdict.Readiness { return verdict.Readiness{Reason: "starting"} },
 		Engines: func(instance string) (some []engineview.Engine) {

@@ -11,6 +11,7 @@ package outbound
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -117,6 +118,13 @@ func (d *Destinations) Abandoned(a Attempt, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	a.to.end(now)
+}
+
+// Addresses returns the addresses that are known, in order.
+func (d *Destinations) Addresses() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Sorted(maps.Keys(d.to))
 }
 
 // Troubles returns what is wrong, the oldest first, and how many destinations are known. It

@@ -93,7 +93,7 @@ func (c *Components) OutOfMemory() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for name := range c.troubles {
-		if strings.HasPrefix(name, memoryLimiter+" ") || strings.HasPrefix(name, memoryLimiter+"/") {
+		if rest, is := strings.CutPrefix(name, memoryLimiter); is && (rest == "" || rest[0] == ' ' || rest[0] == '/') {
 			return name
 		}
 	}

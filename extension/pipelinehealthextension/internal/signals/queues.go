@@ -15,10 +15,12 @@ import (
 
 // Queue is the sending queue of an exporter for one signal.
 type Queue struct {
-	Exporter, Signal string
+	Exporter string `json:"exporter"`
+	Signal   string `json:"signal"`
 	// Size and Capacity are in the queue's own unit, which is requests by default.
 	// What is on its way counts until it has arrived.
-	Size, Capacity int64
+	Size     int64 `json:"size"`
+	Capacity int64 `json:"capacity"`
 }
 
 // The collector's own metrics of queues.
@@ -78,8 +80,8 @@ const (
 // Backlog remembers which queues are high. The zero value knows none. It is safe
 // for concurrent use.
 type Backlog struct {
-	mu   sync.Mutex
-	high []Queue
+	mu        sync.Mutex
+	all, high []Queue
 }
 
 // Update takes a new look at all queues.
@@ -96,7 +98,14 @@ func (b *Backlog) Update(queues []Queue) {
 			high = append(high, q)
 		}
 	}
-	b.high = high
+	b.all, b.high = queues, high
+}
+
+// All returns all queues, as they were at the last look. They must not be changed.
+func (b *Backlog) All() []Queue {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.all
 }
 
 // High returns the queues that are high, as they were at the last look. They

@@ -3,6 +3,8 @@
 
 package verdict
 
+import "slices"
+
 // Status is the one word about collector and engines together.
 type Status string
 
@@ -63,6 +65,19 @@ type Checks struct {
 	QueryRuntime  Check `json:"query_runtime"`
 }
 
+// CheckNames are the names of the checks.
+var CheckNames = []string{"event_pipeline", "state_backend", "query_runtime"}
+
+// without returns the checks of which the excluded ones do not count.
+func (c Checks) without(excluded []string) Checks {
+	for i, check := range []*Check{&c.EventPipeline, &c.StateBackend, &c.QueryRuntime} {
+		if slices.Contains(excluded, CheckNames[i]) {
+			*check = Unknown
+		}
+	}
+	return c
+}
+
 // Engines counts the engines by what is known about their life.
 type Engines struct {
 	Up       int64 `json:"up"`
@@ -119,6 +134,9 @@ type Report struct {
 	Engines        Engines      `json:"engines"`
 	Destinations   Destinations `json:"destinations"`
 	Details        Details      `json:"details,omitzero"`
+	// Excluded are the checks that do not count for the status.
+	Excluded []string `json:"excluded,omitempty"`
+	Seen     *Seen    `json:"seen,omitempty"`
 }
 
 // Readiness is the document of GET /ready.

@@ -36,6 +36,8 @@ type Evidence struct {
 	// AnyEngineFails makes one failing engine a failure of the whole. Without it, all must
 	// fail, and one degrades.
 	AnyEngineFails bool
+	// Exclude are names of checks that are not to count.
+	Exclude []string
 }
 
 // Judge makes the report.
@@ -48,7 +50,8 @@ func Judge(e Evidence) Report {
 	judgePipeline(&r, e)
 	judgeOutside(&r, e)
 	judgeEngines(&r, e)
-	r.Status = status(e.Phase, r.Checks)
+	r.Status = status(e.Phase, r.Checks.without(e.Exclude))
+	r.Excluded = e.Exclude
 	return r
 }
 

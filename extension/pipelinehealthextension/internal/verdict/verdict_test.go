@@ -252,6 +252,25 @@ func TestLossesDegrade(t *testing.T) {
 	}
 }
 
+func TestExcludedChecksDoNotCount(t *testing.T) {
+	e := Evidence{Now: now, Phase: drain.Running, RecoveryDuration: time.Minute, Engines: []engineview.Engine{{State: engineview.StateSilent}}}
+	if r := Judge(e); r.Status != Unhealthy {
+		t.Fatalf("status %s", r.Status)
+	}
+	e.Exclude = []string{"query_runtime"}
+	if r := Judge(e); r.Status != Healthy || r.Checks.QueryRuntime != Fail || len(r.Excluded) != 1 {
+		t.Errorf("Judge() = %+v", r)
+	}
+	e.Exclude = []string{"state_backend", "event_pipeline"}
+	if r := Judge(e); r.Status != Unhealthy {
+		t.Errorf("Judge() = %+v", r)
+	}
+	e.Phase = drain.Stopping
+	if r := Judge(e); r.Status != ShuttingDown {
+		t.Errorf("Judge() = %+v", r)
+	}
+}
+
 func TestWorse(t *testing.T) {
 	worse := map[[2]Status]bool{
 		{Healthy, Degraded}: true, {Healthy, Unhealthy}: true, {Degraded, Unhealthy}: true,
