@@ -75,7 +75,11 @@ type healthExtension struct {
 	running sync.WaitGroup
 
 	server *http.Server
-	addr   net.Addr
+	socket *socket
+	crowd  api.Crowd
+	// accepting is closed when the server takes no more connections.
+	accepting chan struct{}
+	addr      net.Addr
 }
 
 func newExtension(set extension.Settings, cfg *Config) *healthExtension {

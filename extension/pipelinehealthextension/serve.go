@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/api"
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
 )
 
 const (
@@ -30,6 +32,8 @@ const (
 	// collector's own context has no deadline, and a client that never sends
 	// its request's last byte must not hold up the process.
 	goodbyeTimeout = time.Second
+	// finishTimeout is what a connection gets of that to send its request.
+	finishTimeout = 250 * time.Millisecond
 )
 
 // Dependencies are the extensions that must run before a request comes in.
@@ -45,23 +49,26 @@ func (e *healthExtension) Dependencies() []component.ID {
 }
 
 func (e *healthExtension) serve(ctx context.Context, host component.Host) error {
-	listener, err := e.cfg.Server.ToListener(ctx)
+	socket, listener, err := listen(ctx, &e.cfg.Server)
 	if err != nil {
 		return e.listenError(err)
 	}
 	server, err := e.newServer(ctx, host, listener.Addr())
 	if err != nil {
-		return errors.Join(fmt.Errorf("set up the health server: %w", err), listener.Close())
+		return errors.Join(fmt.Errorf("set up the health server: %w", err), socket.deadliner.Close())
 	}
-	server.ConnState = (&api.Crowd{Max: maxConnections}).Note
+	e.crowd.Max = maxConnections
+	server.ConnState = e.crowd.Note
 	server.MaxHeaderBytes = maxHeaderBytes
 	server.Protocols = new(http.Protocols)
 	server.Protocols.SetHTTP1(true)
 	server.Protocols.SetHTTP2(true)
 	server.Protocols.SetUnencryptedHTTP2(true) // as probes speak gRPC
-	e.server, e.addr = server, listener.Addr()
+	e.server, e.socket, e.addr = server, socket, listener.Addr()
+	e.accepting = make(chan struct{})
 	e.running.Go(func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		defer close(e.accepting)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) && !socket.ended.Load() {
 			e.serveFailed(host, err)
 		}
 	})
@@ -123,12 +130,41 @@ func (e *healthExtension) serveFailed(host component.Host, err error) {
 	componentstatus.ReportStatus(host, componentstatus.NewPermanentErrorEvent(err))
 }
 
+// finish answers those who are connected already. A server that is shutting down
+// drops what it reads.
+func (e *healthExtension) finish(ctx context.Context) {
+	_ = e.socket.Close() // whoever comes now waits for the next one, if there is one
+	ctx, cancel := context.WithTimeout(ctx, finishTimeout)
+	defer cancel()
+	ticker := time.NewTicker(time.Millisecond)
+	defer ticker.Stop()
+	accepting := e.accepting
+	for accepting != nil || e.crowd.Busy() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-accepting:
+			accepting = nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// stopServing leaves the port open where a reload is under way.
 func (e *healthExtension) stopServing(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, goodbyeTimeout)
 	defer cancel()
 	e.grpc.server.Stop() // of those who Watch
-	if err := e.server.Shutdown(ctx); err != nil {
-		return e.server.Close()
+	e.finish(ctx)
+	err := e.server.Shutdown(ctx)
+	if err != nil {
+		err = e.server.Close()
 	}
-	return nil
+	reload := false
+	e.withLife(func(m *drain.Machine) { reload = m.Reload() })
+	if reload && !strings.HasSuffix(e.cfg.Server.NetAddr.Endpoint, ":0") {
+		ports.park(portName(&e.cfg.Server), e.socket, keepListening)
+		return err
+	}
+	return errors.Join(err, e.socket.deadliner.Close())
 }

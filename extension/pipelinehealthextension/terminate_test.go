@@ -37,10 +37,17 @@ func quiet(minimum time.Duration) (e *healthExtension, raised *[]os.Signal) {
 	cfg.Drain.Min = minimum
 	e = newExtension(extensiontest.NewNopSettings(metadata.Type), cfg)
 	raised = new([]os.Signal)
-	e.terminal.notify = func(chan<- os.Signal, ...os.Signal) {}
-	e.terminal.forget = func(chan<- os.Signal) {}
+	e.terminal = quietTerminal()
 	e.terminal.raise = func(s os.Signal) error { *raised = append(*raised, s); return nil }
 	return e, raised
+}
+
+// quietTerminal hears no signals.
+func quietTerminal() *terminal {
+	t := newTerminal()
+	t.notify = func(chan<- os.Signal, ...os.Signal) {}
+	t.forget = func(chan<- os.Signal) {}
+	return t
 }
 
 // held runs NotReady and returns how long it took.

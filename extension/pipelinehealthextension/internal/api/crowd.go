@@ -19,8 +19,16 @@ type Crowd struct {
 
 	mu     sync.Mutex
 	open   int
-	idle   list.List // of net.Conn, longest first
+	idle   list.List // of net.Conn without a request, longest first
 	places map[net.Conn]*list.Element
+	served map[net.Conn]struct{} // of those, the ones that had one
+}
+
+// Busy returns how many connections have a request, or have yet to send their first.
+func (c *Crowd) Busy() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open - len(c.served)
 }
 
 // Note is told the states of connections, as [http.Server.ConnState].
@@ -38,6 +46,7 @@ func (c *Crowd) Note(conn net.Conn, state http.ConnState) {
 		c.leave(conn)
 	case http.StateIdle:
 		c.wait(conn)
+		c.served[conn] = struct{}{}
 	case http.StateClosed, http.StateHijacked:
 		c.leave(conn)
 		c.open--
@@ -60,12 +69,14 @@ func (c *Crowd) evict(newcomer net.Conn) {
 func (c *Crowd) wait(conn net.Conn) {
 	if c.places == nil {
 		c.places = map[net.Conn]*list.Element{}
+		c.served = map[net.Conn]struct{}{}
 	}
 	c.leave(conn)
 	c.places[conn] = c.idle.PushBack(conn)
 }
 
 func (c *Crowd) leave(conn net.Conn) {
+	delete(c.served, conn)
 	if place, waits := c.places[conn]; waits {
 		c.idle.Remove(place)
 		delete(c.places, conn)

@@ -53,7 +53,18 @@ func TestOfTooManyConnectionsTheOneGoesThatWaitsLongest(t *testing.T) {
 			c.closed = false
 		}
 	}
-	if crowd.open != 3 || crowd.idle.Len() != len(crowd.places) {
+	if busy := crowd.Busy(); busy != 3 {
+		t.Errorf("%d busy", busy)
+	}
+	crowd.Note(conns[2], http.StateIdle)
+	if busy := crowd.Busy(); busy != 2 {
+		t.Errorf("%d busy after an answer", busy)
+	}
+	crowd.Note(conns[2], http.StateClosed)
+	if busy := crowd.Busy(); busy != 2 {
+		t.Errorf("%d busy after an idle one ended", busy)
+	}
+	if crowd.open != 2 || crowd.idle.Len() != len(crowd.places) {
 		t.Errorf("%d open, %d idle, %d places", crowd.open, crowd.idle.Len(), len(crowd.places))
 	}
 }

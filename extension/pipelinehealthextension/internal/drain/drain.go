@@ -144,6 +144,12 @@ func (m *Machine) Step(now time.Time) intake.Step {
 	}
 }
 
+// Reload reports whether the pipelines ran and are stopped, and no signal asked
+// for the end of the process: others are to follow.
+func (m *Machine) Reload() bool {
+	return m.ran && m.phase == Stopping && m.first == 0
+}
+
 // Phase says where the collector is in its life.
 func (m *Machine) Phase() Phase {
 	return m.phase

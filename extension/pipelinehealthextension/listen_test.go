@@ -1,0 +1,96 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package pipelinehealthextension
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/extension/extensiontest"
+
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/metadata"
+)
+
+// at makes an extension that listens on an address with a port.
+func at(t *testing.T, endpoint string) *healthExtension {
+	t.Helper()
+	cfg := newDefaultConfig().(*Config)
+	cfg.Server.NetAddr.Endpoint = endpoint
+	e := newExtension(extensiontest.NewNopSettings(metadata.Type), cfg)
+	e.terminal = quietTerminal()
+	return e
+}
+
+func freeEndpoint(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, ln.Close()) }()
+	return ln.Addr().String()
+}
+
+// Whoever connects while a reload is between two extensions is answered by the second.
+func TestAReloadNeverRefuses(t *testing.T) {
+	endpoint := freeEndpoint(t)
+	first := at(t, endpoint)
+	require.NoError(t, first.Start(t.Context(), componenttest.NewNopHost()))
+	require.NoError(t, first.Ready())
+	require.NoError(t, first.NotReady())
+	require.NoError(t, first.Shutdown(t.Context()))
+
+	conn, err := net.Dial("tcp", endpoint)
+	require.NoError(t, err, "the port is open")
+	defer func() { _ = conn.Close() }()
+	_, err = fmt.Fprint(conn, "GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	require.NoError(t, err)
+
+	second := at(t, endpoint)
+	require.NoError(t, second.Start(t.Context(), componenttest.NewNopHost()))
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	defer func() { _ = resp.Body.Close() }()
+	assert.Equal(t, http.StatusServiceUnavailable, resp.StatusCode, "it is starting")
+	assert.Equal(t, first.addr.String(), second.addr.String())
+	require.NoError(t, second.Ready())
+
+	second.signalled(syscall.SIGTERM)
+	require.NoError(t, second.Shutdown(t.Context()))
+	_, err = net.DialTimeout("tcp", endpoint, time.Second)
+	require.ErrorIs(t, err, syscall.ECONNREFUSED, "after the end it is not")
+}
+
+func TestAPortThatNobodyTakesOverIsClosed(t *testing.T) {
+	p := parked{byName: map[string]*socket{}}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := &socket{deadliner: ln.(deadliner)}
+	p.park("a", s, time.Millisecond)
+	require.Eventually(t, func() bool {
+		conn, err := net.Dial("tcp", ln.Addr().String())
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err != nil
+	}, time.Minute, time.Millisecond)
+	assert.Nil(t, p.take("a"))
+}
+
+func TestAFailedStartKeepsNoPort(t *testing.T) {
+	endpoint := freeEndpoint(t)
+	e := at(t, endpoint)
+	require.NoError(t, e.Start(t.Context(), componenttest.NewNopHost()))
+	require.NoError(t, e.NotReady())
+	require.NoError(t, e.Shutdown(context.Background()))
+	_, err := net.DialTimeout("tcp", endpoint, time.Second)
+	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+}
