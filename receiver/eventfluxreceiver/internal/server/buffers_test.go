@@ -13,8 +13,13 @@ func TestBuffersHaveTheLengthThatIsAskedFor(t *testing.T) {
 	var b buffers
 	for range 2 { // for the second time they may be used ones
 		for _, c := range []struct{ length, capacity int }{
-			{0, 4 << 10}, {1, 4 << 10}, {4 << 10, 4 << 10}, {4<<10 + 1, 8 << 10},
-			{60_000, 64 << 10}, {16 << 20, 16 << 20}, {16<<20 + 1, 16<<20 + 1},
+			{0, 4 << 10},
+			{1, 4 << 10},
+			{4 << 10, 4 << 10},
+			{4<<10 + 1, 8 << 10},
+			{60_000, 64 << 10},
+			{16 << 20, 16 << 20},
+			{16<<20 + 1, 16<<20 + 1},
 		} {
 			buf := b.Get(c.length)
 			assert.Len(t, *buf, c.length)
