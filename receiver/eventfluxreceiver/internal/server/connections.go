@@ -21,6 +21,7 @@ var sdkAgents = []string{"OTel-OTLP-Exporter-", "OTel OTLP Exporter Go/", "OTel 
 type Connection struct {
 	// ID is unique in the process and never zero.
 	ID    uint64
+	peer  string // the address of its far end
 	ended atomic.Bool
 }
 
@@ -39,9 +40,13 @@ type connections struct {
 
 type connectionKey struct{}
 
-func (h connections) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context {
+func (h connections) TagConn(ctx context.Context, info *stats.ConnTagInfo) context.Context {
 	h.open.Add(1)
-	return context.WithValue(ctx, connectionKey{}, &Connection{ID: lastConnection.Add(1)})
+	c := &Connection{ID: lastConnection.Add(1)}
+	if info.RemoteAddr != nil {
+		c.peer = info.RemoteAddr.String()
+	}
+	return context.WithValue(ctx, connectionKey{}, c)
 }
 
 func (h connections) HandleConn(ctx context.Context, s stats.ConnStats) {
