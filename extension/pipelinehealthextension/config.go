@@ -36,6 +36,11 @@ type Config struct {
 	// degraded. 0 means fail at once; the default is 1m.
 	RecoveryDuration time.Duration `mapstructure:"recovery_duration"`
 
+	// Storage names a storage extension, for example file_storage, that is written to
+	// every ten seconds: how that goes is the collector's part of state_backend. Unset,
+	// engines alone are asked.
+	Storage *component.ID `mapstructure:"storage"`
+
 	// Engines says how the engines' health becomes that of the whole.
 	Engines EnginesConfig `mapstructure:"engines"`
 

@@ -5,6 +5,7 @@ package pipelinehealthextension
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -64,6 +65,7 @@ type healthExtension struct {
 	life       drain.Machine
 	terminal   *terminal
 
+	storage   *storageProbe // nil without one
 	dog       watchdog.Dog
 	hung      atomic.Pointer[[]string] // loops, as they were at the last look
 	telemetry *telemetry
@@ -102,12 +104,23 @@ func (e *healthExtension) Start(ctx context.Context, host component.Host) error 
 	if err := e.telemetry.register(e.set.TelemetrySettings); err != nil {
 		return err
 	}
+	var err error
+	if e.storage, err = e.openStorage(ctx, host); err != nil {
+		e.telemetry.shutdown()
+		return err
+	}
 	if err := e.serve(ctx, host); err != nil {
 		e.telemetry.shutdown()
+		if e.storage != nil {
+			err = errors.Join(err, e.storage.client.Close(ctx))
+		}
 		return err
 	}
 	watching, stop := context.WithCancel(context.Background())
 	e.stop = stop
+	if e.storage != nil {
+		go e.storage.probe(watching) // waited for by close
+	}
 	e.running.Go(func() { e.watch(watching) })
 	e.running.Go(func() { e.watchLoops(watching) })
 	return nil
@@ -123,6 +136,9 @@ func (e *healthExtension) Shutdown(ctx context.Context) error {
 	e.stop()
 	err := e.stopServing(ctx)
 	e.running.Wait()
+	if e.storage != nil {
+		err = errors.Join(err, e.storage.close(ctx))
+	}
 	e.telemetry.shutdown()
 	return err
 }
@@ -247,7 +263,7 @@ func (e *healthExtension) answer(q api.Question) verdict.Report {
 
 func (e *healthExtension) evidence() verdict.Evidence {
 	now := time.Now()
-	return verdict.Evidence{
+	evidence := verdict.Evidence{
 		Now:              now,
 		Started:          processStart,
 		Phase:            e.phase(),
@@ -258,6 +274,10 @@ func (e *healthExtension) evidence() verdict.Evidence {
 		Engines:          e.engines.At(now),
 		AnyEngineFails:   e.cfg.Engines.UnhealthyWhen == Any,
 	}
+	if e.storage != nil {
+		evidence.Storage, evidence.Disk = e.cfg.Storage.String(), e.storage.writes.At(now)
+	}
+	return evidence
 }
 
 // pipeline judges one pipeline, and returns false if there is none of that ID.

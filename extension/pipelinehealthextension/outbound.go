@@ -94,6 +94,9 @@ func (e *healthExtension) seen(now time.Time) *verdict.Seen {
 		address = outbound.Address(address)
 		s.Destinations = append(s.Destinations, verdict.Destination{Address: address, Exporters: topology.Exporters[address], OK: !wrong})
 	}
+	if e.storage != nil {
+		s.Storage = &verdict.Storage{Storage: e.cfg.Storage.String(), TookSeconds: e.storage.writes.At(now).Took.Seconds()}
+	}
 	return s
 }
 

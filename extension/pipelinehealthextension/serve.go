@@ -42,6 +42,9 @@ func (e *healthExtension) Dependencies() []component.ID {
 	if e.cfg.Server.Auth.HasValue() {
 		ids = append(ids, e.cfg.Server.Auth.Get().Config.AuthenticatorID)
 	}
+	if e.cfg.Storage != nil {
+		ids = append(ids, *e.cfg.Storage)
+	}
 	for _, m := range e.cfg.Server.Middlewares {
 		ids = append(ids, m.ID)
 	}

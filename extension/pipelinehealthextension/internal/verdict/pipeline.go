@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/disk"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/outbound"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
 )
@@ -22,7 +23,7 @@ type Pipeline struct {
 // JudgePipeline makes the document of one pipeline with these exporters: what
 // happens to its components, and where they send. The engines are not its part.
 func JudgePipeline(id string, exporters []string, e Evidence) Pipeline {
-	e.Engines = nil
+	e.Engines, e.Storage, e.Disk = nil, "", disk.Verdict{}
 	e.Troubles = of(e.Troubles, func(t signals.Trouble) bool { return slices.Contains(t.Pipelines, id) })
 	e.Outside.Unwatched = of(e.Outside.Unwatched, func(name string) bool { return slices.Contains(exporters, name) })
 	e.Outside.Backlog = of(e.Outside.Backlog, func(q signals.Queue) bool {

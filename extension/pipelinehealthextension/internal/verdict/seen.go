@@ -9,6 +9,13 @@ import "github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension
 type Seen struct {
 	Destinations []Destination   `json:"destinations"`
 	Queues       []signals.Queue `json:"queues"`
+	Storage      *Storage        `json:"storage,omitempty"`
+}
+
+// Storage is the last write to a storage extension.
+type Storage struct {
+	Storage     string  `json:"storage"`
+	TookSeconds float64 `json:"took_seconds"`
 }
 
 // Destination is an address that exporters send to.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/disk"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
@@ -36,6 +37,10 @@ type Evidence struct {
 	// AnyEngineFails makes one failing engine a failure of the whole. Without it, all must
 	// fail, and one degrades.
 	AnyEngineFails bool
+	// Storage names the storage extension that is written to, if there is one, and
+	// Disk is what becomes of that.
+	Storage string
+	Disk    disk.Verdict
 	// Exclude are names of checks that are not to count.
 	Exclude []string
 }
@@ -49,6 +54,7 @@ func Judge(e Evidence) Report {
 	}
 	judgePipeline(&r, e)
 	judgeOutside(&r, e)
+	judgeStorage(&r, e)
 	judgeEngines(&r, e)
 	r.Status = status(e.Phase, r.Checks.without(e.Exclude))
 	r.Excluded = e.Exclude
@@ -102,6 +108,23 @@ func troubleReason(t signals.Trouble, e Evidence) Reason {
 		}
 	}
 	return Reason{Text: fmt.Sprintf("%s reports %s, %s", t.Component, kind, since(t.Since, e.Now)), Err: t.Err}
+}
+
+// judgeStorage adds what the collector itself finds to what engines say of theirs.
+func judgeStorage(r *Report, e Evidence) {
+	r.Checks.StateBackend = worse(r.Checks.StateBackend, map[disk.State]Check{
+		disk.Unknown: Unknown, disk.Well: OK, disk.Shaky: Warn, disk.Broken: Fail,
+	}[e.Disk.State])
+	if e.Disk.State <= disk.Well {
+		return
+	}
+	what := "cannot be written to"
+	if e.Disk.Err == "" {
+		what = "is slow"
+	}
+	r.Details.StateBackend = append(r.Details.StateBackend, Reason{
+		Text: fmt.Sprintf("the storage %s %s, %s", shorten(e.Storage), what, since(e.Disk.Since, e.Now)), Err: e.Disk.Err,
+	})
 }
 
 func andMore(reasons []Reason, total int, what string) []Reason {

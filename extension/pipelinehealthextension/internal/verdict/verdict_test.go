@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/disk"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/drain"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/outbound"
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/signals"
@@ -249,6 +250,30 @@ func TestLossesDegrade(t *testing.T) {
 	}
 	if p := JudgePipeline("logs", []string{"other"}, e); p.Status != Healthy {
 		t.Errorf("JudgePipeline() = %+v", p)
+	}
+}
+
+func TestStorage(t *testing.T) {
+	for state, want := range map[disk.State]Check{disk.Unknown: Unknown, disk.Well: OK, disk.Shaky: Warn, disk.Broken: Fail} {
+		e := Evidence{Now: now, Phase: drain.Running, Storage: "file_storage/queue", Disk: disk.Verdict{State: state, Since: now, Err: "/secret/path"}}
+		r := Judge(e)
+		if r.Checks.StateBackend != want {
+			t.Errorf("state %d: %s, want %s", state, r.Checks.StateBackend, want)
+		}
+		if p := JudgePipeline("logs", nil, e); p.Status != Healthy {
+			t.Errorf("state %d: pipeline is %s", state, p.Status)
+		}
+		if state <= disk.Well {
+			continue
+		}
+		reason := r.Details.StateBackend[0]
+		if !strings.HasPrefix(reason.Text, "the storage file_storage/queue cannot be written to, since ") || reason.Err != "/secret/path" {
+			t.Errorf("reason %+v", reason)
+		}
+		e.Disk.Err = ""
+		if text := Judge(e).Details.StateBackend[0].Text; !strings.HasPrefix(text, "the storage file_storage/queue is slow, since ") {
+			t.Errorf("reason %s", text)
+		}
 	}
 }
 
