@@ -90,7 +90,7 @@ func newExtension(set extension.Settings, cfg *Config) *healthExtension {
 		set:       set,
 		life:      drain.Machine{Min: cfg.Drain.Min, Max: cfg.Drain.Max},
 		terminal:  newTerminal(),
-		telemetry: &telemetry{logger: set.Logger, latest: verdict.Judge(verdict.Evidence{})},
+		telemetry: &telemetry{logger: set.Logger, latest: verdict.Judge(verdict.Evidence{}), told: verdict.Starting},
 		grpc:      newGRPCFace(),
 		stale:     make(chan struct{}, 1),
 	}
@@ -245,7 +245,7 @@ func (e *healthExtension) judge(occasion string) {
 		report := e.report()
 		e.grpc.tell(e.readiness(), report.Status)
 		return report
-	}, occasion)
+	}, occasion, time.Now())
 }
 
 func (e *healthExtension) report() verdict.Report { return verdict.Judge(e.evidence()) }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/otel/attribute"
@@ -27,7 +28,12 @@ type telemetry struct {
 
 	mu     sync.Mutex // orders the changes
 	latest verdict.Report
+	damper verdict.Damper
+	told   verdict.Status
 }
+
+// statusChanged is the name of the event that a change of status is.
+const statusChanged = "pipeline_health.status_changed"
 
 func (t *telemetry) register(set component.TelemetrySettings) (err error) {
 	if t.builder, err = metadata.NewTelemetryBuilder(set); err != nil {
@@ -55,20 +61,21 @@ func (t *telemetry) shutdown() {
 
 // note takes a new report, under a lock, so that an older report
 // is never taken for a change of a newer one.
-func (t *telemetry) note(report func() verdict.Report, occasion string) {
+func (t *telemetry) note(report func() verdict.Report, occasion string, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	before := t.latest.Status
+	before := t.told
 	t.latest = report()
-	if before == t.latest.Status {
+	t.told = t.damper.Tell(t.latest.Status, now)
+	if before == t.told {
 		return
 	}
 	level := zapcore.InfoLevel
-	if t.latest.Status.Worse(before) {
+	if t.told.Worse(before) {
 		level = zapcore.WarnLevel
 	}
-	t.logger.Log(level, "Health status changed", zap.String("old", string(before)),
-		zap.String("new", string(t.latest.Status)), zap.String("reason", reason(t.latest, occasion)))
+	t.logger.Log(level, "Health status changed", zap.String("event.name", statusChanged), zap.String("old", string(before)),
+		zap.String("new", string(t.told)), zap.String("reason", reason(t.latest, occasion)))
 }
 
 // reason explains a status: by what happened, by what is wrong, or by nothing
@@ -93,6 +100,7 @@ func (t *telemetry) observe(do func(metric.Int64Observer, verdict.Report)) metri
 	return func(_ context.Context, o metric.Int64Observer) error {
 		t.mu.Lock()
 		latest := t.latest
+		latest.Status = t.told
 		t.mu.Unlock()
 		do(o, latest)
 		return nil
