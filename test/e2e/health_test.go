@@ -4,6 +4,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -55,4 +56,18 @@ func TestAQueryThatHangsIsNamed(t *testing.T) {
 	eventuallyHealth(t, c, allWell)
 	eventuallyHealth(t, c, `"status":"degraded"`, `"query_runtime":"degraded"`, `"state_backend":"ok"`,
 		"(instance node-b) says that its query_runtime is unhealthy")
+}
+
+// The engine scores its own pipeline; below 0.5 is degraded.
+func TestAFullBufferDegradesUntilItIsGone(t *testing.T) {
+	c := run.StartCollector(t, "standalone", nil)
+	control := fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
+	run.NewEngine{Endpoint: c.Endpoint(), A: []string{"--control", control, "--rate", "20000"}}.Start(t)
+	eventuallyHealth(t, c, allWell)
+	_, problem, code := asked(t, "fault", "full_buffer=100ms", "--control", control)
+	require.Zero(t, code, problem)
+	eventuallyHealth(t, c, `"status":"degraded"`, `"event_pipeline":"degraded"`, "(instance node-a) says that its event_pipeline is degraded")
+	_, problem, code = asked(t, "fault", "full_buffer", "--stop", "--control", control)
+	require.Zero(t, code, problem)
+	eventuallyHealth(t, c, `"status":"healthy"`, allWell)
 }
