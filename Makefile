@@ -79,6 +79,11 @@ bench-freshness: build ## Print how long after an event /metrics shows it (2 min
 bench-outage: build ## Print what an engine at half of its peak feels when the collector freezes, dies and returns (1 minute).
 	go -C test test -run '^$$' -bench Outage -benchtime 1x -timeout 10m ./outage
 
+.PHONY: test-lb
+test-lb: build ## Restart three gateways under load behind HAProxy, which is installed if need be, and behind NGINX if it is there (2 minutes).
+	command -v haproxy >/dev/null || apt-get install -y -q haproxy
+	go -C test test -run '^$$' -bench "HAProxy$$(command -v nginx >/dev/null && echo '|NGINX')" -benchtime 1x -timeout 10m ./balancers
+
 .PHONY: bench-receiver
 bench-receiver: ## Print the CPU time per point of the receiver next to the stock one: ROUNDS=40, the default, takes 4 minutes.
 	go -C test test -run '^$$' -bench Receiver -benchtime $(or $(ROUNDS),40)x -timeout 30m ./receiver

@@ -24,6 +24,7 @@ import (
 	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 
+	"github.com/eventflux-io/eventflux-otel/test/internal/load"
 	"github.com/eventflux-io/eventflux-otel/test/internal/run"
 )
 
@@ -55,14 +56,16 @@ func TestSendersAreAskedToLeaveBeforeTheyAreRefused(t *testing.T) {
 		grpc.WithDisableRetry(), grpc.WithStatsHandler(&count))
 	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
-	var l load
+	var l load.Load
 	overGRPC := func() error {
-		_, err := plogotlp.NewGRPCClient(conn).Export(t.Context(), l.logs())
+		request, _ := l.Logs()
+		_, err := plogotlp.NewGRPCClient(conn).Export(t.Context(), request)
 		return err
 	}
 	client := &http.Client{Transport: &http.Transport{}}
 	overHTTP := func() (code int, last bool) {
-		body, err := l.logs().MarshalProto()
+		request, _ := l.Logs()
+		body, err := request.MarshalProto()
 		require.NoError(t, err)
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, fmt.Sprintf("http://127.0.0.1:%d/v1/logs", c.HTTP), bytes.NewReader(body))
 		require.NoError(t, err)

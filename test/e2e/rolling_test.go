@@ -4,10 +4,8 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -20,13 +18,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
 
+	"github.com/eventflux-io/eventflux-otel/test/internal/load"
 	"github.com/eventflux-io/eventflux-otel/test/internal/otlp"
 	"github.com/eventflux-io/eventflux-otel/test/internal/run"
 )
@@ -98,73 +96,6 @@ func (b *balancer) pick() *run.Collector {
 	return b.gateways[0]
 }
 
-// load counts what many clients send, each request once.
-type load struct {
-	sent, failed atomic.Int64
-	lastError    atomic.Pointer[error]
-	number       atomic.Int64
-}
-
-func (l *load) count(err error) {
-	l.sent.Add(1)
-	if err != nil {
-		l.failed.Add(1)
-		l.lastError.Store(&err)
-	}
-}
-
-func (l *load) logs() plogotlp.ExportRequest {
-	ld := plog.NewLogs()
-	rl := ld.ResourceLogs().AppendEmpty()
-	rl.Resource().Attributes().PutStr("service.name", "sender")
-	rl.ScopeLogs().AppendEmpty().LogRecords().AppendEmpty().Body().SetStr(fmt.Sprint("request ", l.number.Add(1)))
-	return plogotlp.NewExportRequestFromLogs(ld)
-}
-
-// clients send a request every ten milliseconds each until stop is called.
-func (l *load) clients(n int, send func(context.Context, plogotlp.ExportRequest) error) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var sending sync.WaitGroup
-	for range n {
-		sending.Go(func() {
-			ticker := time.NewTicker(10 * time.Millisecond)
-			defer ticker.Stop()
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case <-ticker.C:
-					l.count(send(context.Background(), l.logs())) // one that began is finished
-				}
-			}
-		})
-	}
-	return func() { cancel(); sending.Wait() }
-}
-
-func postTo(client *http.Client, url string) func(context.Context, plogotlp.ExportRequest) error {
-	return func(ctx context.Context, request plogotlp.ExportRequest) error {
-		body, err := request.MarshalProto()
-		if err != nil {
-			return err
-		}
-		r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-		if err != nil {
-			return err
-		}
-		r.Header.Set("Content-Type", "application/x-protobuf")
-		response, err := client.Do(r)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = response.Body.Close() }()
-		if _, err = io.Copy(io.Discard, response.Body); err == nil && response.StatusCode != http.StatusOK {
-			err = fmt.Errorf("HTTP %d", response.StatusCode)
-		}
-		return err
-	}
-}
-
 // Three shipped gateways restart one after the other under a thousand requests a second, half
 // of them HTTP/1.1 and half gRPC. No client sees an error, and nothing is lost.
 func TestARollingRestartFailsNoRequest(t *testing.T) {
@@ -188,20 +119,20 @@ func TestARollingRestartFailsNoRequest(t *testing.T) {
 	conn.Connect()
 	run.Eventually(t, "the client has asked for addresses", b.built.Load)
 
-	var l load
+	var l load.Load
 	client := plogotlp.NewGRPCClient(conn)
-	stopGRPC := l.clients(5, func(ctx context.Context, request plogotlp.ExportRequest) error {
+	stopGRPC := l.Clients(5, func(ctx context.Context, request plogotlp.ExportRequest) error {
 		_, err := client.Export(ctx, request)
 		return err
 	})
-	stopHTTP := l.clients(5, postTo(front.Client(), front.URL+"/v1/logs"))
+	stopHTTP := l.Clients(5, load.PostTo(front.Client(), front.URL+"/v1/logs"))
 	stop := sync.OnceFunc(func() { stopGRPC(); stopHTTP() })
 	defer stop()
 
 	begin := time.Now()
 	for i, g := range gateways {
-		before := l.sent.Load()
-		run.Eventually(t, "requests go on", func() bool { return l.sent.Load() > before+100 })
+		before := l.Sent()
+		run.Eventually(t, "requests go on", func() bool { return l.Sent() > before+100 })
 		require.Zero(t, g.Stop(), "gateway %d", i)
 		g.Launch("gateway", env)
 		g.WaitReady()
@@ -209,12 +140,12 @@ func TestARollingRestartFailsNoRequest(t *testing.T) {
 	}
 	stop()
 	took := time.Since(begin)
-	if last := l.lastError.Load(); last != nil {
-		t.Errorf("%d of %d requests failed, the last with: %v", l.failed.Load(), l.sent.Load(), *last)
+	if failed, last := l.Failed(); failed > 0 {
+		t.Errorf("%d of %d requests failed, the last with: %v", failed, l.Sent(), last)
 	}
-	t.Logf("%d requests in %s, %.0f a second", l.sent.Load(), took.Round(time.Second), float64(l.sent.Load())/took.Seconds())
-	run.Eventually(t, "the backend has everything", func() bool { return len(backend.Seen()) >= int(l.number.Load()) })
-	assert.Len(t, backend.Seen(), int(l.number.Load()))
+	t.Logf("%d requests in %s, %.0f a second", l.Sent(), took.Round(time.Second), float64(l.Sent())/took.Seconds())
+	run.Eventually(t, "the backend has everything", func() bool { return len(backend.Seen()) >= len(l.Accepted()) })
+	assert.Len(t, backend.Seen(), int(l.Sent()))
 }
 
 func listenOnLoopback(t *testing.T) net.Listener {
