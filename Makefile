@@ -84,6 +84,10 @@ test-lb: build ## Restart three gateways under load behind HAProxy, which is ins
 	command -v haproxy >/dev/null || apt-get install -y -q haproxy
 	go -C test test -run '^$$' -bench "HAProxy$$(command -v nginx >/dev/null && echo '|NGINX')" -benchtime 1x -timeout 10m ./balancers
 
+.PHONY: bench-health
+bench-health: build ## Print how long probes of health take under full ingest, next to those of health_check (2 minutes).
+	go -C test test -run '^$$' -bench Health -benchtime 1x -timeout 10m ./probing
+
 .PHONY: bench-receiver
 bench-receiver: ## Print the CPU time per point of the receiver next to the stock one: ROUNDS=40, the default, takes 4 minutes.
 	go -C test test -run '^$$' -bench Receiver -benchtime $(or $(ROUNDS),40)x -timeout 30m ./receiver

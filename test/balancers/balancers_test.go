@@ -77,7 +77,7 @@ func (b *balancer) start(t testing.TB, gateways []*run.Collector) {
 
 // BenchmarkHAProxy asks the gateways whether they are ready: nothing fails and nothing is lost.
 func BenchmarkHAProxy(b *testing.B) {
-	failed, lost, _ := rollingRestart(b, &balancer{
+	failed, lost := rollingRestart(b, &balancer{
 		name: "haproxy", config: "haproxy.cfg",
 		args: func(config string) []string { return []string{"-db", "-f", config} },
 	})
@@ -88,7 +88,7 @@ func BenchmarkHAProxy(b *testing.B) {
 
 // BenchmarkNGINX repeats what fails: nothing is lost.
 func BenchmarkNGINX(b *testing.B) {
-	_, lost, _ := rollingRestart(b, &balancer{
+	_, lost := rollingRestart(b, &balancer{
 		name: "nginx", config: "nginx.conf",
 		args:  func(config string) []string { return []string{"-p", filepath.Dir(config), "-c", config} },
 		extra: "daemon off;\nmaster_process off;\nerror_log stderr;\npid nginx.pid;\n",
@@ -100,7 +100,7 @@ func BenchmarkNGINX(b *testing.B) {
 
 // rollingRestart sends a thousand requests a second while three gateways restart one after the
 // other, half of them over HTTP/1.1 and half over gRPC, and none twice.
-func rollingRestart(b *testing.B, lb *balancer) (failed, lost, repeated int) {
+func rollingRestart(b *testing.B, lb *balancer) (failed, lost int) {
 	b.Helper()
 	backend := otlp.NewBackend(fmt.Sprintf("127.0.0.1:%d", run.FreePort(b)))
 	backend.Start(b)
@@ -137,7 +137,7 @@ func rollingRestart(b *testing.B, lb *balancer) (failed, lost, repeated int) {
 	stopHTTP()
 	took := time.Since(begin)
 
-	accepted := l.Accepted()
+	accepted, repeated := l.Accepted(), 0
 	run.Within(func() bool { return len(backend.Seen()) >= len(accepted) })
 	seen := backend.Seen()
 	for _, body := range accepted {
@@ -154,5 +154,5 @@ func rollingRestart(b *testing.B, lb *balancer) (failed, lost, repeated int) {
 	b.ReportMetric(float64(n), "failed")
 	b.ReportMetric(float64(lost), "lost")
 	b.ReportMetric(float64(repeated), "repeated")
-	return int(n), lost, repeated
+	return int(n), lost
 }
