@@ -207,7 +207,11 @@ func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin,
 			r.heard(s)
 		}
 		var did contract.Report
-		r.policy.CheckSpans(rs, r.list.Has(s.key), &did)
+		engine := r.list.Has(s.key)
+		r.policy.CheckSpans(rs, engine, &did)
+		if engine && trusted {
+			r.follow(rs, now)
+		}
 		r.checked(ctx, s.key, &did, trusted, now, &all)
 	}
 	r.heart.changed()

@@ -24,6 +24,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/fairness"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/series"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/traces"
 )
 
 // eventfluxReceiver stands behind the up to three pipelines of one
@@ -41,6 +42,8 @@ type eventfluxReceiver struct {
 	agents *engines.Registry
 	heart  *heart
 	series *series.Store
+	// traces is nil when traces are not looked at.
+	traces *traces.Table
 	// conclusive says that connections end only when the far end ends.
 	conclusive bool
 	forget     func() // takes this receiver out of the factory's instances
@@ -64,9 +67,14 @@ func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*eventfluxR
 	if err != nil {
 		return nil, err
 	}
+	whole, err := newTraces(&cfg.Traces, tel.builder)
+	if err != nil {
+		return nil, err
+	}
 	r := &eventfluxReceiver{
 		cfg: cfg, set: set, tel: tel, list: list, agents: newRegistry(&cfg.Engines), forget: forget,
 		series:     store,
+		traces:     whole,
 		fairness:   newFairness(cfg),
 		policy:     cfg.Contract.policy(),
 		conclusive: !cfg.endsConnections(),
