@@ -137,8 +137,9 @@ func TestASenderIsToldWhatWasRejected(t *testing.T) {
 	}
 	assert.Equal(t, []int{3, 3, 3}, []int{metrics.DataPointCount(), traces.SpanCount(), logs.LogRecordCount()})
 	want := []metricdata.DataPoint[int64]{
-		{Value: 3, Attributes: attribute.NewSet(attribute.String("rule", "wrong_unit"))},
-		{Value: 6, Attributes: attribute.NewSet(attribute.String("rule", "missing_attribute"))},
+		{Value: 3, Attributes: attribute.NewSet(attribute.String("rule", "wrong_unit"), attribute.String("signal", "metrics"))},
+		{Value: 3, Attributes: attribute.NewSet(attribute.String("rule", "missing_attribute"), attribute.String("signal", "traces"))},
+		{Value: 3, Attributes: attribute.NewSet(attribute.String("rule", "missing_attribute"), attribute.String("signal", "logs"))},
 	}
 	metadatatest.AssertEqualReceiverEventfluxContractRejected(t, b.tel, want,
 		metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())

@@ -111,8 +111,8 @@ func TestASpanThatWasTakenOutLeavesOrphans(t *testing.T) {
 	td, spans := spansOf(engine)
 	filterSpan(spans, 1, 1, 0, "")
 	filterSpan(spans, 1, 2, 1, "top")
-	rejected := b.receiver.admitTraces(t.Context(), from, td, now)
-	require.Equal(t, int64(1), rejected.Items)
+	in := b.receiver.admitTraces(t.Context(), from, td, now)
+	require.Equal(t, 1, in.rejected)
 	metadatatest.AssertEqualReceiverEventfluxSpansJudged(t, b.tel, []metricdata.DataPoint[int64]{
 		{Value: 1, Attributes: attribute.NewSet(attribute.String("query.id", "top"), attribute.String("verdict", "orphan"))},
 	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())

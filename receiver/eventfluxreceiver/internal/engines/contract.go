@@ -41,14 +41,22 @@ func (r *Registry) Has(id Identity) bool {
 	return ok
 }
 
-// Checked records what a check found in data of the engine. Of senders that are
-// not on the list nothing is kept.
-func (r *Registry) Checked(id Identity, did *contract.Report, now time.Time) {
+// Checked records what a check found in data of the engine, and returns the account
+// for what is left of it. Of senders that are not on the list nothing is kept, and
+// the account is nil.
+func (r *Registry) Checked(id Identity, did *contract.Report, now time.Time) *Account {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if el, ok := r.byID[id]; ok {
-		el.Value.(*engine).ledger.add(did, now)
+	el, ok := r.byID[id]
+	if !ok {
+		return nil
 	}
+	e := el.Value.(*engine)
+	e.ledger.add(did, now)
+	if n := did.RejectedItems(); n > 0 {
+		e.account.rejected.Add(uint64(n))
+	}
+	return e.account
 }
 
 func (l *ledger) add(did *contract.Report, now time.Time) {

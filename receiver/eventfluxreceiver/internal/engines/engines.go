@@ -107,6 +107,7 @@ type engine struct {
 	state               verdict
 	runtime             verdict
 	ledger              ledger
+	account             *Account
 	clock               clock.Clock
 }
 
@@ -165,6 +166,7 @@ func (r *Registry) insert(id Identity, now time.Time) *list.Element {
 	}
 	e := &engine{
 		id: id, resource: pcommon.NewMap(), since: now, firstSeen: now, lastSeen: now, goodbye: r.recall(id, now),
+		account: new(Account),
 	}
 	id.Put(e.resource)
 	el := r.recency.PushFront(e)

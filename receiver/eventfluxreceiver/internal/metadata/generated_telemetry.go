@@ -36,6 +36,8 @@ type TelemetryBuilder struct {
 	ReceiverEventfluxEnginesEvicted     metric.Int64ObservableCounter
 	ReceiverEventfluxIdentitiesAssigned metric.Int64Counter
 	ReceiverEventfluxIdentityConflicts  metric.Int64Counter
+	ReceiverEventfluxItemsInFlight      metric.Int64UpDownCounter
+	ReceiverEventfluxItemsReceived      metric.Int64Counter
 	ReceiverEventfluxPointsUnknown      metric.Int64Counter
 	ReceiverEventfluxReportsSuperseded  metric.Int64Counter
 	ReceiverEventfluxSeriesEnded        metric.Int64Counter
@@ -221,6 +223,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_eventflux_identity_conflicts",
 		metric.WithDescription("Resources that came under the identity of a live engine from another process or principal. [Alpha]"),
 		metric.WithUnit("{resource}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxItemsInFlight, err = builder.meter.Int64UpDownCounter(
+		"otelcol_receiver_eventflux_items_in_flight",
+		metric.WithDescription("Items of requests that were received and are not answered yet. [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxItemsReceived, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_items_received",
+		metric.WithDescription("Points, spans and log records of senders, before anything is taken out, see the README for what becomes of them. [Alpha]"),
+		metric.WithUnit("{item}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ReceiverEventfluxPointsUnknown, err = builder.meter.Int64Counter(

@@ -50,6 +50,8 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ReceiverEventfluxEngineItems.Add(context.Background(), 1)
 	tb.ReceiverEventfluxIdentitiesAssigned.Add(context.Background(), 1)
 	tb.ReceiverEventfluxIdentityConflicts.Add(context.Background(), 1)
+	tb.ReceiverEventfluxItemsInFlight.Add(context.Background(), 1)
+	tb.ReceiverEventfluxItemsReceived.Add(context.Background(), 1)
 	tb.ReceiverEventfluxPointsUnknown.Add(context.Background(), 1)
 	tb.ReceiverEventfluxReportsSuperseded.Add(context.Background(), 1)
 	tb.ReceiverEventfluxSeriesEnded.Add(context.Background(), 1)
@@ -76,6 +78,12 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverEventfluxIdentityConflicts(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverEventfluxItemsInFlight(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverEventfluxItemsReceived(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverEventfluxPointsUnknown(t, testTel,
