@@ -89,7 +89,12 @@ func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin
 				}
 			}
 		}
-		r.policy.CheckMetrics(rm, r.list.Has(s.key), &did)
+		names, engine := r.list.Names(s.key)
+		if !trusted {
+			names = nil // what it calls its metrics is not to change those of the engine
+		}
+		r.policy.Distinguish(rm, names, &did)
+		r.policy.CheckMetrics(rm, engine, &did)
 		r.keepTime(s.key, rm, now, &did)
 		points := countPoints(rm)
 		r.checked(ctx, s.key, &did, trusted, now, points, &all)

@@ -81,6 +81,7 @@ func TestEveryOptionIsRead(t *testing.T) {
 	assert.Equal(t, &contract.Policy{Unknown: contract.Tag, Rules: [contract.RuleCount]contract.Action{
 		contract.UnknownName: contract.Reject, contract.WrongType: contract.Fix, contract.WrongTemporality: contract.Reject,
 		contract.WrongUnit: contract.Fix, contract.MissingAttribute: contract.Observe, contract.WrongValue: contract.Observe,
+		contract.AmbiguousName: contract.Reject,
 	}}, cfg.Contract.policy())
 	assert.Equal(t, 3*time.Second, cfg.ShutdownTimeout)
 }

@@ -41,6 +41,18 @@ func (r *Registry) Has(id Identity) bool {
 	return ok
 }
 
+// Names returns the names of the engine's own metrics, and reports whether the
+// engine is on the list.
+func (r *Registry) Names(id Identity) (names *contract.Names, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	el, ok := r.byID[id]
+	if !ok {
+		return nil, false
+	}
+	return &el.Value.(*engine).names, true
+}
+
 // Checked records what a check found in data of the engine, and returns the account
 // for what is left of it. Of senders that are not on the list nothing is kept, and
 // the account is nil.

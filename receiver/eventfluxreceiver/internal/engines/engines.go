@@ -26,6 +26,7 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/clock"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/contract"
 )
 
 // maxStreams bounds the stream names remembered for one engine. An engine with
@@ -108,6 +109,7 @@ type engine struct {
 	runtime             verdict
 	ledger              ledger
 	account             *Account
+	names               contract.Names
 	clock               clock.Clock
 }
 
