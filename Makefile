@@ -47,6 +47,13 @@ test: build ## Run all tests of all modules. Needs no C compiler, no root.
 test-race: ## Run the unit tests under the race detector, without those of memory alone. Needs a C compiler.
 	for m in $(UNIT); do echo "== $$m"; CGO_ENABLED=1 go -C $$m test -race -skip AMillion ./...; done
 
+.PHONY: test-netns
+test-netns: build ## Drop the packets of an engine in network namespaces. Needs Linux with user namespaces, no root.
+	command -v ip >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends iproute2; }
+	@unshare --map-root-user --net ip link add near type veth peer name far || { echo "test-netns needs a Linux that lets 'unshare --map-root-user --net' make namespaces with veth links: run it as root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0)"; exit 1; }
+	go -C test test -c -tags netns -o $(CURDIR)/build/netns.test ./netns
+	cd test/netns && unshare --map-root-user --net $(CURDIR)/build/netns.test -test.v
+
 .PHONY: bench
 bench: ## Print the numbers that the README of the SDK shows.
 	go -C sdk test -run '^$$' -bench . -benchmem -count 3 . ./internal/... ./logs
