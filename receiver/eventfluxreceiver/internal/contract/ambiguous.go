@@ -65,29 +65,33 @@ func (n *Names) claim(name string) (as, owner string) {
 // CheckMetrics. Without names, for a sender that is no engine, only those of the
 // resource are compared. The cost is a look-up for each metric of the engine's own.
 func (p *Policy) Distinguish(rm pmetric.ResourceMetrics, names *Names, did *Report) {
-	if names == nil {
-		names = new(Names)
+	check := func(m pmetric.Metric) (out bool) {
+		name := m.Name()
+		if !strings.HasPrefix(name, namespace) {
+			return false
+		}
+		if _, known := metricPlans[name]; known {
+			return false
+		}
+		if names == nil {
+			names = new(Names)
+		}
+		return p.ambiguous(m, names, did)
 	}
 	for _, sm := range rm.ScopeMetrics().All() {
-		if !p.rejects(AmbiguousName) {
-			for _, m := range sm.Metrics().All() {
-				p.ambiguous(m, names, did)
-			}
+		if p.rejects(AmbiguousName) {
+			sm.Metrics().RemoveIf(check)
 			continue
 		}
-		sm.Metrics().RemoveIf(func(m pmetric.Metric) bool { return p.ambiguous(m, names, did) })
+		for _, m := range sm.Metrics().All() {
+			check(m)
+		}
 	}
 }
 
-// ambiguous checks one metric, and reports whether it is to go.
+// ambiguous checks one metric of the engine's own, and reports whether it is to go.
 func (p *Policy) ambiguous(m pmetric.Metric, names *Names, did *Report) (out bool) {
 	name := m.Name()
-	if !strings.HasPrefix(name, namespace) {
-		return false
-	}
-	if _, known := metricPlans[name]; known {
-		return false
-	}
 	as, owner := names.claim(name)
 	if owner == "" {
 		return false
