@@ -315,7 +315,7 @@ func FuzzTableAgreesWithAPlainModel(f *testing.F) {
 
 func TestTableAgreesWithAPlainModel(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 300 {
+	for range 100 {
 		data := make([]byte, 4000)
 		for i := 0; i < len(data); i += 8 {
 			binary.LittleEndian.PutUint64(data[i:], r.Uint64())
