@@ -86,6 +86,19 @@ bench-freshness: build ## Print how long after an event /metrics shows it (2 min
 bench-outage: build ## Print what an engine at half of its peak feels when the collector freezes, dies and returns (1 minute).
 	go -C test test -run '^$$' -bench Outage -benchtime 1x -timeout 10m ./outage
 
+JAEGER := v1.76.0
+
+build/jaeger/jaeger: ## Jaeger from its module, which cannot be installed by go install: 6 minutes for the first time.
+	mkdir -p build/jaeger/src
+	cp -r "$$(go mod download -json github.com/jaegertracing/jaeger@$(JAEGER) | sed -n 's/^.*"Dir": "\(.*\)".*$$/\1/p')/." build/jaeger/src
+	chmod -R u+w build/jaeger/src
+	cd build/jaeger/src && GOFLAGS=-mod=mod go build -o ../jaeger ./cmd/jaeger
+	rm -rf build/jaeger/src
+
+.PHONY: jaeger-demo
+jaeger-demo: build build/jaeger/jaeger ## Show that a real Jaeger has the whole span tree of the demo.
+	JAEGER_BINARY=$(CURDIR)/build/jaeger/jaeger go -C test test -count=1 -v -tags jaeger ./jaeger
+
 .PHONY: bench-receiver
 bench-receiver: ## Print the CPU time per point of the receiver next to the stock one: ROUNDS=40, the default, takes 4 minutes.
 	go -C test test -run '^$$' -bench Receiver -benchtime $(or $(ROUNDS),40)x -timeout 30m ./receiver
