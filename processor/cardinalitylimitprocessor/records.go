@@ -11,10 +11,12 @@ import (
 	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
+	"go.uber.org/zap"
 
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/budget"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/identity"
@@ -47,7 +49,15 @@ type recordLimiter struct {
 	tel     *recordTelemetry
 	warn    *warner
 
-	unregister func() // from the extension that shows offenders
+	logger     *zap.Logger
+	seed       identity.Seed
+	storage    storage.Client // nil without one
+	restored   chan struct{}  // closed when all that was stored is known again
+	unregister func()         // from the extension that shows offenders
+
+	stop    chan struct{}
+	stopped sync.WaitGroup
+	once    sync.Once
 }
 
 const (
@@ -61,7 +71,8 @@ func newRecordLimiter(set processor.Settings, cfg *Config, signal string, now fu
 		return nil, err
 	}
 	start := now()
-	hasher := identity.New(identity.NewSeed())
+	seed := identity.NewSeed()
+	hasher := identity.New(seed)
 	limits := budget.Limits{
 		Series:          cfg.Attributes.MaxValues,
 		SeriesPerTenant: cfg.Attributes.perTenant(),
@@ -88,7 +99,11 @@ func newRecordLimiter(set processor.Settings, cfg *Config, signal string, now fu
 			Redaction: redactions[cfg.Offenders.Samples],
 		}, start),
 		warn:       newWarner(set.Logger, cfg),
+		logger:     set.Logger,
+		seed:       seed,
+		restored:   make(chan struct{}),
 		unregister: func() {},
+		stop:       make(chan struct{}),
 	}
 	l.tel, err = newRecordTelemetry(set, l)
 	return l, err
@@ -99,17 +114,22 @@ func (l *recordLimiter) Capabilities() consumer.Capabilities {
 	return consumer.Capabilities{MutatesData: !l.observesOnly}
 }
 
-// Start makes the limiter known to the extension that shows offenders.
-func (l *recordLimiter) Start(_ context.Context, host component.Host) (err error) {
+// Start takes up what an earlier run stored.
+func (l *recordLimiter) Start(ctx context.Context, host component.Host) (err error) {
+	if err = l.restore(ctx, host); err != nil {
+		return err
+	}
 	l.unregister, err = register(host, l.cfg.HealthExtension, l.id, l)
 	return err
 }
 
 // Shutdown is safe before Start and safe to call twice.
-func (l *recordLimiter) Shutdown(context.Context) error {
+func (l *recordLimiter) Shutdown(ctx context.Context) error {
+	l.once.Do(func() { close(l.stop) })
+	l.stopped.Wait()
 	l.unregister()
 	l.tel.shutdown()
-	return nil
+	return l.closeStorage(ctx)
 }
 
 // logsLimiter is the processor of a pipeline of logs.
