@@ -6,6 +6,7 @@ package cardinalitylimitprocessor
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/client"
@@ -37,8 +38,7 @@ type recordLimiter struct {
 	cfg    *Config
 	now    func() time.Time
 
-	limits       budget.Limits
-	rules        *rule.Keys
+	policy       atomic.Pointer[recordPolicy]
 	observesOnly bool // no record is changed
 	replacement  string
 
@@ -66,34 +66,23 @@ const (
 )
 
 func newRecordLimiter(set processor.Settings, cfg *Config, signal string, now func() time.Time) (*recordLimiter, error) {
-	rules, err := cfg.Attributes.rules()
+	policy, err := newRecordPolicy(cfg)
 	if err != nil {
 		return nil, err
 	}
 	start := now()
 	seed := identity.NewSeed()
 	hasher := identity.New(seed)
-	limits := budget.Limits{
-		Series:          cfg.Attributes.MaxValues,
-		SeriesPerTenant: cfg.Attributes.perTenant(),
-		SeriesPerMetric: cfg.Attributes.MaxValuesPerAttribute,
-		Tenants:         cfg.MaxTenants + 1, // the one that further tenants share
-		Metrics:         cfg.Attributes.MaxAttributes,
-		Lend:            cfg.LendUntil,
-		TTL:             cfg.SeriesTTL,
-	}
 	l := &recordLimiter{
 		id:           set.ID,
 		signal:       signal,
 		cfg:          cfg,
 		now:          now,
-		limits:       limits,
-		rules:        rules,
-		observesOnly: rules.ObservesOnly(),
+		observesOnly: policy.rules.ObservesOnly() && cfg.OverridesFile == "",
 		replacement:  cfg.Overflow.AttributeValue,
 		hasher:       hasher,
 		tenants:      tenant.NewDirectory(cfg.Tenant.keys(), cfg.MaxTenants, hasher),
-		values:       budget.New(limits, start),
+		values:       budget.New(policy.limits, start),
 		board: offenders.New(offenders.Options{
 			Cases:     cfg.Offenders.MaxMetrics,
 			Redaction: redactions[cfg.Offenders.Samples],
@@ -105,8 +94,31 @@ func newRecordLimiter(set processor.Settings, cfg *Config, signal string, now fu
 		unregister: func() {},
 		stop:       make(chan struct{}),
 	}
+	l.policy.Store(policy)
 	l.tel, err = newRecordTelemetry(set, l)
 	return l, err
+}
+
+// recordPolicy is what of a configuration may change while the limiter runs.
+type recordPolicy struct {
+	limits budget.Limits
+	rules  *rule.Keys
+}
+
+func newRecordPolicy(cfg *Config) (*recordPolicy, error) {
+	rules, err := cfg.Attributes.rules()
+	if err != nil {
+		return nil, err
+	}
+	return &recordPolicy{rules: rules, limits: budget.Limits{
+		Series:          cfg.Attributes.MaxValues,
+		SeriesPerTenant: cfg.Attributes.perTenant(),
+		SeriesPerMetric: cfg.Attributes.MaxValuesPerAttribute,
+		Tenants:         cfg.MaxTenants + 1, // the one that further tenants share
+		Metrics:         cfg.Attributes.MaxAttributes,
+		Lend:            cfg.LendUntil,
+		TTL:             cfg.SeriesTTL,
+	}}, nil
 }
 
 // Capabilities says that records are changed, unless no rule does more than observe.
@@ -117,6 +129,10 @@ func (l *recordLimiter) Capabilities() consumer.Capabilities {
 // Start takes up what an earlier run stored.
 func (l *recordLimiter) Start(ctx context.Context, host component.Host) (err error) {
 	if err = l.restore(ctx, host); err != nil {
+		return err
+	}
+	overrides := overridesFile{cfg: l.cfg, logger: l.logger, enforce: l.enforce, count: l.tel.reloaded}
+	if err = overrides.watch(&l.stopped, l.stop); err != nil {
 		return err
 	}
 	l.unregister, err = register(host, l.cfg.HealthExtension, l.id, l)
@@ -181,8 +197,9 @@ func (l *tracesLimiter) ConsumeTraces(ctx context.Context, td ptrace.Traces) err
 // inspection goes through the records of one batch.
 type inspection struct {
 	*recordLimiter
-	at  budget.Tick
-	now time.Time
+	rules *rule.Keys
+	at    budget.Tick
+	now   time.Time
 
 	tally          recordTally
 	shared, tenant *tenant.Tenant // shared: of the whole batch, nil if each resource has its own
@@ -213,10 +230,10 @@ func (l *recordLimiter) inspect(ctx context.Context) *inspection {
 	now := l.now()
 	at := l.values.Tick(now)
 	if _, looked := l.values.Sweep(at); looked {
-		l.tenants.Expire(now.Add(-l.limits.TTL))
+		l.tenants.Expire(now.Add(-l.cfg.SeriesTTL))
 	}
 	s := inspections.Get().(*inspection)
-	s.recordLimiter, s.at, s.now = l, at, now
+	s.recordLimiter, s.rules, s.at, s.now = l, l.policy.Load().rules, at, now
 	if len(l.cfg.Tenant.ClientMetadata) > 0 {
 		s.shared = l.tenants.OfClient(client.FromContext(ctx).Metadata.Get, now)
 	}
