@@ -168,6 +168,17 @@ func TestBackends(t *testing.T) {
 	}
 }
 
+func TestEveryBackendIsValidOnTopOfTheGateway(t *testing.T) {
+	gateway := files(t, "configs/gateway.yaml")[0]
+	env := map[string]string{
+		"DD_API_KEY": "k", "NEW_RELIC_LICENSE_KEY": "k", "ELASTIC_OTLP_URL": "https://localhost:8200", "ELASTIC_AUTHORIZATION": "ApiKey k",
+	}
+	for _, path := range files(t, "configs/backends/*.yaml") {
+		p := run.Start(t, "validate", run.Binary(t, "otelcol-eventflux"), []string{"validate", "--config", gateway, "--config", path}, env)
+		assert.Zero(t, p.Wait(), p.Output())
+	}
+}
+
 // Every key of a line that an engine logs is taken up by Filebeat and has a type in the index.
 func TestFilebeatKnowsEveryKeyOfALogLine(t *testing.T) {
 	var beat struct {
