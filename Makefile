@@ -94,6 +94,7 @@ test-lb: build ## Restart three gateways under load behind HAProxy, which is ins
 .PHONY: bench-health
 bench-health: build ## Print how long probes of health take under full ingest, next to those of health_check (2 minutes).
 	go -C test test -run '^$$' -bench Health -benchtime 1x -timeout 10m ./probing
+
 JAEGER := v1.76.0
 
 build/jaeger/jaeger: ## Jaeger from its module, which cannot be installed by go install: 6 minutes for the first time.
