@@ -6,12 +6,16 @@ package pipelinehealthextension
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/config/configoptional"
 	"go.opentelemetry.io/collector/config/configtls"
+
+	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/verdict"
 )
 
 // defaultPort is what health_check listens on as well, so that probes need no
@@ -31,6 +35,9 @@ type Config struct {
 	// Drain says how the process ends.
 	Drain DrainConfig `mapstructure:"drain"`
 
+	// Ready says what else /ready takes.
+	Ready ReadyConfig `mapstructure:"ready"`
+
 	// RecoveryDuration is how long a component may stay in a recoverable error,
 	// counted from its first report, before event_pipeline is fail instead of
 	// degraded. 0 means fail at once; the default is 1m.
@@ -46,6 +53,26 @@ type Config struct {
 
 	// prevent unkeyed literal initialization
 	_ struct{}
+}
+
+// ReadyConfig says what readiness takes, beside pipelines that run and memory.
+type ReadyConfig struct {
+	// Require are names of checks of /health that must not be degraded or fail. The
+	// default is none: what is wrong outside is no better at another replica.
+	Require []string `mapstructure:"require"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// Validate checks the names.
+func (c *ReadyConfig) Validate() error {
+	for _, name := range c.Require {
+		if !slices.Contains(verdict.CheckNames, name) {
+			return fmt.Errorf("require must be names of checks (%s), got %q", strings.Join(verdict.CheckNames, ", "), name)
+		}
+	}
+	return nil
 }
 
 // EnginesConfig says how the engines' health becomes that of the whole.

@@ -300,7 +300,11 @@ func (e *healthExtension) face() api.Face {
 }
 
 func (e *healthExtension) readiness() verdict.Readiness {
-	return verdict.Ready(e.phase(), e.components.OutOfMemory())
+	r := verdict.Ready(e.phase(), e.components.OutOfMemory())
+	if len(e.cfg.Ready.Require) == 0 {
+		return r
+	}
+	return r.Requiring(e.cfg.Ready.Require, e.report().Checks)
 }
 
 func (e *healthExtension) phase() (p drain.Phase) {

@@ -123,6 +123,20 @@ func TestNotReadyWhileMemoryIsShort(t *testing.T) {
 	assert.Equal(t, 200, resp.StatusCode)
 }
 
+func TestReadyTakesWhatIsRequired(t *testing.T) {
+	e, _ := quiet(0)
+	e.cfg.Ready.Require = []string{"event_pipeline"}
+	require.NoError(t, e.Ready())
+	defer e.terminal.close()
+	assert.True(t, e.readiness().Ready)
+	id := componentstatus.NewInstanceID(component.MustNewID("kafka"), component.KindExporter)
+	e.ComponentStatusChanged(id, componentstatus.NewRecoverableErrorEvent(assert.AnError))
+	assert.Equal(t, "event_pipeline is degraded", e.readiness().Reason)
+
+	e.cfg.Ready.Require = []string{"disk"}
+	require.ErrorContains(t, e.cfg.Ready.Validate(), `require must be names of checks (event_pipeline, state_backend, query_runtime), got "disk"`)
+}
+
 func TestALoopThatHangsIsToldByLive(t *testing.T) {
 	e, _ := quiet(0)
 	loop, _ := e.RegisterLoop(component.MustNewID("eventflux"), "engines", time.Second)

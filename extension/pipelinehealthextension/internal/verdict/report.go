@@ -78,6 +78,16 @@ func (c Checks) without(excluded []string) Checks {
 	return c
 }
 
+// requires says what is wrong with the required checks.
+func (c Checks) requires(names []string) (wrong string) {
+	for i, check := range []Check{c.EventPipeline, c.StateBackend, c.QueryRuntime} {
+		if slices.Contains(names, CheckNames[i]) && (check == Warn || check == Fail) {
+			return CheckNames[i] + " is " + string(check)
+		}
+	}
+	return ""
+}
+
 // Engines counts the engines by what is known about their life.
 type Engines struct {
 	Up       int64 `json:"up"`

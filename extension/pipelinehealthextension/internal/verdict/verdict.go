@@ -77,6 +77,14 @@ func Ready(p drain.Phase, refuses string) Readiness {
 	return Readiness{Ready: true}
 }
 
+// Requiring makes r depend on the required checks, too.
+func (r Readiness) Requiring(names []string, c Checks) Readiness {
+	if wrong := c.requires(names); r.Ready && wrong != "" {
+		return Readiness{Reason: wrong}
+	}
+	return r
+}
+
 // judgePipeline takes the components at their word. Silence is good news once
 // the pipelines run: a component reports errors, not progress.
 func judgePipeline(r *Report, e Evidence) {

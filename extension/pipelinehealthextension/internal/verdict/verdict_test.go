@@ -228,6 +228,27 @@ func TestNotReadyWithoutMemory(t *testing.T) {
 	}
 }
 
+func TestRequiredChecks(t *testing.T) {
+	checks := Checks{EventPipeline: Warn, StateBackend: Unknown, QueryRuntime: Fail}
+	for _, tt := range []struct {
+		require []string
+		want    Readiness
+	}{
+		{nil, Readiness{Ready: true}},
+		{[]string{"state_backend"}, Readiness{Ready: true}},
+		{[]string{"state_backend", "event_pipeline"}, Readiness{Reason: "event_pipeline is degraded"}},
+		{[]string{"query_runtime"}, Readiness{Reason: "query_runtime is fail"}},
+	} {
+		if got := (Readiness{Ready: true}).Requiring(tt.require, checks); got != tt.want {
+			t.Errorf("requiring %q: %+v, want %+v", tt.require, got, tt.want)
+		}
+		starting := Readiness{Reason: "starting"}
+		if got := starting.Requiring(tt.require, checks); got != starting {
+			t.Errorf("requiring %q: %+v while starting", tt.require, got)
+		}
+	}
+}
+
 func TestLossesDegrade(t *testing.T) {
 	losses := []signals.Loss{
 		{Kind: "exporter", Component: "otlp_grpc", Items: 7, Since: now.Add(-3 * time.Second)},
