@@ -181,7 +181,10 @@ service:
 					return strings.Contains(c.Output(), "Everything is ready") || !c.Running()
 				})
 				require.True(t, c.Running(), c.Output())
-				require.Zero(t, c.Stop())
+				code := c.Stop()
+				if name == "with" || code != -1 { // without, the signal may be earlier than the collector listens for it
+					require.Zero(t, code)
+				}
 			})
 		}
 	}

@@ -5,10 +5,12 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // NotReady makes the servers' own health say so. Everything is served as before.
@@ -73,15 +75,25 @@ func newHand(ln net.Listener) *hand {
 	return h
 }
 
-// accept ends with the listener.
+// accept ends with the listener, and not because files are short for a while.
 func (h *hand) accept() {
 	defer close(h.failed)
+	wait := time.Duration(0)
 	for {
 		c, err := h.Accept()
+		if temporary := (interface{ Temporary() bool })(nil); errors.As(err, &temporary) && temporary.Temporary() {
+			wait = min(max(2*wait, 5*time.Millisecond), time.Second)
+			select {
+			case <-time.After(wait):
+			case <-h.closed:
+			}
+			continue
+		}
 		if err != nil {
 			h.err = err
 			return
 		}
+		wait = 0
 		select {
 		case h.accepted <- c:
 		case <-h.closed:
