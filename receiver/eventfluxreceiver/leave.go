@@ -8,6 +8,8 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.uber.org/zap"
 
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
@@ -24,9 +26,9 @@ var errLeaving = errors.New("the collector is about to stop: try again, it will 
 type leaver struct {
 	server *server.Server
 	logger *zap.Logger
-	// lettingGo is true when the server itself ends connections, whose end then
+	// leaving is true from the first step on, lettingGo when the server itself ends connections, whose end then
 	// says nothing of engines; refusing is true when nothing is accepted any more.
-	lettingGo, refusing atomic.Bool
+	leaving, lettingGo, refusing atomic.Bool
 }
 
 var _ intake.Source = (*leaver)(nil)
@@ -34,6 +36,7 @@ var _ intake.Source = (*leaver)(nil)
 // Leave implements [intake.Source].
 func (l *leaver) Leave(ctx context.Context, s intake.Step) (left int64) {
 	if s >= intake.NotReady {
+		l.leaving.Store(true)
 		l.server.NotReady()
 	}
 	if s >= intake.LetGo {
@@ -47,6 +50,16 @@ func (l *leaver) Leave(ctx context.Context, s intake.Step) (left int64) {
 		l.refusing.Store(true)
 	}
 	return left
+}
+
+// failed ends the process, unless that is under way: then nobody listens to fatal
+// errors any more, and whoever reports one waits for ever.
+func (r *eventfluxReceiver) failed(host component.Host, err error) {
+	if r.leaver.leaving.Load() {
+		r.set.Logger.Error("A server stopped before the drain was over", zap.Error(err))
+		return
+	}
+	componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(err))
 }
 
 // register makes the extension, if there is one, know the engines, watch the

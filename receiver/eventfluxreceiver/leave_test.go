@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -176,6 +177,26 @@ func TestLetGoThatFailsIsTold(t *testing.T) {
 	assert.Equal(t, 1, b.logs.FilterMessage("gRPC clients stay connected until the shutdown").Len())
 	_, err := healthpb.NewHealthClient(b.dial(t)).Check(t.Context(), &healthpb.HealthCheckRequest{})
 	assert.Equal(t, codes.Unauthenticated, status.Code(err), "the first one still answers")
+}
+
+// statusHost hears what components report.
+type statusHost struct {
+	fakeHost
+	reported []componentstatus.Status
+}
+
+func (h *statusHost) Report(e *componentstatus.Event) { h.reported = append(h.reported, e.Status()) }
+
+func TestAServerThatFailsInADrainEndsNothing(t *testing.T) {
+	_, next := collecting()
+	b := start(t, testConfig(), next)
+	host := &statusHost{}
+	b.receiver.failed(host, assert.AnError)
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusFatalError}, host.reported)
+	b.receiver.leaver.Leave(t.Context(), intake.NotReady)
+	b.receiver.failed(host, assert.AnError)
+	assert.Len(t, host.reported, 1)
+	assert.Equal(t, 1, b.logs.FilterMessage("A server stopped before the drain was over").Len())
 }
 
 // watcher is an extension that watches loops, and the one loop that it watches.

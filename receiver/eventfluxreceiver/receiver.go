@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -100,9 +99,7 @@ func (r *eventfluxReceiver) startOnce(ctx context.Context, host component.Host) 
 		Host:      host,
 		Telemetry: r.set.TelemetrySettings,
 		Ended:     func(c *server.Connection) { r.ended(c, time.Now()) },
-		Failed: func(err error) {
-			componentstatus.ReportStatus(host, componentstatus.NewFatalErrorEvent(err))
-		},
+		Failed:    func(err error) { r.failed(host, err) },
 	})
 	if err != nil {
 		return err
