@@ -6,7 +6,14 @@ package pipelinehealthextension
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"net"
 	"net/http"
 	"syscall"
@@ -16,6 +23,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/config/configopaque"
+	"go.opentelemetry.io/collector/config/configoptional"
+	"go.opentelemetry.io/collector/config/configtls"
 	"go.opentelemetry.io/collector/extension/extensiontest"
 
 	"github.com/eventflux-io/eventflux-otel/extension/pipelinehealthextension/internal/metadata"
@@ -93,4 +103,50 @@ func TestAFailedStartKeepsNoPort(t *testing.T) {
 	require.NoError(t, e.Shutdown(context.Background()))
 	_, err := net.DialTimeout("tcp", endpoint, time.Second)
 	require.ErrorIs(t, err, syscall.ECONNREFUSED)
+}
+
+// certificate makes one for 127.0.0.1 that signs itself.
+func certificate(t *testing.T) (certPEM, keyPEM string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+}
+
+func TestTLSAcrossAReload(t *testing.T) {
+	cert, key := certificate(t)
+	endpoint := freeEndpoint(t)
+	roots := x509.NewCertPool()
+	require.True(t, roots.AppendCertsFromPEM([]byte(cert)))
+	client := &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true, DisableKeepAlives: true,
+	}}
+	for range 2 {
+		e := at(t, endpoint)
+		e.cfg.Server.TLS = configoptional.Some(configtls.ServerConfig{Config: configtls.Config{
+			CertPem: configopaque.String(cert), KeyPem: configopaque.String(key),
+		}})
+		require.NoError(t, e.Start(t.Context(), componenttest.NewNopHost()))
+		require.NoError(t, e.Ready())
+		resp, err := client.Get("https://" + endpoint + "/ready")
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		assert.Equal(t, http.StatusOK, resp.StatusCode)
+		assert.Equal(t, 2, resp.ProtoMajor)
+		require.NoError(t, e.NotReady())
+		require.NoError(t, e.Shutdown(t.Context()))
+	}
+	client.CloseIdleConnections()
+	last := ports.take("tcp " + endpoint)
+	require.NotNil(t, last, "it is kept for the next one")
+	require.NoError(t, last.deadliner.Close())
 }
