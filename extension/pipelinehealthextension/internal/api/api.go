@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package api is the HTTP face of the health verdict, and of what limiters and
-// receivers know: five documents, for GET and HEAD, which no cache may keep.
+// receivers know: documents for GET and HEAD, which no cache may keep.
 package api
 
 import (
