@@ -92,7 +92,7 @@ test-lb: build ## Restart three gateways under load behind HAProxy, which is ins
 	go -C test test -run '^$$' -bench "HAProxy$$(command -v nginx >/dev/null && echo '|NGINX')" -benchtime 1x -timeout 10m ./balancers
 
 .PHONY: bench-health
-bench-health: build ## Print how long probes of health take under full ingest, next to those of health_check (2 minutes).
+bench-health: build ## Print how long probes of health take under full ingest, next to those of health_check, and what they cost (2 minutes).
 	go -C test test -run '^$$' -bench Health -benchtime 1x -timeout 10m ./probing
 
 JAEGER := v1.76.0

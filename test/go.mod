@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/eventflux-io/eventflux-otel v0.0.0-00010101000000-000000000000
+	github.com/google/pprof v0.0.0-20260604005048-7023385849c0
 	github.com/open-telemetry/opentelemetry-collector-contrib/exporter/prometheusexporter v0.159.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/processor/deltatocumulativeprocessor v0.159.0
 	github.com/prometheus/client_golang v1.24.1
