@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -55,12 +56,17 @@ func run(alerts, out string) error {
 type limit struct {
 	value    float64
 	below    bool // it fires below the value
+	other    bool // it fires at every whole number but the value
 	severity string
 }
 
-var comparison = regexp.MustCompile(`(>|<) ([0-9.]+)`)
+var (
+	comparison = regexp.MustCompile(`(>|<|!=) ([0-9.]+)`)
+	forecast   = regexp.MustCompile(`predict_linear\(.*\], ([0-9]+)\)`)
+)
 
-// readLimits returns the limits of rules by the name of their alert.
+// readLimits returns the limits of rules by the name of their alert and, if it has one, its window. How far the alert
+// looks ahead is a limit, too: that of the time left, and its name ends with ahead.
 func readLimits(text []byte) (map[string]limit, error) {
 	var rules struct {
 		Groups []struct {
@@ -76,15 +82,22 @@ func readLimits(text []byte) (map[string]limit, error) {
 	limits := map[string]limit{}
 	for _, g := range rules.Groups {
 		for _, r := range g.Rules {
-			m := comparison.FindStringSubmatch(r.Expr)
-			if m == nil {
-				continue
+			name := strings.TrimSpace(r.Alert + " " + r.Labels["window"])
+			severity := r.Labels["severity"]
+			if m := comparison.FindStringSubmatch(r.Expr); m != nil {
+				value, err := strconv.ParseFloat(m[2], 64)
+				if err != nil {
+					return nil, fmt.Errorf("alert %s: %w", r.Alert, err)
+				}
+				limits[name] = limit{value, m[1] == "<", m[1] == "!=", severity}
 			}
-			value, err := strconv.ParseFloat(m[2], 64)
-			if err != nil {
-				return nil, fmt.Errorf("alert %s: %w", r.Alert, err)
+			if m := forecast.FindStringSubmatch(r.Expr); m != nil {
+				seconds, err := strconv.ParseFloat(m[1], 64)
+				if err != nil {
+					return nil, fmt.Errorf("alert %s: %w", r.Alert, err)
+				}
+				limits[name+" ahead"] = limit{value: seconds, below: true, severity: severity}
 			}
-			limits[r.Alert] = limit{value, m[1] == "<", r.Labels["severity"]}
 		}
 	}
 	return limits, nil
@@ -117,11 +130,7 @@ func (d dashboard) render(limits map[string]limit) (object, error) {
 			if !ok {
 				return nil, fmt.Errorf("panel %q: no alert %q has a limit", p.title, p.alert)
 			}
-			first, then := "green", map[string]string{"warning": "orange", "critical": "red"}[l.severity]
-			if l.below {
-				first, then = then, first
-			}
-			defaults["thresholds"] = object{"mode": "absolute", "steps": []object{{"color": first, "value": nil}, {"color": then, "value": l.value}}}
+			defaults["thresholds"] = object{"mode": "absolute", "steps": l.steps()}
 			if p.kind == "timeseries" {
 				defaults["custom"] = object{"thresholdsStyle": object{"mode": "dashed"}}
 			}
@@ -148,17 +157,41 @@ func (d dashboard) render(limits map[string]limit) (object, error) {
 	return object{
 		"uid": d.uid, "title": d.title, "tags": []string{"eventflux"}, "schemaVersion": 39, "version": 1, "editable": false,
 		"refresh": "30s", "time": object{"from": "now-1h", "to": "now"}, "timezone": "browser",
-		"templating": object{"list": variables}, "annotations": object{"list": []object{restarts(source)}}, "panels": panels,
+		"templating": object{"list": variables}, "annotations": object{"list": d.annotations(source)}, "panels": panels,
 		"links": []object{{
 			"title": "EventFlux", "type": "dashboards", "tags": []string{"eventflux"}, "asDropdown": true, "includeVars": true, "keepTime": true,
 		}},
 	}, nil
 }
 
-// restarts marks the moments at which engines started.
-func restarts(source object) object {
-	return object{
-		"name": "Restarts", "datasource": source, "enable": true, "iconColor": "orange",
-		"expr": `resets(eventflux_uptime_seconds{job=~"$job",instance=~"$instance"}[1m]) > 0`, "titleFormat": "{{instance}} started",
+// steps are the colours above each value; the first has none.
+func (l limit) steps() []object {
+	bad := map[string]string{"warning": "orange", "critical": "red"}[l.severity]
+	switch {
+	case l.other:
+		return []object{{"color": bad, "value": nil}, {"color": "green", "value": l.value}, {"color": bad, "value": l.value + 1}}
+	case l.below:
+		return []object{{"color": bad, "value": nil}, {"color": "green", "value": l.value}}
+	default:
+		return []object{{"color": "green", "value": nil}, {"color": bad, "value": l.value}}
+	}
+}
+
+// annotations mark the moments at which engines started, or collectors where the dashboard is about them, and the times
+// in which an alert fired.
+func (d dashboard) annotations(source object) []object {
+	uptime := "eventflux_uptime_seconds"
+	if d.uid == pipeline.uid {
+		uptime = "otelcol_process_uptime"
+	}
+	return []object{
+		{
+			"name": "Restarts", "datasource": source, "enable": true, "iconColor": "orange", "titleFormat": "{{instance}} started",
+			"expr": "resets(" + uptime + `{job=~"$job",instance=~"$instance"}[1m]) > 0`,
+		},
+		{
+			"name": "Alerts", "datasource": source, "enable": true, "iconColor": "red", "titleFormat": "{{alertname}}",
+			"expr": `ALERTS{alertstate="firing",severity=~"critical|warning"}`,
+		},
 	}
 }

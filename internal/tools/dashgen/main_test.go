@@ -16,13 +16,20 @@ groups:
     rules:
       - {alert: Slow, expr: 'latency{quantile="0.99"} > 0.1 and rate > 1', labels: {severity: warning}}
       - {alert: Low, expr: 'score < 0.5', labels: {severity: critical}}
+      - {alert: Two, expr: 'sum(leader) != 1', labels: {severity: critical}}
+      - {alert: Burn, expr: 'ratio > 0.06', labels: {severity: critical, window: 6h}}
+      - {alert: Fills, expr: 'predict_linear(depth[10m], 600) > capacity and depth > 0.3', labels: {severity: warning}}
       - {alert: Always, expr: vector(1)}
 `
 
 func TestLimitsAreThoseOfTheAlerts(t *testing.T) {
 	limits, err := readLimits([]byte(rules))
 	require.NoError(t, err)
-	assert.Equal(t, map[string]limit{"Slow": {0.1, false, "warning"}, "Low": {0.5, true, "critical"}}, limits)
+	assert.Equal(t, map[string]limit{
+		"Slow": {value: 0.1, severity: "warning"}, "Low": {value: 0.5, below: true, severity: "critical"},
+		"Two": {value: 1, other: true, severity: "critical"}, "Burn 6h": {value: 0.06, severity: "critical"},
+		"Fills": {value: 0.3, severity: "warning"}, "Fills ahead": {value: 600, below: true, severity: "warning"},
+	}, limits)
 
 	_, err = readLimits([]byte("groups: 1"))
 	assert.ErrorContains(t, err, "parse the rules")
@@ -38,6 +45,7 @@ func TestAPanelShowsTheLimitOfItsAlert(t *testing.T) {
 	}
 	assert.Equal(t, []object{{"color": "green", "value": nil}, {"color": "orange", "value": 0.1}}, colours("Slow"))
 	assert.Equal(t, []object{{"color": "red", "value": nil}, {"color": "green", "value": 0.5}}, colours("Low"))
+	assert.Equal(t, []object{{"color": "red", "value": nil}, {"color": "green", "value": 1.0}, {"color": "red", "value": 2.0}}, colours("Two"))
 
 	_, err = dashboard{panels: []panel{{title: "p", alert: "Unknown"}}}.render(limits)
 	assert.EqualError(t, err, `panel "p": no alert "Unknown" has a limit`)
