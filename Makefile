@@ -94,7 +94,7 @@ check-size: ## Fail when an engine gains a tenth more than size.json says; -upda
 .PHONY: generate
 generate: ## Write generated code anew.
 	for m in . sdk examples/engine; do go -C $$m generate ./...; done
-	go -C internal/tools run ./dashgen -alerts $(CURDIR)/alerts/eventflux_alerts.yml -out $(CURDIR)/dashboards
+	go -C internal/tools run ./dashgen -alerts $(CURDIR)/alerts -out $(CURDIR)/dashboards
 
 .PHONY: check-generated
 check-generated: generate ## Fail when generated code is not what is committed.

@@ -29,6 +29,7 @@ type panel struct {
 const (
 	silent     = "no data: is the collector scraped, and does an engine send?"
 	notEmitted = "no data: no query of these engines emits this metric"
+	noWeek     = "no data: usual is what a week before was"
 	noErrors   = "none, or the engine is silent: see Engines"
 	toQuery    = "/d/eventflux-queries?${__url_time_range}&var-datasource=${datasource}&var-query=${__field.labels.query_id}"
 	toStream   = "/d/eventflux-streams?${__url_time_range}&var-datasource=${datasource}&var-stream=${__field.labels.stream_name}"

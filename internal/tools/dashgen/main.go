@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	alerts := flag.String("alerts", "", "file of the alerting rules")
+	alerts := flag.String("alerts", "", "folder of the rules")
 	out := flag.String("out", "", "folder of the dashboards")
 	flag.Parse()
 	if err := run(*alerts, *out); err != nil {
@@ -28,13 +28,22 @@ func main() {
 }
 
 func run(alerts, out string) error {
-	text, err := os.ReadFile(alerts)
+	files, err := filepath.Glob(filepath.Join(alerts, "*.yml"))
 	if err != nil {
-		return fmt.Errorf("read the alerts: %w", err)
+		return fmt.Errorf("look for rules in %q: %w", alerts, err)
 	}
-	limits, err := readLimits(text)
-	if err != nil {
-		return fmt.Errorf("%s: %w", alerts, err)
+	if len(files) == 0 {
+		return fmt.Errorf("no rules in %q", alerts)
+	}
+	limits := map[string]limit{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("read the alerts: %w", err)
+		}
+		if err := readLimits(text, limits); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
 	}
 	for _, d := range dashboards {
 		model, err := d.render(limits)
@@ -65,9 +74,9 @@ var (
 	forecast   = regexp.MustCompile(`predict_linear\(.*\], ([0-9]+)\)`)
 )
 
-// readLimits returns the limits of rules by the name of their alert and, if it has one, its window. How far the alert
+// readLimits adds the limits of rules by the name of their alert and, if it has one, its window. How far the alert
 // looks ahead is a limit, too: that of the time left, and its name ends with ahead.
-func readLimits(text []byte) (map[string]limit, error) {
+func readLimits(text []byte, limits map[string]limit) error {
 	var rules struct {
 		Groups []struct {
 			Rules []struct {
@@ -77,9 +86,8 @@ func readLimits(text []byte) (map[string]limit, error) {
 		}
 	}
 	if err := yaml.Unmarshal(text, &rules); err != nil {
-		return nil, fmt.Errorf("parse the rules: %w", err)
+		return fmt.Errorf("parse the rules: %w", err)
 	}
-	limits := map[string]limit{}
 	for _, g := range rules.Groups {
 		for _, r := range g.Rules {
 			name := strings.TrimSpace(r.Alert + " " + r.Labels["window"])
@@ -87,20 +95,20 @@ func readLimits(text []byte) (map[string]limit, error) {
 			if m := comparison.FindStringSubmatch(r.Expr); m != nil {
 				value, err := strconv.ParseFloat(m[2], 64)
 				if err != nil {
-					return nil, fmt.Errorf("alert %s: %w", r.Alert, err)
+					return fmt.Errorf("alert %s: %w", r.Alert, err)
 				}
 				limits[name] = limit{value, m[1] == "<", m[1] == "!=", severity}
 			}
 			if m := forecast.FindStringSubmatch(r.Expr); m != nil {
 				seconds, err := strconv.ParseFloat(m[1], 64)
 				if err != nil {
-					return nil, fmt.Errorf("alert %s: %w", r.Alert, err)
+					return fmt.Errorf("alert %s: %w", r.Alert, err)
 				}
 				limits[name+" ahead"] = limit{value: seconds, below: true, severity: severity}
 			}
 		}
 	}
-	return limits, nil
+	return nil
 }
 
 type object = map[string]any

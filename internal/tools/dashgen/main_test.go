@@ -23,21 +23,20 @@ groups:
 `
 
 func TestLimitsAreThoseOfTheAlerts(t *testing.T) {
-	limits, err := readLimits([]byte(rules))
-	require.NoError(t, err)
+	limits := map[string]limit{}
+	require.NoError(t, readLimits([]byte(rules), limits))
 	assert.Equal(t, map[string]limit{
 		"Slow": {value: 0.1, severity: "warning"}, "Low": {value: 0.5, below: true, severity: "critical"},
 		"Two": {value: 1, other: true, severity: "critical"}, "Burn 6h": {value: 0.06, severity: "critical"},
 		"Fills": {value: 0.3, severity: "warning"}, "Fills ahead": {value: 600, below: true, severity: "warning"},
 	}, limits)
 
-	_, err = readLimits([]byte("groups: 1"))
-	assert.ErrorContains(t, err, "parse the rules")
+	assert.ErrorContains(t, readLimits([]byte("groups: 1"), limits), "parse the rules")
 }
 
 func TestAPanelShowsTheLimitOfItsAlert(t *testing.T) {
-	limits, err := readLimits([]byte(rules))
-	require.NoError(t, err)
+	limits := map[string]limit{}
+	require.NoError(t, readLimits([]byte(rules), limits))
 	colours := func(alert string) any {
 		model, err := dashboard{panels: []panel{{title: "p", kind: "timeseries", width: 24, alert: alert}}}.render(limits)
 		require.NoError(t, err)
@@ -47,7 +46,7 @@ func TestAPanelShowsTheLimitOfItsAlert(t *testing.T) {
 	assert.Equal(t, []object{{"color": "red", "value": nil}, {"color": "green", "value": 0.5}}, colours("Low"))
 	assert.Equal(t, []object{{"color": "red", "value": nil}, {"color": "green", "value": 1.0}, {"color": "red", "value": 2.0}}, colours("Two"))
 
-	_, err = dashboard{panels: []panel{{title: "p", alert: "Unknown"}}}.render(limits)
+	_, err := dashboard{panels: []panel{{title: "p", alert: "Unknown"}}}.render(limits)
 	assert.EqualError(t, err, `panel "p": no alert "Unknown" has a limit`)
 }
 
