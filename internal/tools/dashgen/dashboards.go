@@ -54,7 +54,7 @@ var dashboards = []dashboard{
 			[]query{{`eventflux_uptime_seconds{job=~"$job",instance=~"$instance"}`, "{{instance}}"}},
 		},
 		{
-			"Version", "Normal: one version on all engines. Bad: several, outside a rolling upgrade. Next: the deployment.", "stat", "none", silent, 6, "", "System Resources", toSystem, false,
+			"Version", "Normal: one version on all engines. Bad: several, outside a rolling upgrade. Next: the deployment.", "stat", "none", silent, 6, "", "System Resources", "/d/eventflux-system?${__url_time_range}&${__all_variables}", false,
 			[]query{{`count by (eventflux_build_version) (eventflux_build_info{job=~"$job",instance=~"$instance"})`, "{{eventflux_build_version}}"}},
 		},
 		{

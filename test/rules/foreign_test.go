@@ -1,0 +1,75 @@
+// Copyright The EventFlux Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package rules
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/eventflux-io/eventflux-otel/test/internal/otlp"
+)
+
+// foreign is an engine that has what the reference engine has not: circuit breakers, a sink that gives up, a state backend, a
+// log and a transport that fail.
+type foreign struct {
+	sender *otlp.Sender
+	start  time.Time
+	count  int64
+}
+
+func newForeign(t testing.TB, endpoint string) *foreign {
+	t.Helper()
+	return &foreign{sender: otlp.NewSender(t, endpoint), start: time.Now()}
+}
+
+// send reports ten more of everything that is counted.
+func (f *foreign) send(t testing.TB) {
+	t.Helper()
+	f.count += 10
+	md := pmetric.NewMetrics()
+	rm := md.ResourceMetrics().AppendEmpty()
+	rm.Resource().Attributes().PutStr("service.name", "foreign-engine")
+	rm.Resource().Attributes().PutStr("service.instance.id", "foreign")
+	sm := rm.ScopeMetrics().AppendEmpty()
+	sm.Scope().SetName("foreign")
+	gauge := func(name, unit string, value float64, attrs map[string]any) {
+		m := sm.Metrics().AppendEmpty()
+		m.SetName(name)
+		m.SetUnit(unit)
+		point(t, m.SetEmptyGauge().DataPoints().AppendEmpty(), f.start, attrs).SetDoubleValue(value)
+	}
+	sum := func(name, unit string, monotonic bool, value int64, attrs map[string]any) {
+		m := sm.Metrics().AppendEmpty()
+		m.SetName(name)
+		m.SetUnit(unit)
+		m.SetEmptySum().SetIsMonotonic(monotonic)
+		m.Sum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+		point(t, m.Sum().DataPoints().AppendEmpty(), f.start, attrs).SetIntValue(value)
+	}
+	counter := func(name, unit string, attrs map[string]any) { sum(name, unit, true, f.count, attrs) }
+	gauge("eventflux.circuit_breaker.state", "{state}", 1, map[string]any{"stream.name": "Orders", "eventflux.circuit.state": "open"})
+	counter("eventflux.sink.events.sent", "{event}", map[string]any{"stream.name": "Orders", "eventflux.sink.type": "kafka"})
+	counter("eventflux.sink.events.dropped", "{event}", map[string]any{"stream.name": "Orders", "eventflux.sink.type": "kafka", "eventflux.drop.reason": "retry_exhausted"})
+	counter("eventflux.state.operations", "{operation}", map[string]any{"eventflux.state.backend": "redis", "eventflux.state.operation": "set", "result": "failure"})
+	counter("eventflux.transport.messages", "{message}", map[string]any{"protocol": "tcp", "eventflux.direction": "out", "eventflux.message.type": "event"})
+	counter("eventflux.transport.errors", "{error}", map[string]any{"protocol": "tcp", "eventflux.direction": "out", "error.type": "timeout"})
+	sum("process.unix.file_descriptor.count", "{file_descriptor}", false, f.count, nil)
+	sum("eventflux.process.file_descriptor.limit", "{file_descriptor}", false, 1e6, nil)
+	counter("eventflux.wal.errors", "{error}", map[string]any{"error.type": "io"})
+	gauge("eventflux.uptime", "s", time.Since(f.start).Seconds(), nil)
+	gauge("query.buffer.utilization", "%", 50, map[string]any{"query.id": "q"}) // against the conventions: it is a share
+	require.NoError(t, f.sender.Metrics(t.Context(), md))
+}
+
+func point(t testing.TB, p pmetric.NumberDataPoint, start time.Time, attrs map[string]any) pmetric.NumberDataPoint {
+	t.Helper()
+	p.SetStartTimestamp(pcommon.NewTimestampFromTime(start))
+	p.SetTimestamp(pcommon.NewTimestampFromTime(time.Now()))
+	require.NoError(t, p.Attributes().FromRaw(attrs))
+	return p
+}
