@@ -112,6 +112,10 @@ test-rules: build bin/promtool bin/prometheus ## Check the Prometheus rules and 
 	CGO_ENABLED=0 go -C internal/tools/prometheus test -count=1 ./...
 	CGO_ENABLED=0 go -C test test -count=1 ./rules
 
+.PHONY: proof
+proof: bin/promtool ## Change the rules one by one and fail when their tests do not notice.
+	go run -C internal/tools ./rulemutants -promtool $(CURDIR)/bin/promtool -alerts $(CURDIR)/alerts
+
 # Without service discovery, which nothing here needs: it would double the time of a cold build.
 bin/promtool bin/prometheus: internal/tools/prometheus/go.mod
 	mkdir -p bin

@@ -150,7 +150,7 @@ func TestWhatIsUnusualIsToldAndANormalWeekIsNot(t *testing.T) {
 	assert.Empty(t, e.run(7*day, usual), "nothing is known of the week before")
 	assert.Empty(t, e.run(7*day, usual), "a normal week")
 
-	e.evaluate(append(adaptive, "eventflux-query-latency", "eventflux-slo", "eventflux-query")...)
+	e.evaluate(append(adaptive, "eventflux-query-latency", "eventflux-slo-ratios", "eventflux-slo", "eventflux-query")...)
 	for _, tt := range []struct {
 		what  string
 		alert string

@@ -175,6 +175,26 @@ func TestEveryMetricAndLabelOfTheRulesExists(t *testing.T) {
 	}
 }
 
+// The requirements name two alerts, which users may have already.
+func TestTheAlertsOfTheRequirementsAreKept(t *testing.T) {
+	shipped := map[string]rule{}
+	for _, r := range rules(t) {
+		shipped[r.Alert] = r
+	}
+	var file struct{ Groups []struct{ Rules []rule } }
+	require.NoError(t, yaml.Unmarshal([]byte(read(t, "alerts/tests/requirements/rules.yml")), &file))
+	require.Len(t, file.Groups[0].Rules, 2)
+	for _, want := range file.Groups[0].Rules {
+		got := shipped[want.Alert]
+		assert.Equal(t, want.Expr, got.Expr)
+		assert.Equal(t, want.For, got.For)
+		assert.Equal(t, want.Labels, got.Labels)
+		for k, v := range want.Annotations {
+			assert.Equal(t, v, got.Annotations[k])
+		}
+	}
+}
+
 func TestEveryAlertIsDocumentedAndTested(t *testing.T) {
 	var tests strings.Builder
 	for _, path := range glob(t, "alerts/tests/*.yml") {
