@@ -109,8 +109,14 @@ validate: $(COLLECTOR) ## Check every shipped collector configuration.
 test-rules: build bin/promtool bin/prometheus ## Check the Prometheus rules and the dashboards, run the tests of the rules, and try all on live data.
 	bin/promtool check rules --lint=all --lint-fatal alerts/*.yml
 	bin/promtool test rules alerts/tests/*.yml
+	$(MAKE) -s alerts GRAFANA_URL=https://grafana.example.com && bin/promtool check rules --lint=all --lint-fatal build/alerts/*.yml
 	CGO_ENABLED=0 go -C internal/tools/prometheus test -count=1 ./...
 	CGO_ENABLED=0 go -C test test -count=1 ./rules
+
+.PHONY: alerts
+alerts: ## Write the rules to build/alerts with links to the dashboards of GRAFANA_URL=https://grafana.example.com.
+	mkdir -p build/alerts
+	go run -C internal/tools ./dashgen -alerts $(CURDIR)/alerts -out $(CURDIR)/build/alerts -grafana $(or $(GRAFANA_URL),$(error set GRAFANA_URL))
 
 .PHONY: proof
 proof: bin/promtool ## Change the rules one by one and fail when their tests do not notice.

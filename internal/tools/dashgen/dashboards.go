@@ -116,6 +116,14 @@ var dashboards = []dashboard{
 			[]query{{`rate(eventflux_query_blocked_time_seconds_total{job=~"$job",instance=~"$instance",query_id=~"$query"}[$__rate_interval])`, "{{query_id}} {{instance}}"}},
 		},
 		{
+			"Throughput, as usual", "Share of what is usual at this time of the week. Normal: near 100 %. Bad: below the dashed line of the alert QueryThroughputUnusual, or above its other limit, 170 %. Next: the input streams.", "timeseries", "percentunit", noWeek, 12, "QueryThroughputUnusual", "Stream Monitoring", "/d/eventflux-streams?${__url_time_range}", false,
+			[]query{{`job_query:events:rate5m{job=~"$job",query_id=~"$query"} / job_query:events:usual{job=~"$job",query_id=~"$query"}`, "{{query_id}}"}},
+		},
+		{
+			"Latency, as usual", "Share of what is usual at this time of the week. Normal: near 100 %. Bad: above the dashed line of the alert QueryLatencyUnusual. Next: what changed, the runbook QueryLatencyUnusual.", "timeseries", "percentunit", noWeek, 12, "QueryLatencyUnusual", "", "", false,
+			[]query{{`job_query:latency_seconds:mean5m{job=~"$job",query_id=~"$query"} / job_query:latency_seconds:usual{job=~"$job",query_id=~"$query"}`, "{{query_id}}"}},
+		},
+		{
 			"Trades per second (a metric of a query)", "What trade_rate of the demo emits with emit_metrics: copy it for metrics of your own queries. Normal: follows the input. Bad: falls while it does not. Next: Query throughput.", "timeseries", "cps", notEmitted, 12, "", "", "", false,
 			[]query{{`sum by (query_id) (rate(eventflux_custom_trades_total{job=~"$job",instance=~"$instance",query_id=~"$query"}[$__rate_interval]))`, "{{query_id}}"}},
 		},

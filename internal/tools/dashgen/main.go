@@ -1,7 +1,8 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command dashgen writes the Grafana dashboards. Thresholds of panels are those of the alerts, read from their rules.
+// Command dashgen writes the Grafana dashboards. Thresholds of panels are those of the alerts, read from their rules. It also
+// writes the rules with links to the panels of a Grafana whose address is known.
 package main
 
 import (
@@ -19,21 +20,25 @@ import (
 
 func main() {
 	alerts := flag.String("alerts", "", "folder of the rules")
-	out := flag.String("out", "", "folder of the dashboards")
+	out := flag.String("out", "", "folder of the dashboards, or of the rules with -grafana")
+	grafana := flag.String("grafana", "", "address of a Grafana: write the rules with a dashboard_url, not the dashboards")
 	flag.Parse()
-	if err := run(*alerts, *out); err != nil {
+	if err := run(*alerts, *out, *grafana); err != nil {
 		fmt.Fprintln(os.Stderr, "dashgen:", err)
 		os.Exit(1)
 	}
 }
 
-func run(alerts, out string) error {
+func run(alerts, out, grafana string) error {
 	files, err := filepath.Glob(filepath.Join(alerts, "*.yml"))
 	if err != nil {
 		return fmt.Errorf("look for rules in %q: %w", alerts, err)
 	}
 	if len(files) == 0 {
 		return fmt.Errorf("no rules in %q", alerts)
+	}
+	if grafana != "" {
+		return writeLinked(files, grafana, out)
 	}
 	limits := map[string]limit{}
 	for _, file := range files {
