@@ -67,7 +67,7 @@ var dashboards = []dashboard{
 		},
 		{
 			"Error rate", "Normal: none. Bad: any that lasts. Next: the query, by a click on its line; its errors are there by type.", "timeseries", "eps", noErrors, 12, "", "The query", toQuery, false,
-			[]query{{`sum by (query_id) (rate(query_execution_errors_total{job=~"$job",instance=~"$instance"}[$__rate_interval]))`, "{{query_id}}"}},
+			[]query{{`sum by (query_id) (rate(query_execution_errors_total{job=~"$job",instance=~"$instance"}[$__rate_interval])) > 0`, "{{query_id}}"}},
 		},
 		{
 			"CPU usage", "Normal: room to the number of cores times 100 %. Bad: flat at the top. Next: System Resources.", "timeseries", "percent", silent, 12, "", "System Resources", toSystem, false,
@@ -101,7 +101,7 @@ var dashboards = []dashboard{
 		},
 		{
 			"Query error rate", "Errors by type. Normal: none. Bad: any that lasts. Next: logs with this query.id, the runbook QueryErrors.", "timeseries", "eps", noErrors, 12, "", "", "", false,
-			[]query{{`sum by (query_id, error_type) (rate(query_execution_errors_total{job=~"$job",instance=~"$instance",query_id=~"$query"}[$__rate_interval]))`, "{{query_id}} {{error_type}}"}},
+			[]query{{`sum by (query_id, error_type) (rate(query_execution_errors_total{job=~"$job",instance=~"$instance",query_id=~"$query"}[$__rate_interval])) > 0`, "{{query_id}} {{error_type}}"}},
 		},
 		{
 			"Query buffer utilization", "Normal: near 0. Bad: above the dashed line of the alert QueryBufferFull; at 100 % the stream is held back. Next: blocked or busy, below.", "timeseries", "percentunit", silent, 12, "QueryBufferFull", "", "", false,

@@ -138,30 +138,26 @@ func (d dashboard) render(limits map[string]limit) (object, error) {
 		if p.link != "" {
 			defaults["links"] = []object{{"title": p.linkTitle, "url": p.link}}
 		}
+		var bad *limit
 		if p.alert != "" {
 			l, ok := limits[p.alert]
 			if !ok {
 				return nil, fmt.Errorf("panel %q: no alert %q has a limit", p.title, p.alert)
 			}
-			defaults["thresholds"] = object{"mode": "absolute", "steps": l.steps()}
-			if p.kind == "timeseries" {
-				defaults["custom"] = object{"thresholdsStyle": object{"mode": "dashed"}}
-			}
+			bad = &l
 		}
 		var targets []object
 		for j, q := range p.queries {
 			targets = append(targets, object{
 				"refId": string(rune('A' + j)), "datasource": source, "expr": q.expr, "legendFormat": q.legend, "exemplar": p.exemplars,
+				"instant": p.now(), "range": !p.now(),
 			})
 		}
-		options := object{}
-		if p.kind == "stat" {
-			options["reduceOptions"] = object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false}
-		}
+		options, overrides := p.dress(defaults, bad)
 		panels = append(panels, object{
 			"id": i + 1, "title": p.title, "description": p.description, "type": p.kind, "datasource": source,
 			"gridPos":     object{"x": x, "y": y, "w": p.width, "h": height},
-			"fieldConfig": object{"defaults": defaults, "overrides": []object{}}, "options": options, "targets": targets,
+			"fieldConfig": object{"defaults": defaults, "overrides": overrides}, "options": options, "targets": targets,
 		})
 		if x += p.width; x >= columns {
 			x, y = 0, y+height
@@ -177,7 +173,7 @@ func (d dashboard) render(limits map[string]limit) (object, error) {
 	}, nil
 }
 
-// steps are the colours above each value; the first has none.
+// steps are the colours from each value on; the first has none. What fires above zero counts whole things.
 func (l limit) steps() []object {
 	bad := map[string]string{"warning": "orange", "critical": "red"}[l.severity]
 	switch {
@@ -185,6 +181,8 @@ func (l limit) steps() []object {
 		return []object{{"color": bad, "value": nil}, {"color": "green", "value": l.value}, {"color": bad, "value": l.value + 1}}
 	case l.below:
 		return []object{{"color": bad, "value": nil}, {"color": "green", "value": l.value}}
+	case l.value == 0:
+		return []object{{"color": "green", "value": nil}, {"color": bad, "value": 1}}
 	default:
 		return []object{{"color": "green", "value": nil}, {"color": bad, "value": l.value}}
 	}
