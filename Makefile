@@ -122,6 +122,15 @@ alerts: ## Write the rules to build/alerts with links to the dashboards of GRAFA
 proof: bin/promtool ## Change the rules one by one and fail when their tests do not notice.
 	go run -C internal/tools ./rulemutants -promtool $(CURDIR)/bin/promtool -alerts $(CURDIR)/alerts
 
+.PHONY: dashboards-preview
+dashboards-preview: build bin/promtool bin/prometheus internal/tools/preview/node_modules ## Draw the dashboards as Grafana does, from live data, into build/preview (8 minutes). Needs Node.js and a Chromium.
+	command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; }
+	go -C test test -run '^$$' -bench Preview -benchtime 1x -timeout 20m ./rules
+
+internal/tools/preview/node_modules: internal/tools/preview/package-lock.json
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel error
+	touch $@
+
 # Without service discovery, which nothing here needs: it would double the time of a cold build.
 bin/promtool bin/prometheus: internal/tools/prometheus/go.mod
 	mkdir -p bin

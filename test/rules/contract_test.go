@@ -139,7 +139,7 @@ func TestEveryMetricAndLabelIsLive(t *testing.T) {
 	c := run.NewCollector(t)
 	c.LaunchFile(limited(t), map[string]string{"EVENTFLUX_EXPORTER": "otlp_grpc", "EVENTFLUX_OTLP_ENDPOINT": refusing(t)})
 	c.WaitReady()
-	p := prom.Start(t, c, filepath.Join(run.Root(t), "alerts"), weekAgo(t, "price_filter"), "")
+	p := prom.Start(t, c, filepath.Join(run.Root(t), "alerts"), weekAgo(t, "price_filter", 1, 1), "")
 	config := filepath.Join(t.TempDir(), "eventflux.toml")
 	require.NoError(t, os.WriteFile(config, []byte("[service]\ntenant = \"demo\"\n\n[telemetry]\nlevel = \"detail\"\n"), 0o600))
 	run.NewEngine{
@@ -228,7 +228,7 @@ func unknown(t *testing.T, p *prom.Server, e expression, known map[string][]prom
 }
 
 // limited is the standalone configuration with so few series for each metric that the demo finds one full.
-func limited(t *testing.T) string {
+func limited(t testing.TB) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(run.Root(t), "configs", "standalone.yaml"))
 	require.NoError(t, err)
@@ -257,15 +257,17 @@ func refusing(t *testing.T) string {
 	return ln.Addr().String()
 }
 
-// weekAgo is a folder of Prometheus in which the adaptive rules find what was usual for a query.
-func weekAgo(t *testing.T, query string) string {
+// weekAgo is a folder of Prometheus in which the adaptive rules find what was usual for a query: its events in a second and
+// the seconds of a batch.
+func weekAgo(t testing.TB, query string, events, latency float64) string {
 	t.Helper()
 	var text strings.Builder
-	for _, name := range []string{"job_query:events:rate5m", "job_query:latency_seconds:mean5m", "job_query:errors:ratio_rate5m"} {
+	usual := map[string]float64{"job_query:events:rate5m": events, "job_query:latency_seconds:mean5m": latency, "job_query:errors:ratio_rate5m": 1}
+	for name, value := range usual {
 		fmt.Fprintf(&text, "# TYPE %s gauge\n", name)
 		for m := -40; m <= 40; m++ {
 			at := time.Now().Add(-7*24*time.Hour + time.Duration(m)*time.Minute)
-			fmt.Fprintf(&text, "%s{job=\"eventflux-engine\",query_id=%q} 1 %d\n", name, query, at.Unix())
+			fmt.Fprintf(&text, "%s{job=\"eventflux-engine\",query_id=%q} %g %d\n", name, query, value, at.Unix())
 		}
 	}
 	text.WriteString("# EOF\n")

@@ -62,6 +62,9 @@ func Start(t testing.TB, c *run.Collector, rules, data, alertmanager string) *Se
 	return s
 }
 
+// URL is where the HTTP API is.
+func (s *Server) URL() string { return s.url }
+
 // ask calls one function of the HTTP API and reads its data.
 func (s *Server) ask(path string, params url.Values, data any) error {
 	resp, err := http.PostForm(s.url+"/api/v1/"+path, params) //nolint:noctx // as above
