@@ -138,15 +138,21 @@ func (d dashboard) render(limits map[string]limit) (object, error) {
 		if p.link != "" {
 			defaults["links"] = []object{{"title": p.linkTitle, "url": p.link}}
 		}
+		custom, top := object{}, 1.0 // of the lines, and where a share is at the top unless it goes higher
 		if p.alert != "" {
 			l, ok := limits[p.alert]
 			if !ok {
 				return nil, fmt.Errorf("panel %q: no alert %q has a limit", p.title, p.alert)
 			}
 			defaults["thresholds"] = object{"mode": "absolute", "steps": l.steps()}
-			if p.kind == "timeseries" {
-				defaults["custom"] = object{"thresholdsStyle": object{"mode": "dashed"}}
-			}
+			custom["thresholdsStyle"] = object{"mode": "dashed"}
+			top = 1.2 * l.value
+		}
+		if p.unit == "percentunit" {
+			custom["axisSoftMin"], custom["axisSoftMax"] = 0, top // a flat line at 0 would have an axis to 10000 %
+		}
+		if p.kind == "timeseries" && len(custom) > 0 {
+			defaults["custom"] = custom
 		}
 		var targets []object
 		for j, q := range p.queries {
@@ -156,6 +162,7 @@ func (d dashboard) render(limits map[string]limit) (object, error) {
 		}
 		options := object{}
 		if p.kind == "stat" {
+			options["textMode"] = "value_and_name" // the name may be all that there is to see, as a version is
 			options["reduceOptions"] = object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false}
 		}
 		panels = append(panels, object{
