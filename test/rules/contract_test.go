@@ -134,12 +134,17 @@ func ofRules(t *testing.T) (found []expression) {
 // atMost is how long the run may take: the shortest alert has to last for a minute.
 const atMost = 150 * time.Second
 
-func TestEveryMetricAndLabelIsLive(t *testing.T) {
-	expressions := append(ofDashboards(t), ofRules(t)...)
+// live starts a collector, two nodes of an engine with which things go wrong, another engine and a Prometheus that knows
+// them all.
+func live(t testing.TB) (*prom.Server, *foreign) {
+	t.Helper()
 	c := run.NewCollector(t)
-	c.LaunchFile(limited(t), map[string]string{"EVENTFLUX_EXPORTER": "otlp_grpc", "EVENTFLUX_OTLP_ENDPOINT": refusing(t)})
+	backend := fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
+	refuse(t, backend)
+	few := changed(t, "  cardinality_limit:\n", "    max_series_per_metric: 500\n") // the demo finds one full
+	c.LaunchFile(few, map[string]string{"EVENTFLUX_EXPORTER": "otlp_grpc", "EVENTFLUX_OTLP_ENDPOINT": backend})
 	c.WaitReady()
-	p := prom.Start(t, c, filepath.Join(run.Root(t), "alerts"), weekAgo(t, "price_filter", 1, 1), "")
+	p := prom.Start(t, c, filepath.Join(run.Root(t), "alerts"), past(t, 1, 1), "")
 	config := filepath.Join(t.TempDir(), "eventflux.toml")
 	require.NoError(t, os.WriteFile(config, []byte("[service]\ntenant = \"demo\"\n\n[telemetry]\nlevel = \"detail\"\n"), 0o600))
 	run.NewEngine{
@@ -148,7 +153,12 @@ func TestEveryMetricAndLabelIsLive(t *testing.T) {
 		A:        []string{"--fault", "label_explosion=2000@5s+30s", "--fault", "lost_peer=3@5s+20s", "--fault", "burst=20@5s+30s", "--fault", "failing_query=50@5s", "--fault", "stuck_checkpoint=24h@10s"},
 		B:        []string{"--fault", "full_buffer=20ms@10s+20s"},
 	}.Start(t)
-	other := newForeign(t, c.Endpoint())
+	return p, newForeign(t, c.Endpoint())
+}
+
+func TestEveryMetricAndLabelIsLive(t *testing.T) {
+	expressions := append(ofDashboards(t), ofRules(t)...)
+	p, other := live(t)
 	known := map[string][]prom.Labels{}
 	var missing, slow []string
 	began, pending := time.Now(), expressions
@@ -227,22 +237,22 @@ func unknown(t *testing.T, p *prom.Server, e expression, known map[string][]prom
 	return missing
 }
 
-// limited is the standalone configuration with so few series for each metric that the demo finds one full.
-func limited(t testing.TB) string {
+// changed is the standalone configuration with lines more after the first place where it has these.
+func changed(t testing.TB, after, more string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(run.Root(t), "configs", "standalone.yaml"))
 	require.NoError(t, err)
-	config := strings.Replace(string(text), "  cardinality_limit:\n", "  cardinality_limit:\n    max_series_per_metric: 500\n", 1)
+	config := strings.Replace(string(text), after, after+more, 1)
 	require.NotEqual(t, string(text), config)
-	path := filepath.Join(t.TempDir(), "limited.yaml")
+	path := filepath.Join(t.TempDir(), "changed.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(config), 0o600))
 	return path
 }
 
-// refusing is the address of a backend that knows no signal.
-func refusing(t *testing.T) string {
+// refuse starts a backend that knows no signal.
+func refuse(t testing.TB, addr string) *grpc.Server {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := net.Listen("tcp", addr)
 	require.NoError(t, err)
 	server := grpc.NewServer()
 	done := make(chan struct{})
@@ -254,25 +264,29 @@ func refusing(t *testing.T) string {
 		server.Stop()
 		<-done
 	})
-	return ln.Addr().String()
+	return server
 }
 
-// weekAgo is a folder of Prometheus in which the adaptive rules find what was usual for a query: its events in a second and
-// the seconds of a batch.
-func weekAgo(t testing.TB, query string, events, latency float64) string {
+// past is a folder of Prometheus that has what the rules compare with: what was usual for a query a week ago, its events in a
+// second and the seconds of a batch, and the memory of node a an hour ago.
+func past(t testing.TB, events, latency float64) string {
 	t.Helper()
 	var text strings.Builder
-	usual := map[string]float64{"job_query:events:rate5m": events, "job_query:latency_seconds:mean5m": latency, "job_query:errors:ratio_rate5m": 1}
-	for name, value := range usual {
+	add := func(name, labels string, value float64, ago time.Duration) {
 		fmt.Fprintf(&text, "# TYPE %s gauge\n", name)
 		for m := -40; m <= 40; m++ {
-			at := time.Now().Add(-7*24*time.Hour + time.Duration(m)*time.Minute)
-			fmt.Fprintf(&text, "%s{job=\"eventflux-engine\",query_id=%q} %g %d\n", name, query, value, at.Unix())
+			at := time.Now().Add(-ago + time.Duration(m)*time.Minute)
+			fmt.Fprintf(&text, "%s{job=\"eventflux-engine\",%s} %g %d\n", name, labels, value, at.Unix())
 		}
 	}
+	const week, query = 7 * 24 * time.Hour, `query_id="price_filter"`
+	add("job_query:events:rate5m", query, events, week)
+	add("job_query:latency_seconds:mean5m", query, latency, week)
+	add("job_query:errors:ratio_rate5m", query, 1, week)
+	add("process_memory_usage_bytes", `instance="node-a"`, 1, 70*time.Minute)
 	text.WriteString("# EOF\n")
 	dir := t.TempDir()
-	path := filepath.Join(dir, "week.txt")
+	path := filepath.Join(dir, "past.txt")
 	require.NoError(t, os.WriteFile(path, []byte(text.String()), 0o600))
 	out, err := exec.Command(run.Binary(t, "promtool"), "tsdb", "create-blocks-from", "openmetrics", path, dir).CombinedOutput()
 	require.NoError(t, err, string(out))

@@ -20,6 +20,7 @@ type foreign struct {
 	sender *otlp.Sender
 	start  time.Time
 	count  int64
+	well   bool // nothing goes wrong
 }
 
 func newForeign(t testing.TB, endpoint string) *foreign {
@@ -27,10 +28,15 @@ func newForeign(t testing.TB, endpoint string) *foreign {
 	return &foreign{sender: otlp.NewSender(t, endpoint), start: time.Now()}
 }
 
-// send reports ten more of everything that is counted.
+// send reports ten more of everything that is counted, unless all is well.
 func (f *foreign) send(t testing.TB) {
 	t.Helper()
-	f.count += 10
+	bad, connected := 1.0, 0.0
+	if f.well {
+		bad, connected = 0, 1
+	} else {
+		f.count += 10
+	}
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()
 	rm.Resource().Attributes().PutStr("service.name", "foreign-engine")
@@ -52,17 +58,22 @@ func (f *foreign) send(t testing.TB) {
 		point(t, m.Sum().DataPoints().AppendEmpty(), f.start, attrs).SetIntValue(value)
 	}
 	counter := func(name, unit string, attrs map[string]any) { sum(name, unit, true, f.count, attrs) }
-	gauge("eventflux.circuit_breaker.state", "{state}", 1, map[string]any{"stream.name": "Orders", "eventflux.circuit.state": "open"})
+	gauge("eventflux.circuit_breaker.state", "{state}", bad, map[string]any{"stream.name": "Orders", "eventflux.circuit.state": "open"})
+	gauge("eventflux.source.connected", "{state}", connected, map[string]any{"stream.name": "Orders", "eventflux.source.type": "kafka"})
+	gauge("eventflux.sink.connected", "{state}", connected, map[string]any{"stream.name": "Orders", "eventflux.sink.type": "kafka"})
 	counter("eventflux.sink.events.sent", "{event}", map[string]any{"stream.name": "Orders", "eventflux.sink.type": "kafka"})
 	counter("eventflux.sink.events.dropped", "{event}", map[string]any{"stream.name": "Orders", "eventflux.sink.type": "kafka", "eventflux.drop.reason": "retry_exhausted"})
 	counter("eventflux.state.operations", "{operation}", map[string]any{"eventflux.state.backend": "redis", "eventflux.state.operation": "set", "result": "failure"})
+	counter("query.events.processed", "{event}", map[string]any{"query.id": "q", "stream.name": "Orders"})
+	counter("eventflux.window.events.late", "{event}", map[string]any{"query.id": "q", "window.type": "tumbling", "eventflux.late.action": "dropped"})
+	counter("eventflux.checkpoint.attempts", "{checkpoint}", map[string]any{"eventflux.checkpoint.type": "full", "result": "failure"})
 	counter("eventflux.transport.messages", "{message}", map[string]any{"protocol": "tcp", "eventflux.direction": "out", "eventflux.message.type": "event"})
 	counter("eventflux.transport.errors", "{error}", map[string]any{"protocol": "tcp", "eventflux.direction": "out", "error.type": "timeout"})
-	sum("process.unix.file_descriptor.count", "{file_descriptor}", false, f.count, nil)
-	sum("eventflux.process.file_descriptor.limit", "{file_descriptor}", false, 1e6, nil)
+	sum("process.unix.file_descriptor.count", "{file_descriptor}", false, 1000+f.count, nil)
+	sum("eventflux.process.file_descriptor.limit", "{file_descriptor}", false, 2000, nil)
 	counter("eventflux.wal.errors", "{error}", map[string]any{"error.type": "io"})
 	gauge("eventflux.uptime", "s", time.Since(f.start).Seconds(), nil)
-	gauge("query.buffer.utilization", "%", 50, map[string]any{"query.id": "q"}) // against the conventions: it is a share
+	gauge("query.buffer.utilization", "%", 50, map[string]any{"query.id": "r"}) // against the conventions: it is a share
 	require.NoError(t, f.sender.Metrics(t.Context(), md))
 }
 

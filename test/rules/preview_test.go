@@ -35,9 +35,10 @@ func preview(b *testing.B) {
 	backend := otlp.NewBackend(fmt.Sprintf("127.0.0.1:%d", run.FreePort(b)))
 	backend.Start(b)
 	c := run.NewCollector(b)
-	c.LaunchFile(limited(b), map[string]string{"EVENTFLUX_EXPORTER": "otlp_grpc", "EVENTFLUX_OTLP_ENDPOINT": backend.Addr()})
+	few := changed(b, "  cardinality_limit:\n", "    max_series_per_metric: 500\n")
+	c.LaunchFile(few, map[string]string{"EVENTFLUX_EXPORTER": "otlp_grpc", "EVENTFLUX_OTLP_ENDPOINT": backend.Addr()})
 	c.WaitReady()
-	p := prom.Start(b, c, filepath.Join(run.Root(b), "alerts"), weekAgo(b, "price_filter", 1200, 0.2), "")
+	p := prom.Start(b, c, filepath.Join(run.Root(b), "alerts"), past(b, 1200, 0.2), "")
 	config := filepath.Join(b.TempDir(), "eventflux.toml")
 	require.NoError(b, os.WriteFile(config, []byte("[service]\ntenant = \"demo\"\n\n[telemetry]\nlevel = \"detail\"\n"), 0o600))
 	began := time.Now()
@@ -53,7 +54,7 @@ func preview(b *testing.B) {
 	time.Sleep(time.Until(to))
 	preview := filepath.Join(run.Root(b), "internal", "tools", "preview")
 	draw := exec.Command("node", filepath.Join(preview, "preview.mjs"),
-		"--prometheus", p.URL(), "--from", fmt.Sprint(to.Add(-shown).UnixMilli()), "--to", fmt.Sprint(to.UnixMilli()), "--scrape", "2s",
+		"--prometheus", p.URL, "--from", fmt.Sprint(to.Add(-shown).UnixMilli()), "--to", fmt.Sprint(to.UnixMilli()), "--scrape", "2s",
 		"--dashboards", filepath.Join(run.Root(b), "dashboards"), "--out", filepath.Join(run.Root(b), "build", "preview"), "--browser", browser)
 	draw.Stdout, draw.Stderr = os.Stdout, os.Stderr
 	require.NoError(b, draw.Run())

@@ -22,9 +22,8 @@ var looks = map[string]look{
 		"thresholds": colours("red", 1.0, "green"),
 		"mappings":   []object{{"type": "value", "options": object{"0": object{"text": "silent"}, "1": object{"text": "alive"}}}},
 	}},
-	"Version": {options: object{"textMode": "value_and_name"}},
-	"Status":  {options: object{"textMode": "name"}, field: object{"thresholds": colours("green")}, overrides: verdicts},
-	"Checks":  {options: object{"textMode": "name"}, field: object{"thresholds": colours("green")}, overrides: verdicts},
+	"Status": {options: object{"textMode": "name"}, field: object{"thresholds": colours("green")}, overrides: verdicts},
+	"Checks": {options: object{"textMode": "name"}, field: object{"thresholds": colours("green")}, overrides: verdicts},
 	// Percentiles are orders of magnitude apart, and from the limit.
 	"Query latency": {custom: object{"axisSoftMin": nil, "scaleDistribution": object{"type": "log", "log": 10}}},
 	"Query execution timeline": {
@@ -82,10 +81,13 @@ func (p panel) dress(defaults object, l *limit) (options object, overrides []obj
 		}
 		switch {
 		case l != nil:
-			custom["axisSoftMax"] = l.value // the dashed line is on the picture
-			custom["thresholdsStyle"] = object{"mode": "dashed"}
+			top := 1.2 * l.value // the dashed line is on the picture
+			if p.unit == "percentunit" && l.value < 1 {
+				top = min(top, 1)
+			}
+			custom["axisSoftMax"], custom["thresholdsStyle"] = top, object{"mode": "dashed"}
 		case p.unit == "percentunit":
-			custom["axisSoftMax"] = 1
+			custom["axisSoftMax"] = 1 // a flat line at 0 would have an axis to 10000 %
 		}
 		legend := object{"showLegend": true, "displayMode": "list", "placement": "bottom", "calcs": []string{}}
 		if p.width >= columns/2 && many.MatchString(p.queries[0].legend) {
@@ -101,6 +103,7 @@ func (p panel) dress(defaults object, l *limit) (options object, overrides []obj
 		defaults["mappings"] = []object{{"type": "special", "options": object{"match": "null+nan", "result": object{"text": p.empty, "color": "text"}}}}
 		if p.kind == "stat" {
 			options["graphMode"] = "none"
+			options["textMode"] = "value_and_name" // the name may be all that there is to see, as a version is
 		} else {
 			options["displayMode"], options["orientation"], options["namePlacement"] = "basic", "horizontal", "top"
 			options["text"] = object{"titleSize": 12, "valueSize": 12}

@@ -84,7 +84,7 @@ var pipeline = dashboard{
 		},
 		{
 			"Offenders", "The ten metrics that ask for most series beyond a limit. Normal: none. Bad: any. Next: the label that grows, by GET /cardinality, the runbook CardinalityFolding.", "bargauge", "none", "none: no metric is over a limit", 8, "", "", "", false,
-			[]query{{`topk(10, otelcol_cardinality_limit_series_demand{job=~"$job",instance=~"$instance"})`, "{{metric}} {{tenant}}"}},
+			[]query{{`topk(10, otelcol_cardinality_limit_series_demand{job=~"$job",instance=~"$instance"})`, "{{metric}} of {{tenant}}"}},
 		},
 		{
 			"Broken conventions", "Points against the conventions of docs/telemetry.md, by rule. Normal: none. Bad: any after a deployment. Next: the collector's log names the metric and the engine.", "timeseries", "cps", "none: all points keep the conventions", 8, "", "", "", false,

@@ -23,8 +23,8 @@ import (
 // Server is a running Prometheus that scrapes every second.
 type Server struct {
 	*run.Process
+	URL string
 	t   testing.TB
-	url string
 }
 
 // Start starts Prometheus with configs/prometheus.yml, its ports changed to those of c, its intervals to one second and
@@ -47,12 +47,12 @@ func Start(t testing.TB, c *run.Collector, rules, data, alertmanager string) *Se
 		t.Fatal(err)
 	}
 	addr := fmt.Sprintf("127.0.0.1:%d", run.FreePort(t))
-	s := &Server{t: t, url: "http://" + addr}
+	s := &Server{t: t, URL: "http://" + addr}
 	s.Process = run.Start(t, "prometheus", run.Binary(t, "prometheus"), []string{
 		"--config.file=" + path, "--storage.tsdb.path=" + data, "--web.listen-address=" + addr, "--enable-feature=exemplar-storage",
 	}, nil)
 	run.Eventually(t, "Prometheus is ready", func() bool {
-		resp, err := http.Get(s.url + "/-/ready") //nolint:noctx // a loopback server that the test has started
+		resp, err := http.Get(s.URL + "/-/ready") //nolint:noctx // a loopback server that the test has started
 		if err != nil {
 			return false
 		}
@@ -62,12 +62,9 @@ func Start(t testing.TB, c *run.Collector, rules, data, alertmanager string) *Se
 	return s
 }
 
-// URL is where the HTTP API is.
-func (s *Server) URL() string { return s.url }
-
 // ask calls one function of the HTTP API and reads its data.
 func (s *Server) ask(path string, params url.Values, data any) error {
-	resp, err := http.PostForm(s.url+"/api/v1/"+path, params) //nolint:noctx // as above
+	resp, err := http.PostForm(s.URL+"/api/v1/"+path, params) //nolint:noctx // as above
 	if err != nil {
 		return fmt.Errorf("ask Prometheus: %w", err)
 	}
@@ -153,7 +150,7 @@ type Alert struct {
 // Alerts returns the active alerts.
 func (s *Server) Alerts() []Alert {
 	s.t.Helper()
-	resp, err := http.Get(s.url + "/api/v1/alerts") //nolint:noctx // as above
+	resp, err := http.Get(s.URL + "/api/v1/alerts") //nolint:noctx // as above
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -168,7 +165,7 @@ func (s *Server) Alerts() []Alert {
 // RuleProblems returns the errors of rules that could not be evaluated.
 func (s *Server) RuleProblems() (all []string) {
 	s.t.Helper()
-	resp, err := http.Get(s.url + "/api/v1/rules") //nolint:noctx // as above
+	resp, err := http.Get(s.URL + "/api/v1/rules") //nolint:noctx // as above
 	if err != nil {
 		s.t.Fatal(err)
 	}
