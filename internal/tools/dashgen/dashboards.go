@@ -108,7 +108,7 @@ var dashboards = []dashboard{
 			[]query{{`query_buffer_utilization{job=~"$job",instance=~"$instance",query_id=~"$query"}`, "{{query_id}} {{instance}}"}},
 		},
 		{
-			"Query execution timeline", "Busy workers of each query over time. Normal: below the number of workers. Bad: at it. Next: give it workers, or split it.", "state-timeline", "none", silent, 12, "", "", "", false,
+			"Query execution timeline", "Time that each query is busy; 100 % is one worker. Normal: below what its workers have. Bad: at it. Next: give it workers, or split it.", "state-timeline", "percentunit", silent, 12, "", "", "", false,
 			[]query{{`sum by (query_id) (rate(eventflux_query_busy_time_seconds_total{job=~"$job",instance=~"$instance",query_id=~"$query"}[$__rate_interval]))`, "{{query_id}}"}},
 		},
 		{

@@ -4,8 +4,11 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
+	"strconv"
+	"strings"
 )
 
 // look is how one panel differs from others of its kind, in the words of Grafana's model.
@@ -22,12 +25,12 @@ var looks = map[string]look{
 		"thresholds": colours("red", 1.0, "green"),
 		"mappings":   []object{{"type": "value", "options": object{"0": object{"text": "silent"}, "1": object{"text": "alive"}}}},
 	}},
-	"Status": {options: object{"textMode": "name"}, field: object{"thresholds": colours("green")}, overrides: verdicts},
-	"Checks": {options: object{"textMode": "name"}, field: object{"thresholds": colours("green")}, overrides: verdicts},
+	"Status": {field: object{"mappings": statuses.mappings()}},
+	"Checks": {field: object{"mappings": results.mappings()}},
 	// Percentiles are orders of magnitude apart, and from the limit.
 	"Query latency": {custom: object{"axisSoftMin": nil, "scaleDistribution": object{"type": "log", "log": 10}}},
 	"Query execution timeline": {
-		field:   object{"decimals": 2, "thresholds": colours("green", 0.5, "yellow", 0.9, "orange")},
+		field:   object{"thresholds": colours("green", 0.5, "yellow", 0.9, "orange")},
 		options: object{"mergeValues": true, "showValue": "never"},
 	},
 	"Offenders":            {field: object{"thresholds": colours("orange")}},
@@ -37,9 +40,30 @@ var looks = map[string]look{
 	"Latency budget left":  {field: object{"thresholds": colours("red", 0, "green")}},
 }
 
-var verdicts = []object{
-	named("/degraded/", "color", object{"mode": "fixed", "fixedColor": "orange"}),
-	named("/unhealthy|fail/", "color", object{"mode": "fixed", "fixedColor": "red"}),
+// words are all values of a label of a metric that is 1 for one of them and 0 for the others.
+type words []struct{ text, colour string }
+
+var (
+	statuses = words{{"healthy", "green"}, {"degraded", "orange"}, {"unhealthy", "red"}, {"starting", "blue"}, {"shutting_down", "blue"}}
+	results  = words{{"ok", "green"}, {"degraded", "orange"}, {"fail", "red"}, {"unknown", "text"}}
+)
+
+// number returns an expression for which word it is now, and mappings what each number says. Names alone would do without
+// both, but a stat that shows names alone shows nothing when it has no data.
+func (w words) number(metric, label, by string) string {
+	var each []string
+	for i, word := range w {
+		each = append(each, fmt.Sprintf(`%d * %s{job=~"$job",instance=~"$instance",%s=%q}`, i, metric, label, word.text))
+	}
+	return fmt.Sprintf("max by (%s) (%s)", by, strings.Join(each, " or "))
+}
+
+func (w words) mappings() []object {
+	texts := object{}
+	for i, word := range w {
+		texts[strconv.Itoa(i)] = object{"text": word.text, "color": word.colour}
+	}
+	return []object{{"type": "value", "options": texts}}
 }
 
 // named changes a property of the series with such a name.

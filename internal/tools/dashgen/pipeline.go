@@ -20,11 +20,11 @@ var pipeline = dashboard{
 	[]panel{
 		{
 			"Status", "What /health of each collector says. Normal: healthy. Bad: unhealthy or degraded. Next: the checks beside it, the runbook CollectorUnhealthy.", "stat", "none", noCollector, 6, "", "", "", false,
-			[]query{{`otelcol_pipeline_health_status{job=~"$job",instance=~"$instance"} == 1`, "{{instance}} {{status}}"}},
+			[]query{{statuses.number("otelcol_pipeline_health_status", "status", "instance"), "{{instance}}"}},
 		},
 		{
 			"Checks", "The verdict on each side of the system. Normal: ok. Bad: fail or degraded. Next: EventFlux Overview for engines, below for the collector.", "stat", "none", noCollector, 6, "", "EventFlux Overview", "/d/eventflux-overview?${__url_time_range}&var-datasource=${datasource}", false,
-			[]query{{`otelcol_pipeline_health_check{job=~"$job",instance=~"$instance"} == 1`, "{{check}} {{result}}"}},
+			[]query{{results.number("otelcol_pipeline_health_check", "result", "check"), "{{check}}"}},
 		},
 		{
 			"Engines known", "Engines by what is known of their life. Normal: all up. Bad: silent, which is gone without a goodbye. Next: EventFlux Overview, the runbook EngineSilent.", "stat", "none", noCollector, 6, "", "EventFlux Overview", "/d/eventflux-overview?${__url_time_range}&var-datasource=${datasource}", false,
