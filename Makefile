@@ -123,7 +123,7 @@ proof: bin/promtool ## Change the rules one by one and fail when their tests do 
 	go run -C internal/tools ./rulemutants -promtool $(CURDIR)/bin/promtool -alerts $(CURDIR)/alerts
 
 .PHONY: dashboards-preview
-dashboards-preview: build bin/promtool bin/prometheus internal/tools/preview/node_modules ## Draw the dashboards as Grafana does, from live data, into build/preview (8 minutes). Needs Node.js and a Chromium.
+dashboards-preview: build bin/promtool bin/prometheus internal/tools/preview/node_modules ## Draw the dashboards as Grafana does, from live data, into build/preview (8 minutes). Needs Node.js.
 	command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; }
 	go -C test test -run '^$$' -bench Preview -benchtime 1x -timeout 20m ./rules
 

@@ -5,7 +5,7 @@
 // The values that a panel does not set are those that Grafana gives it.
 import {
   applyFieldOverrides, createDataFrame, createTheme, dateTime, FieldType, formattedValueToString, getDisplayValueAlignmentFactors, getFieldDisplayValues,
-  getValueFormat, rangeUtil, Registry, ThemeContext, VizOrientation,
+  rangeUtil, Registry, ThemeContext, VizOrientation,
 } from '@grafana/data';
 import { initPluginTranslations } from '@grafana/i18n';
 import { BarGauge, BigValue, GlobalStyles, PanelChrome, PanelContextProvider, TimeSeries, VizRepeater } from '@grafana/ui';
@@ -264,6 +264,5 @@ window.draw = async ({ dashboard, mode, width, from, to, scrape }) => {
   return {
     tables: dashboard.panels.filter((p) => !kinds[p.type]).map((p) => `${p.title} (${p.type})`),
     empty: dashboard.panels.filter((_, i) => found[i].length === 0).map((p) => p.title),
-    units: dashboard.panels.map((p) => p.fieldConfig.defaults.unit).filter((u) => u && !getValueFormat(u)),
   };
 };
