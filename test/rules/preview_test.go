@@ -48,7 +48,7 @@ func preview(b *testing.B) {
 		Both:     []string{"--config", config, "--set", "state=" + b.TempDir(), "--set", "checkpoint=5s"},
 		A: []string{
 			"--fault", "burst=3@60s+30s", "--fault", "label_explosion=700@90s", "--fault", "failing_query=50@120s+40s",
-			"--fault", "full_buffer=60ms@180s+20s", "--fault", "lost_peer=3@240s+10s",
+			"--fault", "full_buffer=80ms@180s+30s", "--fault", "lost_peer=3@240s+10s",
 		},
 	}.Start(b)
 	to := began.Add(shown + 5*time.Second).Truncate(time.Minute).Add(55 * time.Second) // between two labels of the axis

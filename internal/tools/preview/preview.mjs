@@ -70,7 +70,8 @@ try {
         await page.route('**/*', serve);
         await page.goto(origin);
         const said = await page.evaluate((args) => window.draw(args), { dashboard, mode, width, from: from - shift, to: to - shift, scrape: flags.scrape });
-        await page.waitForLoadState('networkidle');
+        const icons = () => [...document.querySelectorAll('section')].every((panel) => [...panel.querySelectorAll('svg')].some((icon) => !icon.closest('table')));
+        await page.waitForFunction(icons, null, { timeout: 10_000 }).catch(() => problems.add(`${picture}: icons are missing`));
         await page.waitForTimeout(300); // for the canvases
         await page.screenshot({ path: join(flags.out, picture), fullPage: true });
         await page.close();
