@@ -150,7 +150,7 @@ func live(t testing.TB) (*prom.Server, *foreign) {
 	run.NewEngine{
 		Endpoint: c.Endpoint(),
 		Both:     []string{"--config", config, "--set", "state=" + t.TempDir(), "--set", "checkpoint=500ms"},
-		A:        []string{"--fault", "label_explosion=2000@5s+30s", "--fault", "lost_peer=3@5s+20s", "--fault", "burst=20@5s+30s", "--fault", "failing_query=50@5s", "--fault", "stuck_checkpoint=24h@10s"},
+		A:        []string{"--fault", "label_explosion=2000@5s+30s", "--fault", "lost_peer=3@5s+20s", "--fault", "burst=20@5s+30s", "--fault", "failing_query=50@5s"},
 		B:        []string{"--fault", "full_buffer=20ms@10s+20s"},
 	}.Start(t)
 	return p, newForeign(t, c.Endpoint())
@@ -163,7 +163,7 @@ func TestEveryMetricAndLabelIsLive(t *testing.T) {
 	var missing, slow []string
 	began, pending := time.Now(), expressions
 	for second := range time.Tick(time.Second) {
-		other.send(t)
+		require.NoError(t, other.send(t))
 		if second.Sub(began).Seconds() < 60 {
 			continue
 		}
@@ -223,7 +223,7 @@ func unknown(t *testing.T, p *prom.Server, e expression, known map[string][]prom
 			}
 			for _, m := range n["matchers"].([]any) {
 				label := m.(map[string]any)["name"].(string)
-				if !slices.ContainsFunc(known[name], func(s prom.Labels) bool { return s[label] != "" }) {
+				if label != "otel_metric_overflow" && !slices.ContainsFunc(known[name], func(s prom.Labels) bool { return s[label] != "" }) {
 					missing = append(missing, fmt.Sprintf("%s: %s has no label %s", e.where, name, label))
 				}
 			}
@@ -272,17 +272,18 @@ func refuse(t testing.TB, addr string) *grpc.Server {
 func past(t testing.TB) string {
 	t.Helper()
 	var text strings.Builder
-	add := func(name, labels string, ago time.Duration) {
+	add := func(name, labels string, value float64, ago time.Duration) {
 		fmt.Fprintf(&text, "# TYPE %s gauge\n", name)
 		for m := -40; m <= 40; m++ {
 			at := time.Now().Add(-ago + time.Duration(m)*time.Minute)
-			fmt.Fprintf(&text, "%s{job=\"eventflux-engine\",%s} 1 %d\n", name, labels, at.Unix())
+			fmt.Fprintf(&text, "%s{job=\"eventflux-engine\",%s} %g %d\n", name, labels, value, at.Unix())
 		}
 	}
-	for _, name := range []string{"job_query:events:rate5m", "job_query:latency_seconds:mean5m", "job_query:errors:ratio_rate5m"} {
-		add(name, `query_id="price_filter"`, 7*24*time.Hour)
-	}
-	add("process_memory_usage_bytes", `instance="node-a"`, 70*time.Minute)
+	const week = 7 * 24 * time.Hour
+	add("job_query:events:rate5m", `query_id="price_filter"`, 900, week)
+	add("job_query:latency_seconds:mean5m", `query_id="price_filter"`, 0.0001, week)
+	add("job_query:errors:ratio_rate5m", `query_id="price_filter"`, 0.01, week)
+	add("process_memory_usage_bytes", `instance="node-a"`, 40e6, 70*time.Minute)
 	text.WriteString("# EOF\n")
 	dir := t.TempDir()
 	path := filepath.Join(dir, "past.txt")
