@@ -29,7 +29,7 @@ func newForeign(t testing.TB, endpoint string) *foreign {
 }
 
 // send reports ten more of everything that is counted, unless all is well.
-func (f *foreign) send(t testing.TB) {
+func (f *foreign) send(t testing.TB) error {
 	t.Helper()
 	bad, connected := 1.0, 0.0
 	if f.well {
@@ -74,7 +74,7 @@ func (f *foreign) send(t testing.TB) {
 	counter("eventflux.wal.errors", "{error}", map[string]any{"error.type": "io"})
 	gauge("eventflux.uptime", "s", time.Since(f.start).Seconds(), nil)
 	gauge("query.buffer.utilization", "%", 50, map[string]any{"query.id": "r"}) // against the conventions: it is a share
-	require.NoError(t, f.sender.Metrics(t.Context(), md))
+	return f.sender.Metrics(t.Context(), md)
 }
 
 func point(t testing.TB, p pmetric.NumberDataPoint, start time.Time, attrs map[string]any) pmetric.NumberDataPoint {

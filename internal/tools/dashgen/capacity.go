@@ -25,11 +25,11 @@ var capacity = dashboard{
 			[]query{{`(eventflux_process_file_descriptor_limit{job=~"$job",instance=~"$instance"} - process_unix_file_descriptor_count{job=~"$job",instance=~"$instance"}) / (deriv(process_unix_file_descriptor_count{job=~"$job",instance=~"$instance"}[$__rate_interval]) > 0)`, "{{instance}}"}},
 		},
 		{
-			"CPU in a day", "A straight line through the time shown, drawn on for a day; in percent of one core. Normal: room to the number of cores times 100 %. Bad: more than there is. Next: CPU by query.", "stat", "percent", silent, 6, "", "System Resources", toSystem, false,
+			"CPU in a day", "A straight line through the time shown, drawn on for a day: show hours. In percent of one core. Normal: room to the number of cores times 100 %. Bad: more than there is. Next: CPU by query.", "stat", "percent", silent, 6, "", "System Resources", toSystem, false,
 			[]query{{`clamp_min(predict_linear(eventflux_cpu_usage_percent{job=~"$job",instance=~"$instance"}[$__range], 86400), 0)`, "{{instance}}"}},
 		},
 		{
-			"Memory in a day", "A straight line through the time shown, drawn on for a day. Normal: what is used now. Bad: more than the engine may have. Next: Memory by query.", "stat", "bytes", silent, 6, "", "System Resources", toSystem, false,
+			"Memory in a day", "A straight line through the time shown, drawn on for a day: show hours. Normal: what is used now. Bad: more than the engine may have. Next: Memory by query.", "stat", "bytes", silent, 6, "", "System Resources", toSystem, false,
 			[]query{{`clamp_min(predict_linear(process_memory_usage_bytes{job=~"$job",instance=~"$instance"}[$__range], 86400), 0) and on (job, instance) eventflux_uptime_seconds`, "{{instance}}"}},
 		},
 		{

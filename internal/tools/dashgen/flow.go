@@ -11,7 +11,7 @@ var flow = dashboard{
 	[]panel{
 		{
 			"Leaders", "Nodes that say that they lead, by cluster. Normal: 1. Bad: anything else, as the alert ClusterLeaders says. Next: heartbeats below, the runbook ClusterLeaders.", "stat", "none", alone, 6, "ClusterLeaders", "", "", false,
-			[]query{{`sum by (job) (eventflux_cluster_is_leader{job=~"$job",instance=~"$instance"})`, "{{job}}"}},
+			[]query{{`sum by (job) (eventflux_cluster_is_leader{job=~"$job",instance=~"$instance",otel_metric_overflow=""})`, "{{job}}"}},
 		},
 		{
 			"Nodes", "Members as the node that sees fewest of them sees them, by state. Normal: all healthy. Bad: offline or unknown. Next: heartbeats below, System Resources of that node.", "stat", "none", alone, 6, "", "System Resources", "/d/eventflux-system?${__url_time_range}&${__all_variables}", false,

@@ -162,8 +162,10 @@ func (s *Server) Alerts() []Alert {
 	return answer.Data.Alerts
 }
 
-// RuleProblems returns the errors of rules that could not be evaluated.
-func (s *Server) RuleProblems() (all []string) {
+type rule struct{ Name, LastError, State string }
+
+// rules returns the rules by the group that they are in.
+func (s *Server) rules() map[string][]rule {
 	s.t.Helper()
 	resp, err := http.Get(s.URL + "/api/v1/rules") //nolint:noctx // as above
 	if err != nil {
@@ -173,19 +175,41 @@ func (s *Server) RuleProblems() (all []string) {
 	var answer struct {
 		Data struct {
 			Groups []struct {
-				Rules []struct{ Name, LastError string }
+				Name  string
+				Rules []rule
 			}
 		}
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
 		s.t.Fatal(err)
 	}
+	groups := map[string][]rule{}
 	for _, g := range answer.Data.Groups {
-		for _, r := range g.Rules {
+		groups[g.Name] = append(groups[g.Name], g.Rules...)
+	}
+	return groups
+}
+
+// RuleProblems returns the errors of rules that could not be evaluated.
+func (s *Server) RuleProblems() (all []string) {
+	s.t.Helper()
+	for _, rules := range s.rules() {
+		for _, r := range rules {
 			if r.LastError != "" {
 				all = append(all, r.Name+": "+r.LastError)
 			}
 		}
 	}
 	return all
+}
+
+// FiringIn returns the alerts of one group that fire.
+func (s *Server) FiringIn(group string) (names []string) {
+	s.t.Helper()
+	for _, r := range s.rules()[group] {
+		if r.State == "firing" {
+			names = append(names, r.Name)
+		}
+	}
+	return names
 }
