@@ -119,8 +119,25 @@ alerts: ## Write the rules to build/alerts with links to the dashboards of GRAFA
 	go run -C internal/tools ./dashgen -alerts $(CURDIR)/alerts -out $(CURDIR)/build/alerts -grafana $(or $(GRAFANA_URL),$(error set GRAFANA_URL))
 
 .PHONY: proof
-proof: bin/promtool ## Change the rules one by one and fail when their tests do not notice.
+proof: build bin/promtool bin/prometheus bin/alertmanager ## Change the rules one by one to see their tests notice, and have things go wrong to see alerts fire (20 minutes).
 	go run -C internal/tools ./rulemutants -promtool $(CURDIR)/bin/promtool -alerts $(CURDIR)/alerts
+	go -C test test -run '^$$' -bench Faults -benchtime 1x -timeout 40m ./rules
+
+.PHONY: dashboards-preview
+dashboards-preview: build bin/promtool bin/prometheus ## Draw the dashboards with Grafana's own panels into build/pictures (5 minutes). Needs node, npm and Chromium.
+	npm --prefix internal/tools/preview ci --no-audit --no-fund
+	mkdir -p build/pictures
+	go -C test test -run '^$$' -bench Preview -benchtime 1x -timeout 15m ./rules -pictures $(CURDIR)/build/pictures
+
+# From a copy of its module, which lacks the pages that its server embeds.
+bin/alertmanager: internal/tools/prometheus/go.mod
+	rm -rf build/alertmanager
+	mkdir -p bin build
+	cp -r $$(go -C internal/tools/prometheus list -m -f '{{.Dir}}' github.com/prometheus/alertmanager) build/alertmanager
+	chmod -R u+w build/alertmanager
+	mkdir -p build/alertmanager/ui/app/dist
+	echo 'no pages' >build/alertmanager/ui/app/dist/index.html
+	go -C build/alertmanager build -trimpath -o $(CURDIR)/$@ ./cmd/alertmanager
 
 # Without service discovery, which nothing here needs: it would double the time of a cold build.
 bin/promtool bin/prometheus: internal/tools/prometheus/go.mod
