@@ -47,6 +47,13 @@ test: build ## Run the tests of all modules but those of make test-rules. Needs 
 test-race: ## Run the unit tests under the race detector, without those of memory alone. Needs a C compiler.
 	for m in $(UNIT); do echo "== $$m"; CGO_ENABLED=1 go -C $$m test -race -skip AMillion ./...; done
 
+.PHONY: test-netns
+test-netns: build ## Drop the packets of an engine in network namespaces. Needs Linux with user namespaces, no root.
+	command -v ip >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends iproute2; }
+	@unshare --map-root-user --net ip link add near type veth peer name far || { echo "test-netns needs a Linux that lets 'unshare --map-root-user --net' make namespaces with veth links: run it as root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0)"; exit 1; }
+	go -C test test -c -tags netns -o $(CURDIR)/build/netns.test ./netns
+	cd test/netns && unshare --map-root-user --net $(CURDIR)/build/netns.test -test.v
+
 .PHONY: bench
 bench: ## Print the numbers that the README of the SDK shows.
 	go -C sdk test -run '^$$' -bench . -benchmem -count 3 . ./internal/... ./logs
@@ -78,6 +85,19 @@ bench-freshness: build ## Print how long after an event /metrics shows it (2 min
 .PHONY: bench-outage
 bench-outage: build ## Print what an engine at half of its peak feels when the collector freezes, dies and returns (1 minute).
 	go -C test test -run '^$$' -bench Outage -benchtime 1x -timeout 10m ./outage
+
+JAEGER := v1.76.0
+
+build/jaeger/jaeger: ## Jaeger from its module, which cannot be installed by go install: 6 minutes for the first time.
+	mkdir -p build/jaeger/src
+	cp -r "$$(go mod download -json github.com/jaegertracing/jaeger@$(JAEGER) | sed -n 's/^.*"Dir": "\(.*\)".*$$/\1/p')/." build/jaeger/src
+	chmod -R u+w build/jaeger/src
+	cd build/jaeger/src && GOFLAGS=-mod=mod go build -o ../jaeger ./cmd/jaeger
+	rm -rf build/jaeger/src
+
+.PHONY: jaeger-demo
+jaeger-demo: build build/jaeger/jaeger ## Show that a real Jaeger has the whole span tree of the demo.
+	JAEGER_BINARY=$(CURDIR)/build/jaeger/jaeger go -C test test -count=1 -v -tags jaeger ./jaeger
 
 .PHONY: bench-receiver
 bench-receiver: ## Print the CPU time per point of the receiver next to the stock one: ROUNDS=40, the default, takes 4 minutes.
