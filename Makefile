@@ -47,6 +47,13 @@ test: build ## Run the tests of all modules but those of make test-rules. Needs 
 test-race: ## Run the unit tests under the race detector, without those of memory alone. Needs a C compiler.
 	for m in $(UNIT); do echo "== $$m"; CGO_ENABLED=1 go -C $$m test -race -skip AMillion ./...; done
 
+.PHONY: test-netns
+test-netns: build ## Drop the packets of an engine in network namespaces. Needs Linux with user namespaces, no root.
+	command -v ip >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends iproute2; }
+	@unshare --map-root-user --net ip link add near type veth peer name far || { echo "test-netns needs a Linux that lets 'unshare --map-root-user --net' make namespaces with veth links: run it as root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0)"; exit 1; }
+	go -C test test -c -tags netns -o $(CURDIR)/build/netns.test ./netns
+	cd test/netns && unshare --map-root-user --net $(CURDIR)/build/netns.test -test.v
+
 .PHONY: bench
 bench: ## Print the numbers that the README of the SDK shows.
 	go -C sdk test -run '^$$' -bench . -benchmem -count 3 . ./internal/... ./logs
@@ -78,6 +85,19 @@ bench-freshness: build ## Print how long after an event /metrics shows it (2 min
 .PHONY: bench-outage
 bench-outage: build ## Print what an engine at half of its peak feels when the collector freezes, dies and returns (1 minute).
 	go -C test test -run '^$$' -bench Outage -benchtime 1x -timeout 10m ./outage
+
+JAEGER := v1.76.0
+
+build/jaeger/jaeger: ## Jaeger from its module, which cannot be installed by go install: 6 minutes for the first time.
+	mkdir -p build/jaeger/src
+	cp -r "$$(go mod download -json github.com/jaegertracing/jaeger@$(JAEGER) | sed -n 's/^.*"Dir": "\(.*\)".*$$/\1/p')/." build/jaeger/src
+	chmod -R u+w build/jaeger/src
+	cd build/jaeger/src && GOFLAGS=-mod=mod go build -o ../jaeger ./cmd/jaeger
+	rm -rf build/jaeger/src
+
+.PHONY: jaeger-demo
+jaeger-demo: build build/jaeger/jaeger ## Show that a real Jaeger has the whole span tree of the demo.
+	JAEGER_BINARY=$(CURDIR)/build/jaeger/jaeger go -C test test -count=1 -v -tags jaeger ./jaeger
 
 .PHONY: bench-receiver
 bench-receiver: ## Print the CPU time per point of the receiver next to the stock one: ROUNDS=40, the default, takes 4 minutes.
@@ -119,8 +139,19 @@ alerts: ## Write the rules to build/alerts with links to the dashboards of GRAFA
 	go run -C internal/tools ./dashgen -alerts $(CURDIR)/alerts -out $(CURDIR)/build/alerts -grafana $(or $(GRAFANA_URL),$(error set GRAFANA_URL))
 
 .PHONY: proof
-proof: bin/promtool ## Change the rules one by one and fail when their tests do not notice.
+proof: build bin/promtool bin/prometheus bin/alertmanager ## Change the rules one by one to see their tests notice, and have things go wrong to see alerts fire (20 minutes).
 	go run -C internal/tools ./rulemutants -promtool $(CURDIR)/bin/promtool -alerts $(CURDIR)/alerts
+	go -C test test -run '^$$' -bench Faults -benchtime 1x -timeout 40m ./rules
+
+# From a copy of its module, which lacks the pages that its server embeds.
+bin/alertmanager: internal/tools/prometheus/go.mod
+	rm -rf build/alertmanager
+	mkdir -p bin build
+	cp -r $$(go -C internal/tools/prometheus list -m -f '{{.Dir}}' github.com/prometheus/alertmanager) build/alertmanager
+	chmod -R u+w build/alertmanager
+	mkdir -p build/alertmanager/ui/app/dist
+	echo 'no pages' >build/alertmanager/ui/app/dist/index.html
+	go -C build/alertmanager build -trimpath -o $(CURDIR)/$@ ./cmd/alertmanager
 
 .PHONY: dashboards-preview
 dashboards-preview: build bin/promtool bin/prometheus internal/tools/preview/node_modules ## Draw the dashboards as Grafana does, from live data, into build/preview (8 minutes). Needs Node.js.

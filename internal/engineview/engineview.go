@@ -94,6 +94,19 @@ type Engine struct {
 	Streams int
 	// Checks are the engine's own verdicts on its parts.
 	Checks Checks
+	// Items are what it sent while it is known.
+	Items Items
+}
+
+// Items counts data points, spans and log records by what became of them. Points
+// that a repair of the contract took out are in none of the three.
+type Items struct {
+	// Accepted is what the pipeline took.
+	Accepted uint64 `json:"accepted"`
+	// Refused is what it or the receiver did not take. What is sent again counts again.
+	Refused uint64 `json:"refused"`
+	// Rejected is what was taken out because it breaks the contract.
+	Rejected uint64 `json:"rejected"`
 }
 
 // Checks are the health checks of an engine that the collector knows by name.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -28,6 +29,17 @@ type liveConfig struct {
 	MaxMetrics            *int             `mapstructure:"max_metrics"`
 	LendUntil             *float64         `mapstructure:"lend_until"`
 	Overrides             []OverrideConfig `mapstructure:"overrides"`
+	Attributes            liveAttributes   `mapstructure:"attributes"`
+
+	_ struct{}
+}
+
+// liveAttributes is the same for log records and spans.
+type liveAttributes struct {
+	MaxValues             *int                      `mapstructure:"max_values"`
+	MaxValuesPerAttribute *int                      `mapstructure:"max_values_per_attribute"`
+	MaxAttributes         *int                      `mapstructure:"max_attributes"`
+	Overrides             []AttributeOverrideConfig `mapstructure:"overrides"`
 
 	_ struct{}
 }
@@ -50,6 +62,10 @@ func (c *Config) over(file []byte) (*Config, error) {
 		&changed.MaxValuesPerAttribute: live.MaxValuesPerAttribute,
 		&changed.MaxTenants:            live.MaxTenants,
 		&changed.MaxMetrics:            live.MaxMetrics,
+
+		&changed.Attributes.MaxValues:             live.Attributes.MaxValues,
+		&changed.Attributes.MaxValuesPerAttribute: live.Attributes.MaxValuesPerAttribute,
+		&changed.Attributes.MaxAttributes:         live.Attributes.MaxAttributes,
 	} {
 		if from != nil {
 			*to = *from
@@ -59,27 +75,36 @@ func (c *Config) over(file []byte) (*Config, error) {
 		changed.LendUntil = *live.LendUntil
 	}
 	changed.Overrides = append(live.Overrides, c.Overrides...)
+	changed.Attributes.Overrides = append(live.Attributes.Overrides, c.Attributes.Overrides...)
 	return &changed, changed.Validate()
 }
 
-// watchOverrides applies the overrides file and then every change of it. It watches the
+// overridesFile is a file that is followed by the limiter of one signal.
+type overridesFile struct {
+	cfg     *Config
+	logger  *zap.Logger
+	enforce func(*Config) error // puts another configuration into force
+	count   func(error)         // a file that was read
+}
+
+// watch applies the file and then every change of it until stop is closed. It watches the
 // folder, not the file, because a mounted ConfigMap changes by swapping a link in it.
-func (l *limiter) watchOverrides() error {
-	if l.cfg.OverridesFile == "" {
+func (f *overridesFile) watch(stopped *sync.WaitGroup, stop <-chan struct{}) error {
+	if f.cfg.OverridesFile == "" {
 		return nil
 	}
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watch overrides_file: %w", err)
 	}
-	folder := filepath.Dir(l.cfg.OverridesFile)
+	folder := filepath.Dir(f.cfg.OverridesFile)
 	if err := watcher.Add(folder); err != nil {
 		return errors.Join(fmt.Errorf("overrides_file: watch %s: %w", folder, err), watcher.Close())
 	}
-	applied := l.applyOverrides(nil)
-	l.stopped.Go(func() {
+	applied := f.apply(nil)
+	stopped.Go(func() {
 		defer func() { _ = watcher.Close() }()
-		l.followOverrides(watcher, applied)
+		f.follow(watcher, stop, applied)
 	})
 	return nil
 }
@@ -88,7 +113,7 @@ func (l *limiter) watchOverrides() error {
 // takes several events.
 const settle = 100 * time.Millisecond
 
-func (l *limiter) followOverrides(watcher *fsnotify.Watcher, applied []byte) {
+func (f *overridesFile) follow(watcher *fsnotify.Watcher, stop <-chan struct{}, applied []byte) {
 	quiet := time.NewTimer(settle)
 	quiet.Stop()
 	for {
@@ -99,39 +124,39 @@ func (l *limiter) followOverrides(watcher *fsnotify.Watcher, applied []byte) {
 			}
 			quiet.Reset(settle)
 		case err := <-watcher.Errors:
-			l.logger.Warn("Changes of the overrides file may go unnoticed until the next one", zap.Error(err))
+			f.logger.Warn("Changes of the overrides file may go unnoticed until the next one", zap.Error(err))
 			quiet.Reset(settle)
 		case <-quiet.C:
-			applied = l.applyOverrides(applied)
-		case <-l.stop:
+			applied = f.apply(applied)
+		case <-stop:
 			return
 		}
 	}
 }
 
-// applyOverrides reads the file and, if it is not what was read last, puts it into force.
-// A file that is missing or wrong leaves what is in force. It returns what it read.
-func (l *limiter) applyOverrides(last []byte) []byte {
-	file, err := os.ReadFile(l.cfg.OverridesFile)
+// apply reads the file and, if it is not what was read last, puts it into force. A file that
+// is missing or wrong leaves what is in force. It returns what it read.
+func (f *overridesFile) apply(last []byte) []byte {
+	file, err := os.ReadFile(f.cfg.OverridesFile)
 	if err != nil {
-		l.logger.Warn("The overrides file cannot be read; the limits in force stay", zap.Error(err))
+		f.logger.Warn("The overrides file cannot be read; the limits in force stay", zap.Error(err))
 		return last
 	}
 	if last != nil && bytes.Equal(file, last) {
 		return last
 	}
-	cfg, err := l.cfg.over(file)
+	cfg, err := f.cfg.over(file)
 	if err == nil {
-		err = l.enforce(cfg)
+		err = f.enforce(cfg)
 	}
-	l.tel.reloaded(err)
+	f.count(err)
 	if err != nil {
-		l.logger.Error("The overrides file is wrong; the limits in force stay",
-			zap.String("file", l.cfg.OverridesFile), zap.Error(err))
+		f.logger.Error("The overrides file is wrong; the limits in force stay",
+			zap.String("file", f.cfg.OverridesFile), zap.Error(err))
 		return file
 	}
-	l.logger.Info("The overrides file is in force", zap.String("file", l.cfg.OverridesFile),
-		zap.Int("overrides", len(cfg.Overrides)-len(l.cfg.Overrides)))
+	f.logger.Info("The overrides file is in force", zap.String("file", f.cfg.OverridesFile),
+		zap.Int("overrides", len(cfg.Overrides)-len(f.cfg.Overrides)+len(cfg.Attributes.Overrides)-len(f.cfg.Attributes.Overrides)))
 	return file
 }
 
@@ -143,6 +168,18 @@ func (l *limiter) enforce(cfg *Config) error {
 	}
 	l.table.SetLimits(policy.limits)
 	l.values.SetLimits(policy.valueLimits())
+	l.tenants.SetLimit(cfg.MaxTenants)
+	l.policy.Store(policy)
+	return nil
+}
+
+// enforce puts another configuration into force. What was admitted keeps its place.
+func (l *recordLimiter) enforce(cfg *Config) error {
+	policy, err := newRecordPolicy(cfg)
+	if err != nil {
+		return err
+	}
+	l.values.SetLimits(policy.limits)
 	l.tenants.SetLimit(cfg.MaxTenants)
 	l.policy.Store(policy)
 	return nil

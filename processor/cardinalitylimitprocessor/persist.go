@@ -35,11 +35,11 @@ type head struct {
 	// Seed makes the fingerprints of the other parts mean something.
 	Seed []byte `json:"seed"`
 	// InstanceID is that of the overflow series.
-	InstanceID string `json:"instance_id"`
+	InstanceID string `json:"instance_id,omitempty"`
 	// AtRest says that nothing was written to overflow series after this.
-	AtRest bool `json:"at_rest"`
+	AtRest bool `json:"at_rest,omitempty"`
 	// Released is when a place was last given back by a point that said so.
-	Released uint64 `json:"released"`
+	Released uint64 `json:"released,omitempty"`
 }
 
 // restore takes up what an earlier run left. What cannot be read is left behind with a
@@ -50,7 +50,7 @@ func (l *limiter) restore(ctx context.Context, host component.Host) error {
 		return nil
 	}
 	var err error
-	if l.storage, err = l.openStorage(ctx, host); err != nil {
+	if l.storage, err = openStorage(ctx, host, *l.cfg.Storage, l.id, "metrics"); err != nil {
 		return err
 	}
 	series, values, err := l.restoreNow(ctx)
@@ -61,27 +61,30 @@ func (l *limiter) restore(ctx context.Context, host component.Host) error {
 		}
 	}
 	l.stopped.Go(func() {
-		l.load("series", l.table, series)
-		l.load("attribute values", l.values, values)
+		loadInto(l.logger, "series", l.table, series, l.now())
+		loadInto(l.logger, "attribute values", l.values, values, l.now())
 		close(l.restored)
-		l.keepSaving()
+		keepSaving(l.logger, l.cfg.SnapshotInterval, l.stop, func() error { return l.save(context.Background(), false) })
 	})
 	return nil
 }
 
-func (l *limiter) openStorage(ctx context.Context, host component.Host) (storage.Client, error) {
-	extension, ok := host.GetExtensions()[*l.cfg.Storage]
+// openStorage returns what the limiter of one signal keeps in a storage extension.
+func openStorage(
+	ctx context.Context, host component.Host, extension, limiter component.ID, signal string,
+) (storage.Client, error) {
+	found, ok := host.GetExtensions()[extension]
 	if !ok {
-		return nil, fmt.Errorf("storage: extension %q is not in service::extensions", l.cfg.Storage)
+		return nil, fmt.Errorf("storage: extension %q is not in service::extensions", extension)
 	}
-	opener, ok := extension.(storage.Extension)
+	opener, ok := found.(storage.Extension)
 	if !ok {
-		return nil, fmt.Errorf("storage: extension %q does not store anything; name one such as file_storage", l.cfg.Storage)
+		return nil, fmt.Errorf("storage: extension %q does not store anything; name one such as file_storage", extension)
 	}
-	client, err := opener.GetClient(ctx, component.KindProcessor, l.id, "metrics")
+	client, err := opener.GetClient(ctx, component.KindProcessor, limiter, signal)
 	if err != nil {
 		return nil, fmt.Errorf("storage: open %q (two pipelines cannot share a processor that has one; "+
-			"give each a name, such as %s/second): %w", l.cfg.Storage, l.id.Type(), err)
+			"give each a name, such as %s/second): %w", extension, limiter.Type(), err)
 	}
 	return client, nil
 }
@@ -98,16 +101,10 @@ func (l *limiter) restoreNow(ctx context.Context) (series, values []byte, err er
 	if ops[0].Value == nil { // the first run
 		return nil, nil, l.save(ctx, false)
 	}
-	var h head
-	if err := json.Unmarshal(ops[0].Value, &h); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", keyHead, err)
+	h, seed, err := parseHead(ops[0].Value)
+	if err != nil {
+		return nil, nil, err
 	}
-	var seed identity.Seed
-	if h.Version != headVersion || len(h.Seed) != len(seed) {
-		return nil, nil, fmt.Errorf("%s: version %d with a seed of %d bytes, want version %d with %d bytes",
-			keyHead, h.Version, len(h.Seed), headVersion, len(seed))
-	}
-	copy(seed[:], h.Seed)
 	if err := l.ledger.Load(ops[3].Value, h.AtRest, pcommon.NewTimestampFromTime(l.now())); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", keyLedger, err)
 	}
@@ -123,25 +120,38 @@ func (l *limiter) restoreNow(ctx context.Context) (series, values []byte, err er
 	return series, values, l.saveHead(ctx, false)
 }
 
-func (l *limiter) load(what string, into *budget.Table, snapshot []byte) {
+func parseHead(stored []byte) (h head, seed identity.Seed, err error) {
+	if err := json.Unmarshal(stored, &h); err != nil {
+		return h, seed, fmt.Errorf("%s: %w", keyHead, err)
+	}
+	if h.Version != headVersion || len(h.Seed) != len(seed) {
+		return h, seed, fmt.Errorf("%s: version %d with a seed of %d bytes, want version %d with %d bytes",
+			keyHead, h.Version, len(h.Seed), headVersion, len(seed))
+	}
+	copy(seed[:], h.Seed)
+	return h, seed, nil
+}
+
+func loadInto(logger *zap.Logger, what string, into *budget.Table, snapshot []byte, now time.Time) {
 	if snapshot == nil {
 		return
 	}
-	if err := into.Load(snapshot, into.Tick(l.now())); err != nil {
-		l.logger.Warn("The limiter forgot its "+what+" of before it was restarted", zap.Error(err))
+	if err := into.Load(snapshot, into.Tick(now)); err != nil {
+		logger.Warn("The limiter forgot its "+what+" of before it was restarted", zap.Error(err))
 	}
 }
 
-func (l *limiter) keepSaving() {
-	ticker := time.NewTicker(l.cfg.SnapshotInterval)
+// keepSaving saves once in every interval until stop is closed.
+func keepSaving(logger *zap.Logger, interval time.Duration, stop <-chan struct{}, save func() error) {
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			if err := l.save(context.Background(), false); err != nil {
-				l.logger.Warn("The limiter cannot store what it knows; after a restart it would know less", zap.Error(err))
+			if err := save(); err != nil {
+				logger.Warn("The limiter cannot store what it knows; after a restart it would know less", zap.Error(err))
 			}
-		case <-l.stop:
+		case <-stop:
 			return
 		}
 	}

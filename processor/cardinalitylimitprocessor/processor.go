@@ -142,7 +142,8 @@ func (l *limiter) Start(ctx context.Context, host component.Host) error {
 	if err := l.restore(ctx, host); err != nil {
 		return err
 	}
-	if err := l.watchOverrides(); err != nil {
+	overrides := overridesFile{cfg: l.cfg, logger: l.logger, enforce: l.enforce, count: l.tel.reloaded}
+	if err := overrides.watch(&l.stopped, l.stop); err != nil {
 		return err
 	}
 	unregister, err := register(host, l.cfg.HealthExtension, l.id, l)

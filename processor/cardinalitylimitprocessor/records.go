@@ -6,15 +6,18 @@ package cardinalitylimitprocessor
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/collector/client"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/collector/processor"
+	"go.uber.org/zap"
 
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/budget"
 	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/identity"
@@ -35,8 +38,7 @@ type recordLimiter struct {
 	cfg    *Config
 	now    func() time.Time
 
-	limits       budget.Limits
-	rules        *rule.Keys
+	policy       atomic.Pointer[recordPolicy]
 	observesOnly bool // no record is changed
 	replacement  string
 
@@ -47,7 +49,15 @@ type recordLimiter struct {
 	tel     *recordTelemetry
 	warn    *warner
 
-	unregister func() // from the extension that shows offenders
+	logger     *zap.Logger
+	seed       identity.Seed
+	storage    storage.Client // nil without one
+	restored   chan struct{}  // closed when all that was stored is known again
+	unregister func()         // from the extension that shows offenders
+
+	stop    chan struct{}
+	stopped sync.WaitGroup
+	once    sync.Once
 }
 
 const (
@@ -56,13 +66,51 @@ const (
 )
 
 func newRecordLimiter(set processor.Settings, cfg *Config, signal string, now func() time.Time) (*recordLimiter, error) {
-	rules, err := cfg.Attributes.rules()
+	policy, err := newRecordPolicy(cfg)
 	if err != nil {
 		return nil, err
 	}
 	start := now()
-	hasher := identity.New(identity.NewSeed())
-	limits := budget.Limits{
+	seed := identity.NewSeed()
+	hasher := identity.New(seed)
+	l := &recordLimiter{
+		id:           set.ID,
+		signal:       signal,
+		cfg:          cfg,
+		now:          now,
+		observesOnly: policy.rules.ObservesOnly() && cfg.OverridesFile == "",
+		replacement:  cfg.Overflow.AttributeValue,
+		hasher:       hasher,
+		tenants:      tenant.NewDirectory(cfg.Tenant.keys(), cfg.MaxTenants, hasher),
+		values:       budget.New(policy.limits, start),
+		board: offenders.New(offenders.Options{
+			Cases:     cfg.Offenders.MaxMetrics,
+			Redaction: redactions[cfg.Offenders.Samples],
+		}, start),
+		warn:       newWarner(set.Logger, cfg),
+		logger:     set.Logger,
+		seed:       seed,
+		restored:   make(chan struct{}),
+		unregister: func() {},
+		stop:       make(chan struct{}),
+	}
+	l.policy.Store(policy)
+	l.tel, err = newRecordTelemetry(set, l)
+	return l, err
+}
+
+// recordPolicy is what of a configuration may change while the limiter runs.
+type recordPolicy struct {
+	limits budget.Limits
+	rules  *rule.Keys
+}
+
+func newRecordPolicy(cfg *Config) (*recordPolicy, error) {
+	rules, err := cfg.Attributes.rules()
+	if err != nil {
+		return nil, err
+	}
+	return &recordPolicy{rules: rules, limits: budget.Limits{
 		Series:          cfg.Attributes.MaxValues,
 		SeriesPerTenant: cfg.Attributes.perTenant(),
 		SeriesPerMetric: cfg.Attributes.MaxValuesPerAttribute,
@@ -70,28 +118,7 @@ func newRecordLimiter(set processor.Settings, cfg *Config, signal string, now fu
 		Metrics:         cfg.Attributes.MaxAttributes,
 		Lend:            cfg.LendUntil,
 		TTL:             cfg.SeriesTTL,
-	}
-	l := &recordLimiter{
-		id:           set.ID,
-		signal:       signal,
-		cfg:          cfg,
-		now:          now,
-		limits:       limits,
-		rules:        rules,
-		observesOnly: rules.ObservesOnly(),
-		replacement:  cfg.Overflow.AttributeValue,
-		hasher:       hasher,
-		tenants:      tenant.NewDirectory(cfg.Tenant.keys(), cfg.MaxTenants, hasher),
-		values:       budget.New(limits, start),
-		board: offenders.New(offenders.Options{
-			Cases:     cfg.Offenders.MaxMetrics,
-			Redaction: redactions[cfg.Offenders.Samples],
-		}, start),
-		warn:       newWarner(set.Logger, cfg),
-		unregister: func() {},
-	}
-	l.tel, err = newRecordTelemetry(set, l)
-	return l, err
+	}}, nil
 }
 
 // Capabilities says that records are changed, unless no rule does more than observe.
@@ -99,17 +126,26 @@ func (l *recordLimiter) Capabilities() consumer.Capabilities {
 	return consumer.Capabilities{MutatesData: !l.observesOnly}
 }
 
-// Start makes the limiter known to the extension that shows offenders.
-func (l *recordLimiter) Start(_ context.Context, host component.Host) (err error) {
+// Start takes up what an earlier run stored.
+func (l *recordLimiter) Start(ctx context.Context, host component.Host) (err error) {
+	if err = l.restore(ctx, host); err != nil {
+		return err
+	}
+	overrides := overridesFile{cfg: l.cfg, logger: l.logger, enforce: l.enforce, count: l.tel.reloaded}
+	if err = overrides.watch(&l.stopped, l.stop); err != nil {
+		return err
+	}
 	l.unregister, err = register(host, l.cfg.HealthExtension, l.id, l)
 	return err
 }
 
 // Shutdown is safe before Start and safe to call twice.
-func (l *recordLimiter) Shutdown(context.Context) error {
+func (l *recordLimiter) Shutdown(ctx context.Context) error {
+	l.once.Do(func() { close(l.stop) })
+	l.stopped.Wait()
 	l.unregister()
 	l.tel.shutdown()
-	return nil
+	return l.closeStorage(ctx)
 }
 
 // logsLimiter is the processor of a pipeline of logs.
@@ -161,8 +197,9 @@ func (l *tracesLimiter) ConsumeTraces(ctx context.Context, td ptrace.Traces) err
 // inspection goes through the records of one batch.
 type inspection struct {
 	*recordLimiter
-	at  budget.Tick
-	now time.Time
+	rules *rule.Keys
+	at    budget.Tick
+	now   time.Time
 
 	tally          recordTally
 	shared, tenant *tenant.Tenant // shared: of the whole batch, nil if each resource has its own
@@ -193,10 +230,10 @@ func (l *recordLimiter) inspect(ctx context.Context) *inspection {
 	now := l.now()
 	at := l.values.Tick(now)
 	if _, looked := l.values.Sweep(at); looked {
-		l.tenants.Expire(now.Add(-l.limits.TTL))
+		l.tenants.Expire(now.Add(-l.cfg.SeriesTTL))
 	}
 	s := inspections.Get().(*inspection)
-	s.recordLimiter, s.at, s.now = l, at, now
+	s.recordLimiter, s.rules, s.at, s.now = l, l.policy.Load().rules, at, now
 	if len(l.cfg.Tenant.ClientMetadata) > 0 {
 		s.shared = l.tenants.OfClient(client.FromContext(ctx).Metadata.Get, now)
 	}

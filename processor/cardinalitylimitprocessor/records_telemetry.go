@@ -63,7 +63,9 @@ type recordTally struct {
 type recordTelemetry struct {
 	builder *metadata.TelemetryBuilder
 
-	plain   []metric.AddOption
+	plain              []metric.AddOption
+	accepted, rejected []metric.AddOption // overrides files
+
 	records [recordOutcomes][]metric.AddOption
 	values  [valueOutcomes][reasons][]metric.AddOption
 }
@@ -77,7 +79,10 @@ func newRecordTelemetry(set processor.Settings, l *recordLimiter) (*recordTeleme
 	option := func(attributes ...attribute.KeyValue) []metric.AddOption {
 		return []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(append(attributes, own...)...))}
 	}
-	t := &recordTelemetry{builder: builder, plain: option()}
+	reloads := func(result string) []metric.AddOption {
+		return []metric.AddOption{metric.WithAttributes(own[0], attribute.String("result", result))}
+	}
+	t := &recordTelemetry{builder: builder, plain: option(), accepted: reloads("accepted"), rejected: reloads("rejected")}
 	for o := range t.records {
 		t.records[o] = option(attribute.String("outcome", recordOutcomeNames[o]))
 	}
@@ -103,10 +108,10 @@ func (t *recordTelemetry) observe(own []attribute.KeyValue, l *recordLimiter) er
 	b := t.builder
 	return errors.Join(
 		b.RegisterCardinalityLimitRecordAttributesFullCallback(read(func() int { return l.values.Usage().MetricsFull })),
-		b.RegisterCardinalityLimitRecordAttributesLimitCallback(read(func() int { return l.limits.Metrics })),
+		b.RegisterCardinalityLimitRecordAttributesLimitCallback(read(func() int { return l.policy.Load().limits.Metrics })),
 		b.RegisterCardinalityLimitRecordAttributesTrackedCallback(read(func() int { return l.values.Usage().Metrics })),
 		b.RegisterCardinalityLimitRecordValuesExpiredCallback(read(func() int { return int(l.values.Churn().Expired) })),
-		b.RegisterCardinalityLimitRecordValuesLimitCallback(read(func() int { return l.limits.Series })),
+		b.RegisterCardinalityLimitRecordValuesLimitCallback(read(func() int { return l.policy.Load().limits.Series })),
 		b.RegisterCardinalityLimitRecordValuesTrackedCallback(read(func() int { return l.values.Usage().Series })),
 		b.RegisterCardinalityLimitRecordValuesDemandCallback(func(_ context.Context, o metric.Int64Observer) error {
 			for _, m := range l.offenders(listed, nil).Metrics {
@@ -134,6 +139,15 @@ func (t *recordTelemetry) record(ctx context.Context, batch *recordTally) {
 			}
 		}
 	}
+}
+
+// reloaded counts an overrides file that was read.
+func (t *recordTelemetry) reloaded(err error) {
+	options := t.accepted
+	if err != nil {
+		options = t.rejected
+	}
+	t.builder.CardinalityLimitOverridesReloads.Add(context.Background(), 1, options...)
 }
 
 func (t *recordTelemetry) shutdown() {

@@ -18,6 +18,7 @@ import (
 // refusal is what is known of a point whose series has no place.
 type refusal struct {
 	series, sum uint64
+	attributes  pcommon.Map
 	blamed      string // the attribute that is over a limit of its own
 }
 
@@ -34,7 +35,7 @@ func (s *sieve) refuse(why reason, p *fold.Point) (outcome, reason) {
 		}
 	}
 	if of := s.caseOf(); !s.board.Again(of, s.refused.series, s.now) {
-		s.board.Refused(of, s.refused.series, s.refused.sum, s.pairsOf(p.Attributes()), s.now)
+		s.board.Refused(of, s.refused.series, s.refused.sum, s.pairsOf(s.refused.attributes), s.now)
 	}
 	s.announce(why)
 	s.judge()
@@ -47,7 +48,7 @@ func (s *sieve) refuse(why reason, p *fold.Point) (outcome, reason) {
 		return dropped, ofForm(s.obstacle)
 	}
 	if action == rule.FoldAttribute {
-		if as := s.culprit(p.Attributes()); as != nil {
+		if as := s.culprit(); as != nil {
 			if lost := s.fold(p, as); lost != overflowLimit {
 				return s.settled(foldedAttribute, why, lost)
 			}
@@ -95,7 +96,7 @@ func (s *sieve) judge() {
 
 // culprit returns what is left without the attribute whose removal leaves few enough series,
 // or without the resource if that is enough, and nil if no single attribute is to blame.
-func (s *sieve) culprit(attributes pcommon.Map) *shape {
+func (s *sieve) culprit() *shape {
 	as := &s.cut
 	switch key := s.refused.blamed; {
 	case key != "": // over a limit of its own
@@ -109,7 +110,7 @@ func (s *sieve) culprit(attributes pcommon.Map) *shape {
 	case s.blame != offenders.Key:
 		return nil
 	}
-	value, ok := attributes.Get(as.without)
+	value, ok := s.refused.attributes.Get(as.without)
 	if !ok {
 		return nil
 	}
@@ -143,8 +144,7 @@ func (s *sieve) without(key string) shape {
 // describer says what the overflow series of a point looks like.
 type describer struct {
 	*sieve
-	shape      *shape
-	attributes pcommon.Map
+	shape *shape
 }
 
 // fold adds a point to the overflow series of a shape.
@@ -153,7 +153,7 @@ func (s *sieve) fold(p *fold.Point, as *shape) reason {
 		s.excess = s.ledger.NewBatch(s.ts)
 	}
 	d := &s.describer
-	d.sieve, d.shape, d.attributes = s, as, p.Attributes()
+	d.sieve, d.shape = s, as
 	group := identity.Mix(s.account.Tenant ^ s.id.Stream)
 	t := ledger.Target{
 		Key:      identity.Series(group, uint64(s.rule.Gauge), d.sum()),
@@ -178,7 +178,7 @@ func (d *describer) sum() uint64 {
 	default:
 		sum := uint64(0)
 		for _, key := range d.rule.Protected {
-			if v, ok := d.attributes.Get(key); ok {
+			if v, ok := d.refused.attributes.Get(key); ok {
 				sum += d.hasher.Pair(key, v)
 			}
 		}
@@ -192,13 +192,13 @@ func (d *describer) Describe() ledger.Series {
 	switch {
 	case d.shape.bare:
 	case d.shape.all:
-		d.attributes.CopyTo(kept)
+		d.refused.attributes.CopyTo(kept)
 		if d.shape.without != "" {
 			kept.PutStr(d.shape.without, d.overflow.attributeValue)
 		}
 	default:
 		for _, key := range d.rule.Protected {
-			if v, ok := d.attributes.Get(key); ok {
+			if v, ok := d.refused.attributes.Get(key); ok {
 				v.CopyTo(kept.PutEmpty(key))
 			}
 		}

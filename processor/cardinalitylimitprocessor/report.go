@@ -52,7 +52,7 @@ func (l *recordLimiter) Cardinality(top int, limits []int) cardinalityview.Repor
 	report := cardinalityview.Report{
 		Processor: l.id.String(),
 		Signal:    l.signal,
-		Series:    cardinalityview.Budget{Limit: l.limits.Series, Used: l.values.Usage().Series},
+		Series:    cardinalityview.Budget{Limit: l.policy.Load().limits.Series, Used: l.values.Usage().Series},
 		Tenants:   tenantsOf(l.values, l.tenants, top),
 	}
 	return withOffenders(report, l.offenders(top, limits))
@@ -92,8 +92,9 @@ func (l *limiter) offenders(top int, limits []int) offenders.Report {
 
 // offenders returns what the board knows, with the budgets beside it.
 func (l *recordLimiter) offenders(top int, limits []int) offenders.Report {
+	policy := l.policy.Load()
 	return l.board.Report(l.now(), top, limits, func(c offenders.Case) (used, limit int) {
-		return l.values.Of(budget.Owner{Tenant: c.Tenant, Metric: c.Metric, Limit: l.rules.Of(c.MetricName).Values})
+		return l.values.Of(budget.Owner{Tenant: c.Tenant, Metric: c.Metric, Limit: policy.rules.Of(c.MetricName).Values})
 	})
 }
 

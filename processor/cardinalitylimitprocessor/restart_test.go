@@ -42,7 +42,7 @@ func (d *disk) GetClient(_ context.Context, kind component.Kind, id component.ID
 	if d.open {
 		return nil, errors.New("in use")
 	}
-	if kind != component.KindProcessor || id.String() != "cardinality_limit" || name != "metrics" {
+	if kind != component.KindProcessor || id.String() != "cardinality_limit" || name != "metrics" && name != "logs" {
 		return nil, errors.New("somebody else's")
 	}
 	d.open = true

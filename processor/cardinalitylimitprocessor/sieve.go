@@ -214,7 +214,8 @@ func (s *sieve) observe(m pmetric.Metric) {
 
 // out returns whether a point is to be taken out, and folds it if so.
 func (s *sieve) out(p *fold.Point) bool {
-	sum, marked := s.hasher.Attributes(p.Attributes())
+	attributes := p.Attributes()
+	sum, marked := s.hasher.Attributes(attributes)
 	series := s.seriesOf(sum)
 	if owner := s.ownerOf(marked); owner != s.account.Owner {
 		s.account = budget.Account{Owner: owner}
@@ -230,7 +231,8 @@ func (s *sieve) out(p *fold.Point) bool {
 		s.tally[passed][noReason]++
 		return false
 	}
-	why := s.newcomer(verdict, series, sum, p)
+	s.refused = refusal{series: series, sum: sum, attributes: attributes}
+	why := s.newcomer(verdict, p)
 	if why == noReason {
 		return s.pass(p)
 	}
@@ -296,15 +298,15 @@ func (s *sieve) seriesOf(sum uint64) uint64 {
 
 // newcomer looks closer at a series that was not simply known, and returns why it has no
 // place, if it has none. It remembers what refuse needs to know.
-func (s *sieve) newcomer(verdict budget.Verdict, series, sum uint64, p *fold.Point) reason {
-	s.refused = refusal{series: series, sum: sum}
+func (s *sieve) newcomer(verdict budget.Verdict, p *fold.Point) reason {
+	series, sum := s.refused.series, s.refused.sum
 	if s.entities {
 		s.refused.series = identity.Series(s.scope, s.id.Stream, sum)
 	}
 	if !verdict.Admitted() {
 		return ofVerdict(verdict)
 	}
-	if s.rule.Values > 0 && verdict != budget.Known && !s.admitValues(p.Attributes()) && verdict != budget.Renewed {
+	if s.rule.Values > 0 && verdict != budget.Known && !s.admitValues(s.refused.attributes) && verdict != budget.Renewed {
 		s.table.Release(series)
 		return attributeFull
 	}
@@ -321,7 +323,7 @@ func (s *sieve) newcomer(verdict budget.Verdict, series, sum uint64, p *fold.Poi
 		}
 	}
 	if verdict == budget.AddedHigh && !s.observesOnly {
-		s.board.Added(s.caseOf(), s.refused.series, sum, s.pairsOf(p.Attributes()), s.now)
+		s.board.Added(s.caseOf(), s.refused.series, sum, s.pairsOf(s.refused.attributes), s.now)
 	}
 	return noReason
 }

@@ -67,10 +67,10 @@ func (r *eventfluxReceiver) sender(ctx context.Context, from server.Origin, res 
 }
 
 // admitMetrics completes identities and notes which engines are there and what
-// they run. It returns what was taken out. Only metrics make a sender an engine: agents and hosts forward
+// they run. Only metrics make a sender an engine: agents and hosts forward
 // traces and logs of other programs through the same door.
-func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin, md pmetric.Metrics, now time.Time) server.Rejected {
-	var all refusals
+func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin, md pmetric.Metrics, now time.Time) (all admission) {
+	all.signal = metricSignal
 	for _, rm := range md.ResourceMetrics().All() {
 		s := r.sender(ctx, from, rm.Resource(), now)
 		said := listen(rm)
@@ -89,18 +89,24 @@ func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin
 				}
 			}
 		}
-		r.policy.CheckMetrics(rm, r.list.Has(s.key), &did)
+		names, engine := r.list.Names(s.key)
+		if !trusted {
+			names = nil // what it calls its metrics is not to change those of the engine
+		}
+		r.policy.Distinguish(rm, names, &did)
+		r.policy.CheckMetrics(rm, engine, &did)
 		r.keepTime(s.key, rm, now, &did)
-		r.checked(ctx, s.key, &did, trusted, now, &all)
+		points := countPoints(rm)
+		r.checked(ctx, s.key, &did, trusted, now, points, &all)
 		if trusted {
 			r.heard(s)
 			r.account(ctx, s, rm.Resource().Attributes())
-			r.learn(ctx, s, rm)
+			r.learn(ctx, s, rm, points)
 			r.contested(ctx, s) // a new engine is the sender's from now on
 		}
 	}
 	r.heart.changed()
-	return all.answer("data points")
+	return all
 }
 
 // heard binds the engine to its connection, unless an agent holds it.
@@ -197,8 +203,8 @@ func (r *eventfluxReceiver) add(s *sender) {
 	r.set.Logger.Info("Engine is new", fields...)
 }
 
-func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin, td ptrace.Traces, now time.Time) server.Rejected {
-	var all refusals
+func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin, td ptrace.Traces, now time.Time) (all admission) {
+	all.signal = traceSignal
 	for _, rs := range td.ResourceSpans().All() {
 		s := r.sender(ctx, from, rs.Resource(), now)
 		trusted := !r.contested(ctx, s)
@@ -207,16 +213,20 @@ func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin,
 			r.heard(s)
 		}
 		var did contract.Report
-		r.policy.CheckSpans(rs, r.list.Has(s.key), &did)
-		r.checked(ctx, s.key, &did, trusted, now, &all)
+		engine := r.list.Has(s.key)
+		r.policy.CheckSpans(rs, engine, &did)
+		if engine && trusted {
+			r.follow(rs, now)
+		}
+		r.checked(ctx, s.key, &did, trusted, now, countSpans(rs), &all)
 	}
 	r.heart.changed()
-	return all.answer("spans")
+	return all
 }
 
 // admitLogs also finds the goodbye of an engine, the event entity.delete.
-func (r *eventfluxReceiver) admitLogs(ctx context.Context, from server.Origin, ld plog.Logs, now time.Time) server.Rejected {
-	var all refusals
+func (r *eventfluxReceiver) admitLogs(ctx context.Context, from server.Origin, ld plog.Logs, now time.Time) (all admission) {
+	all.signal = logSignal
 	for _, rl := range ld.ResourceLogs().All() {
 		s := r.sender(ctx, from, rl.Resource(), now)
 		trusted := !hearsayAlone(rl) && !r.contested(ctx, s)
@@ -234,10 +244,10 @@ func (r *eventfluxReceiver) admitLogs(ctx context.Context, from server.Origin, l
 		}
 		var did contract.Report
 		r.policy.CheckRecords(rl, &did)
-		r.checked(ctx, s.key, &did, trusted, now, &all)
+		r.checked(ctx, s.key, &did, trusted, now, countRecords(rl), &all)
 	}
 	r.heart.changed()
-	return all.answer("log records")
+	return all
 }
 
 // folded reports whether the metric holds what a cardinality limit folded. Such

@@ -38,6 +38,9 @@ type Config struct {
 	// Fairness bounds what each engine may send.
 	Fairness FairnessConfig `mapstructure:"fairness"`
 
+	// Traces says whether the traces of engines are looked at as wholes.
+	Traces TracesConfig `mapstructure:"traces"`
+
 	// ShutdownTimeout bounds the wait for requests in flight when the collector
 	// stops. What is left then is cut off, and its sender retries. Default 10s.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`
@@ -219,6 +222,7 @@ func newDefaultConfig() component.Config {
 			MaxSeriesPerEngine: 2000,
 		},
 		Contract:        newDefaultContract(),
+		Traces:          newDefaultTraces(),
 		ShutdownTimeout: 10 * time.Second,
 	}
 }

@@ -45,6 +45,9 @@ type RulesConfig struct {
 	// WrongValue is for attributes of another type or with a value that is not on
 	// their list.
 	WrongValue ContractMode `mapstructure:"wrong_value"`
+	// AmbiguousName is for metrics of the engine's own whose names differ from another
+	// one of the engine only in what joins their words, which is the same to Prometheus.
+	AmbiguousName ContractMode `mapstructure:"ambiguous_name"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -126,6 +129,7 @@ func (c *RulesConfig) modes() [contract.RuleCount]ContractMode {
 		contract.WrongUnit:        c.WrongUnit,
 		contract.MissingAttribute: c.MissingAttribute,
 		contract.WrongValue:       c.WrongValue,
+		contract.AmbiguousName:    c.AmbiguousName,
 	}
 }
 

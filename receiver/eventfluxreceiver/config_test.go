@@ -77,9 +77,11 @@ func TestEveryOptionIsRead(t *testing.T) {
 		MaxSeries: 1000, MaxSeriesPerEngine: 100,
 	}, cfg.Engines)
 	assert.Equal(t, FairnessConfig{ItemsPerSecond: 5000, Burst: 20_000}, cfg.Fairness)
+	assert.Equal(t, TracesConfig{Window: time.Minute, MaxTraces: 500, MaxSpans: 6000, MaxQueries: 70}, cfg.Traces)
 	assert.Equal(t, &contract.Policy{Unknown: contract.Tag, Rules: [contract.RuleCount]contract.Action{
 		contract.UnknownName: contract.Reject, contract.WrongType: contract.Fix, contract.WrongTemporality: contract.Reject,
 		contract.WrongUnit: contract.Fix, contract.MissingAttribute: contract.Observe, contract.WrongValue: contract.Observe,
+		contract.AmbiguousName: contract.Reject,
 	}}, cfg.Contract.policy())
 	assert.Equal(t, 3*time.Second, cfg.ShutdownTimeout)
 }
@@ -96,6 +98,10 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 			"max must be positive, got 0",
 			"fairness: items_per_second must not be negative, got -1: 0 is no limit",
 			"burst must not be negative, got -2: 0 is ten times items_per_second",
+			"traces: window must not be negative, got -1s: 0 looks at no traces",
+			"max_traces must be from 1 to 10000000, got 0",
+			"max_spans must be from 1 to 10000000, got 10000001",
+			"max_queries must be from 1 to 450, got 451",
 			"max_series must not be negative, got -1: 0 remembers none",
 			"max_series_per_engine must not be negative, got -2: 0 remembers none",
 			"metrics_interval must be at least 1s, got 10ms",

@@ -36,6 +36,7 @@ const (
 	withCORS  setting = "CORS"
 	gzipOnly  setting = "gzip only"
 	withToken setting = "bearer token"
+	rejecting setting = "contract::mode reject" // of this receiver: the stock one has no contract
 )
 
 const (

@@ -296,6 +296,9 @@ func doors(t *testing.T, set setting) (ours, stock door) {
 	if change, ok := grpcSettings[set]; ok {
 		change(cfg.Protocols.GRPC.Get())
 	}
+	if set == rejecting {
+		cfg.Contract.Mode = ModeReject
+	}
 	b := start(t, cfg, ours.next.sinks(t))
 	ours.grpc = dial(t, b.receiver.server.GRPCAddr.String())
 	ours.http = "http://" + b.receiver.server.HTTPAddr.String()

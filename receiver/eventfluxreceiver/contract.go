@@ -5,40 +5,13 @@ package eventfluxreceiver
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/contract"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/engines"
-	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
 )
-
-// refusals add up what was taken out of the resources of one request.
-type refusals struct {
-	items  int
-	reason string
-}
-
-func (s *refusals) add(did *contract.Report) {
-	n := did.RejectedItems()
-	if n > 0 && s.items == 0 {
-		s.reason = did.Reason()
-	}
-	s.items += n
-}
-
-// answer is what the sender is told. Items are what the signal consists of.
-func (s *refusals) answer(items string) server.Rejected {
-	if s.items == 0 {
-		return server.Rejected{}
-	}
-	return server.Rejected{
-		Items:   int64(s.items),
-		Message: fmt.Sprintf("%s rejected because they break the conventions: %d; the first: %s", items, s.items, s.reason),
-	}
-}
 
 // keepTime keeps the timestamps of an engine from going back with its clock.
 func (r *eventfluxReceiver) keepTime(key engines.Identity, rm pmetric.ResourceMetrics, now time.Time, did *contract.Report) {
@@ -55,13 +28,14 @@ func (r *eventfluxReceiver) keepTime(key engines.Identity, rm pmetric.ResourceMe
 }
 
 // checked notes what was found in the data of one resource. It is held against
-// the engine only if that is certain to be the sender.
+// the engine, and so are the items that are left, only if that is certain to be
+// the sender.
 func (r *eventfluxReceiver) checked(
-	ctx context.Context, key engines.Identity, did *contract.Report, trusted bool, now time.Time, all *refusals,
+	ctx context.Context, key engines.Identity, did *contract.Report, trusted bool, now time.Time, items int, all *admission,
 ) {
 	if trusted {
-		r.list.Checked(key, did, now)
+		all.owe(r.list.Checked(key, did, now), items)
 	}
-	r.tel.checked(ctx, did)
+	r.tel.checked(ctx, all.signal, did)
 	all.add(did)
 }

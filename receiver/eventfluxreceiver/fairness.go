@@ -98,11 +98,7 @@ func metricShares(md pmetric.Metrics) []fairness.Share {
 func spanShares(td ptrace.Traces) []fairness.Share {
 	shares := make([]fairness.Share, 0, td.ResourceSpans().Len())
 	for _, rs := range td.ResourceSpans().All() {
-		s := fairness.Share{Engine: payer(rs.Resource())}
-		for _, ss := range rs.ScopeSpans().All() {
-			s.Items += ss.Spans().Len()
-		}
-		shares = append(shares, s)
+		shares = append(shares, fairness.Share{Engine: payer(rs.Resource()), Items: countSpans(rs)})
 	}
 	return shares
 }
@@ -110,11 +106,7 @@ func spanShares(td ptrace.Traces) []fairness.Share {
 func recordShares(ld plog.Logs) []fairness.Share {
 	shares := make([]fairness.Share, 0, ld.ResourceLogs().Len())
 	for _, rl := range ld.ResourceLogs().All() {
-		s := fairness.Share{Engine: payer(rl.Resource())}
-		for _, sl := range rl.ScopeLogs().All() {
-			s.Items += sl.LogRecords().Len()
-		}
-		shares = append(shares, s)
+		shares = append(shares, fairness.Share{Engine: payer(rl.Resource()), Items: countRecords(rl)})
 	}
 	return shares
 }

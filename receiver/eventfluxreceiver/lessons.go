@@ -17,8 +17,8 @@ import (
 
 // learn remembers the series of an engine, now and then, for the time when they
 // have to be ended.
-func (r *eventfluxReceiver) learn(ctx context.Context, s *sender, rm pmetric.ResourceMetrics) {
-	resource, due := r.list.Lesson(s.key, countPoints(rm), s.now)
+func (r *eventfluxReceiver) learn(ctx context.Context, s *sender, rm pmetric.ResourceMetrics, points int) {
+	resource, due := r.list.Lesson(s.key, points, s.now)
 	if !due {
 		return
 	}
@@ -65,6 +65,7 @@ func (h *heart) end(ctx context.Context, id engines.Identity, now time.Time) {
 	h.r.tel.ended(ctx, ended.Series)
 }
 
+// countPoints leaves out what a receiver says of the engine.
 func countPoints(rm pmetric.ResourceMetrics) int {
 	n := 0
 	for _, sm := range rm.ScopeMetrics().All() {

@@ -24,6 +24,10 @@ func TestReadmeIsTrue(t *testing.T) {
 		"contract::mode":                 "fix",
 		"contract::unknown":              "pass",
 		"shutdown_timeout":               "10s",
+		"traces::window":                 "0, off",
+		"traces::max_traces":             "20000",
+		"traces::max_spans":              "100000",
+		"traces::max_queries":            "200",
 		"fairness::burst":                "ten times that",
 		"fairness::items_per_second":     "0, no limit",
 	})

@@ -24,6 +24,7 @@ import (
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/fairness"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/series"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/server"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/traces"
 )
 
 // eventfluxReceiver stands behind the up to three pipelines of one
@@ -41,6 +42,8 @@ type eventfluxReceiver struct {
 	agents *engines.Registry
 	heart  *heart
 	series *series.Store
+	// traces is nil when traces are not looked at.
+	traces *traces.Table
 	// conclusive says that connections end only when the far end ends.
 	conclusive bool
 	forget     func() // takes this receiver out of the factory's instances
@@ -64,9 +67,14 @@ func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*eventfluxR
 	if err != nil {
 		return nil, err
 	}
+	whole, err := newTraces(&cfg.Traces, tel.builder)
+	if err != nil {
+		return nil, err
+	}
 	r := &eventfluxReceiver{
 		cfg: cfg, set: set, tel: tel, list: list, agents: newRegistry(&cfg.Engines), forget: forget,
 		series:     store,
+		traces:     whole,
 		fairness:   newFairness(cfg),
 		policy:     cfg.Contract.policy(),
 		conclusive: !cfg.endsConnections(),
@@ -183,10 +191,13 @@ func (r *eventfluxReceiver) consumers() server.Consumers {
 }
 
 func (r *eventfluxReceiver) consumeTraces(ctx context.Context, from server.Origin, td ptrace.Traces) (server.Rejected, error) {
-	rejected := r.admitTraces(ctx, from, td, time.Now())
+	received := td.SpanCount()
+	r.tel.took(ctx, traceSignal, received)
+	defer r.tel.let(ctx, traceSignal, received)
+	in := r.admitTraces(ctx, from, td, time.Now())
 	n := td.SpanCount()
 	if n == 0 {
-		return rejected, nil
+		return in.answer(), nil
 	}
 	obs := r.tel.obs(from.Transport)
 	ctx = obs.StartTracesOp(ctx)
@@ -194,15 +205,19 @@ func (r *eventfluxReceiver) consumeTraces(ctx context.Context, from server.Origi
 	if err == nil {
 		err = r.nextTraces.ConsumeTraces(ctx, td)
 	}
+	in.settle(err)
 	obs.EndTracesOp(ctx, metadataFormat, n, err)
-	return rejected, err
+	return in.answer(), err
 }
 
 func (r *eventfluxReceiver) consumeMetrics(ctx context.Context, from server.Origin, md pmetric.Metrics) (server.Rejected, error) {
-	rejected := r.admitMetrics(ctx, from, md, time.Now())
+	received := md.DataPointCount()
+	r.tel.took(ctx, metricSignal, received)
+	defer r.tel.let(ctx, metricSignal, received)
+	in := r.admitMetrics(ctx, from, md, time.Now())
 	n := md.DataPointCount()
 	if n == 0 {
-		return rejected, nil
+		return in.answer(), nil
 	}
 	obs := r.tel.obs(from.Transport)
 	ctx = obs.StartMetricsOp(ctx)
@@ -210,15 +225,19 @@ func (r *eventfluxReceiver) consumeMetrics(ctx context.Context, from server.Orig
 	if err == nil {
 		err = r.nextMetrics.ConsumeMetrics(ctx, md)
 	}
+	in.settle(err)
 	obs.EndMetricsOp(ctx, metadataFormat, n, err)
-	return rejected, err
+	return in.answer(), err
 }
 
 func (r *eventfluxReceiver) consumeLogs(ctx context.Context, from server.Origin, ld plog.Logs) (server.Rejected, error) {
-	rejected := r.admitLogs(ctx, from, ld, time.Now())
+	received := ld.LogRecordCount()
+	r.tel.took(ctx, logSignal, received)
+	defer r.tel.let(ctx, logSignal, received)
+	in := r.admitLogs(ctx, from, ld, time.Now())
 	n := ld.LogRecordCount()
 	if n == 0 {
-		return rejected, nil
+		return in.answer(), nil
 	}
 	obs := r.tel.obs(from.Transport)
 	ctx = obs.StartLogsOp(ctx)
@@ -226,6 +245,7 @@ func (r *eventfluxReceiver) consumeLogs(ctx context.Context, from server.Origin,
 	if err == nil {
 		err = r.nextLogs.ConsumeLogs(ctx, ld)
 	}
+	in.settle(err)
 	obs.EndLogsOp(ctx, metadataFormat, n, err)
-	return rejected, err
+	return in.answer(), err
 }

@@ -40,6 +40,25 @@ var ruleSets = func() (sets [contract.RuleCount]metric.MeasurementOption) {
 	return sets
 }()
 
+// rejectedSets are those of what each rule took out, by signal.
+var rejectedSets = func() (sets [signalCount][contract.RuleCount]metric.MeasurementOption) {
+	for s, name := range signalNames {
+		for i, rule := range contract.Rules() {
+			sets[s][i] = metric.WithAttributeSet(attribute.NewSet(
+				attribute.String("rule", rule.String()), attribute.String("signal", name)))
+		}
+	}
+	return sets
+}()
+
+// signalSets are those of each signal alone.
+var signalSets = func() (sets [signalCount]metric.MeasurementOption) {
+	for s, name := range signalNames {
+		sets[s] = metric.WithAttributeSet(attribute.NewSet(attribute.String("signal", name)))
+	}
+	return sets
+}()
+
 var repairSets = func() (sets [contract.RepairCount]metric.MeasurementOption) {
 	for i, repair := range contract.Repairs() {
 		sets[i] = metric.WithAttributeSet(attribute.NewSet(attribute.String("repair", repair.String())))
@@ -117,6 +136,17 @@ func (t *telemetry) obs(transport server.Transport) *receiverhelper.ObsReport {
 	return t.http
 }
 
+// took counts the items of a request that came, and let those of one that is done:
+// what is between is in flight.
+func (t *telemetry) took(ctx context.Context, of itemKind, items int) {
+	t.builder.ReceiverEventfluxItemsInFlight.Add(ctx, int64(items), signalSets[of])
+	t.builder.ReceiverEventfluxItemsReceived.Add(ctx, int64(items), signalSets[of])
+}
+
+func (t *telemetry) let(ctx context.Context, of itemKind, items int) {
+	t.builder.ReceiverEventfluxItemsInFlight.Add(ctx, -int64(items), signalSets[of])
+}
+
 // assigned counts the resources that needed an identity.
 func (t *telemetry) assigned(ctx context.Context, id contract.Identity) {
 	if id.NameAssigned {
@@ -129,13 +159,13 @@ func (t *telemetry) assigned(ctx context.Context, id contract.Identity) {
 
 // checked counts breaches of the contract and what was done about them, by rule alone:
 // the names come from the sender and are not bounded.
-func (t *telemetry) checked(ctx context.Context, did *contract.Report) {
+func (t *telemetry) checked(ctx context.Context, of itemKind, did *contract.Report) {
 	for i, rule := range ruleSets {
 		if n := did.Found[i]; n > 0 {
 			t.builder.ReceiverEventfluxContractViolations.Add(ctx, int64(n), rule)
 		}
 		if n := did.Rejected[i]; n > 0 {
-			t.builder.ReceiverEventfluxContractRejected.Add(ctx, int64(n), rule)
+			t.builder.ReceiverEventfluxContractRejected.Add(ctx, int64(n), rejectedSets[of][i])
 		}
 	}
 	for i, repair := range repairSets {

@@ -156,6 +156,46 @@ var pitfalls = []pitfall{
 		right:      []string{"query_active_count 1"},
 	},
 	{
+		name: "P3: names of the engine's own that differ in what joins their words become one series",
+		requests: []request{one(0, engine("a", func(m pmetric.MetricSlice) {
+			point(gauge(m, "eventflux.custom.orders.open", ""), 1, "region", "eu")
+			point(gauge(m, "eventflux.custom.orders_open", ""), 2, "region", "eu")
+			point(gauge(m, "eventflux.custom.orders-open", ""), 3, "region", "eu")
+		}))},
+		complaints: "was collected before with the same name and label values",
+		right: []string{
+			"eventflux_custom_orders_open region=eu 1",
+			"eventflux_custom_orders_open_other region=eu 2",
+			"eventflux_custom_orders_open_other_other region=eu 3",
+		},
+	},
+	{
+		name: "P3: such names in requests of their own, in any order",
+		requests: []request{
+			one(0, engine("a", func(m pmetric.MetricSlice) { point(gauge(m, "eventflux.custom.orders.open", ""), 1) })),
+			one(0, engine("a", func(m pmetric.MetricSlice) { point(gauge(m, "eventflux.custom.orders_open", ""), 2) })),
+			one(0, engine("a", func(m pmetric.MetricSlice) {
+				point(gauge(m, "eventflux.custom.orders_open", ""), 4)
+				point(gauge(m, "eventflux.custom.orders.open", ""), 3)
+			})),
+		},
+		complaints: "was collected before with the same name and label values",
+		right:      []string{"eventflux_custom_orders_open 3", "eventflux_custom_orders_open_other 4"},
+	},
+	{
+		name: "P4: such names of two types",
+		requests: []request{one(0, engine("a", func(m pmetric.MetricSlice) {
+			point(gauge(m, "eventflux.custom.latency", "s"), 0.25, "query.id", "q")
+			latency(m, "s", 0.5, "q")
+			m.At(m.Len() - 1).SetName("eventflux.custom_latency")
+		}))},
+		complaints: "instrument type conflict",
+		right: []string{
+			"eventflux_custom_latency_other_seconds query_id=q 3 of sum 0.5 up to 0.5",
+			"eventflux_custom_latency_seconds query_id=q 0.25",
+		},
+	},
+	{
 		name: "P4: another type is dropped",
 		requests: []request{
 			one(0, engine("a", func(m pmetric.MetricSlice) { point(gauge(m, "query.latency", "s"), 0.25, "query.id", "q") })),

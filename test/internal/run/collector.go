@@ -45,14 +45,20 @@ func NewCollector(t testing.TB) *Collector {
 	}
 }
 
-// Launch starts the collector with configs/<config>.yaml without waiting for it.
-func (c *Collector) Launch(config string, env map[string]string) {
+// Launch starts the collector with configs/<config>.yaml, and what goes on top of it,
+// without waiting for it.
+func (c *Collector) Launch(config string, env map[string]string, onTop ...string) {
 	c.t.Helper()
-	c.LaunchFile(filepath.Join(Root(c.t), "configs", config+".yaml"), env)
+	path := func(name string) string { return filepath.Join(Root(c.t), "configs", name+".yaml") }
+	var more []string
+	for _, name := range onTop {
+		more = append(more, path(name))
+	}
+	c.LaunchFile(path(config), env, more...)
 }
 
 // LaunchFile is Launch with any configuration that listens where the shipped ones do.
-func (c *Collector) LaunchFile(path string, env map[string]string) {
+func (c *Collector) LaunchFile(path string, env map[string]string, onTop ...string) {
 	c.t.Helper()
 	all := map[string]string{
 		"EVENTFLUX_GRPC_PORT":       strconv.Itoa(c.GRPC),
@@ -66,7 +72,11 @@ func (c *Collector) LaunchFile(path string, env map[string]string) {
 	}
 	maps.Copy(all, env)
 	name := "collector " + strings.TrimSuffix(filepath.Base(path), ".yaml")
-	c.Process = Start(c.t, name, Binary(c.t, "otelcol-eventflux"), []string{"--config", path}, all)
+	args := []string{"--config", path}
+	for _, more := range onTop {
+		args = append(args, "--config", more)
+	}
+	c.Process = Start(c.t, name, Binary(c.t, "otelcol-eventflux"), args, all)
 }
 
 // WaitReady waits until /ready says 200.

@@ -21,7 +21,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // that is dead.
 func fleet() Face {
 	engines := []engineview.Engine{
-		{Name: "flux", InstanceID: "up", Version: "1.2", State: engineview.StateUp, Evidence: engineview.EvidenceData, Started: noon.Add(-time.Hour), MemoryBytes: 64 << 20, Queries: 5, Streams: 7, LastSeen: noon},
+		{Name: "flux", InstanceID: "up", Version: "1.2", State: engineview.StateUp, Evidence: engineview.EvidenceData, Started: noon.Add(-time.Hour), MemoryBytes: 64 << 20, Queries: 5, Streams: 7, LastSeen: noon, Items: engineview.Items{Accepted: 30, Refused: 2, Rejected: 1}},
 		{Name: "flux", InstanceID: "dead/1", State: engineview.StateSilent, Evidence: engineview.EvidenceConnectionLost, LastSeen: noon},
 		{Name: "flux", InstanceID: "left", State: engineview.StateShutdown, Evidence: engineview.EvidenceGoodbye, LastSeen: noon},
 		{Name: "flux", InstanceID: "twin", State: engineview.StateUp, LastSeen: noon},
@@ -45,7 +45,7 @@ func TestHealthOfAnEngineHasTheKeysOfTheContract(t *testing.T) {
 	got := ask(t, fleet(), http.MethodGet, "/health/engines/up")
 	want := `{"status":"healthy","uptime_seconds":3600,"queries_running":5,"streams_active":7,"memory_usage_mb":64,` +
 		`"checks":{"event_pipeline":"unknown","state_backend":"unknown","query_runtime":"ok"},` +
-		`"name":"flux","instance":"up","version":"1.2","state":"up","evidence":"data","last_seen":"2026-03-01T12:00:00Z"}`
+		`"name":"flux","instance":"up","version":"1.2","state":"up","evidence":"data","last_seen":"2026-03-01T12:00:00Z","items":{"accepted":30,"refused":2,"rejected":1}}`
 	if body := got.Body.String(); got.Code != 200 || body != want {
 		t.Errorf("%d\n%s\nwant\n%s", got.Code, body, want)
 	}

@@ -27,6 +27,7 @@ type Engine struct {
 	State    string              `json:"state"`
 	Evidence engineview.Evidence `json:"evidence,omitempty"`
 	LastSeen time.Time           `json:"last_seen"`
+	Items    engineview.Items    `json:"items"`
 }
 
 // JudgeEngine makes the document of one engine.
@@ -41,6 +42,7 @@ func JudgeEngine(e *engineview.Engine, now time.Time) Engine {
 		State:          e.State.String(),
 		Evidence:       e.Evidence,
 		LastSeen:       e.LastSeen.UTC(),
+		Items:          e.Items,
 	}
 	if !e.Started.IsZero() {
 		v.UptimeSeconds = max(0, int64(now.Sub(e.Started)/time.Second))

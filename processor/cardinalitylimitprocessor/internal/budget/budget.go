@@ -71,8 +71,8 @@ type Account struct {
 
 // Table tracks series. It may be used by many goroutines at once.
 //
-// Looking up a known series takes the lock of one of 256 shards and reads one cache
-// line. No method but Largest, Tenants, Append and Load allocates, except to grow.
+// Looking up a series reads one or two cache lines, and takes the lock of one of 256 shards
+// if there is something to note. No method but Largest, Tenants, Append and Load allocates, except to grow.
 type Table struct {
 	shards [shardCount]shard // first, so that each is one cache line
 
@@ -107,6 +107,9 @@ func New(limits Limits, now time.Time) *Table {
 	t := &Table{bounds: boundsOf(limits)}
 	t.tick.Store(int64(tickOf(limits.TTL)))
 	t.clock.Store(&clock{base: now, tick: tickOf(limits.TTL)})
+	for i := range t.shards {
+		t.shards[i].publish()
+	}
 	return t
 }
 
@@ -136,8 +139,13 @@ func (t *Table) Admit(o Owner, series uint64, at Tick) Verdict {
 // owner without room costs no search for the owner then.
 func (t *Table) AdmitTo(a *Account, series uint64, at Tick) Verdict {
 	s := t.shard(series)
-	if s.current(series&remainder, at) {
+	switch s.look(series&remainder, at) {
+	case current:
 		return Known
+	case absent:
+		if t.stillFull(a) {
+			return MetricFull
+		}
 	}
 	v := s.touch(series&remainder, at)
 	if v == tooLate {

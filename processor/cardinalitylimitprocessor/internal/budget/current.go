@@ -10,19 +10,31 @@ import (
 	"unsafe"
 )
 
-// Nearly every point is of a series that was seen in this Tick before: nothing has to be
-// noted then, and nobody has to be kept out. Such a series is found without the lock, so
-// that cores do not pass it back and forth.
+// Nearly every point is of a series that was seen in this Tick before, or of one that is
+// refused again and again: nothing has to be noted of either. They are told without the
+// lock, so that cores do not pass it back and forth.
 //
 // Who changes a group holds the lock and makes the sequence number odd meanwhile. Who reads
 // without the lock reads whole words, and believes them if the number was even and is the
 // same afterwards; whoever doubts asks again with the lock.
 
-// lines is the memory of a shard's groups, as words.
+// sight is what is seen of a series without the lock.
+type sight uint8
+
+const (
+	doubtful sight = iota // the lock is needed to tell
+	current               // it was seen in this Tick before
+	absent                // it has no place
+)
+
+// lines is the memory of a shard's groups and, behind them, of their counters, as words.
 type lines struct {
 	words  []uint64
 	groups uint32
 }
+
+// noLines are those of a shard without series.
+var noLines lines
 
 // littleEndian tells whether words have their bytes in the order in which groups are
 // written. On other machines all go with the lock.
@@ -34,29 +46,46 @@ const lineWords = lineSize / 8
 // one, where most of those are that found it full.
 const looked = 2
 
-// current reports whether a series was seen in the given Tick before. False means that the
-// lock is needed to tell.
-func (s *shard) current(series uint64, at Tick) bool {
+// look tells what there is of a series at the given moment.
+func (s *shard) look(series uint64, at Tick) sight {
 	sequence := s.sequence.Load()
 	l := s.lines.Load()
 	if sequence&1 != 0 || l == nil || at-Tick(s.sweptAt.Load()) > clockAhead {
-		return false
+		return doubtful
+	}
+	seen := l.look(series, clockAt(at))
+	if s.sequence.Load() != sequence {
+		return doubtful
+	}
+	return seen
+}
+
+// look needs somebody who knows whether anything changed meanwhile.
+func (l *lines) look(series uint64, clock byte) sight {
+	if l.groups == 0 {
+		return absent
 	}
 	home, _ := bits.Mul64(series<<8, uint64(l.groups))
 	group := uint32(home)
 	for range looked {
-		if l.has(group, series, clockAt(at)) {
-			return s.sequence.Load() == sequence
+		if meta := l.find(group, series); meta != 0 {
+			if meta == clock {
+				return current
+			}
+			return doubtful
+		}
+		if l.passed(group) == 0 {
+			return absent
 		}
 		if group++; group == l.groups {
 			group = 0
 		}
 	}
-	return false
+	return doubtful
 }
 
-// has reports whether a group holds a series with this clock.
-func (l *lines) has(group uint32, series uint64, clock byte) bool {
+// find returns the meta of a series in a group, 0 if it is not there.
+func (l *lines) find(group uint32, series uint64) byte {
 	line := l.words[group*lineWords:][:lineWords]
 	meta, tags := atomic.LoadUint64(&line[0]), atomic.LoadUint64(&line[1])
 	x := tags ^ series&0xff*allBytes
@@ -64,10 +93,15 @@ func (l *lines) has(group uint32, series uint64, clock byte) bool {
 	for ; same != 0; same &= same - 1 {
 		slot := bits.TrailingZeros64(same) / 8
 		if rest(line, slot) == series>>8 {
-			return byte(meta>>(8*slot)) == clock
+			return byte(meta >> (8 * slot))
 		}
 	}
-	return false
+	return 0
+}
+
+// passed returns the counter of the series that passed over a group.
+func (l *lines) passed(group uint32) byte {
+	return byte(atomic.LoadUint64(&l.words[l.groups*lineWords+group/8]) >> (group % 8 * 8))
 }
 
 // rest reads what a slot holds beside the tag: six bytes, which may lie in two words.
@@ -83,11 +117,15 @@ func rest(line []uint64, slot int) uint64 {
 
 // publish lets series be found without the lock. It needs the lock, as all that follows.
 func (s *shard) publish() {
-	if s.public() || s.groups == 0 || !littleEndian {
+	switch {
+	case s.public() || !littleEndian:
+		return
+	case s.groups == 0:
+		s.lines.Store(&noLines)
 		return
 	}
 	// An allocation of at least a line begins where a word may, and outlives its words.
-	words := unsafe.Slice((*uint64)(unsafe.Pointer(&s.mem[0])), s.groups*lineWords) //nolint:gosec // the two views of one memory are what this is about
+	words := unsafe.Slice((*uint64)(unsafe.Pointer(&s.mem[0])), s.groups*lineWords+counterBytes(s.groups)/8) //nolint:gosec // the two views of one memory are what this is about
 	s.lines.Store(&lines{words: words, groups: s.groups})
 }
 
@@ -115,6 +153,15 @@ func (s *shard) setMeta(group, slot uint32, meta byte) {
 	s.setBits(group*lineWords, 8*slot, 8, uint64(meta))
 }
 
+// setPassed sets the counter of a group. It needs begin.
+func (s *shard) setPassed(group uint32, n byte) {
+	if !s.public() {
+		s.mem[s.groups*lineSize+group] = n
+		return
+	}
+	s.setBits(s.groups*lineWords+group/8, group%8*8, 8, uint64(n))
+}
+
 // setBits sets bits of one word, which must hold all of them.
 func (s *shard) setBits(word, shift, size uint32, value uint64) {
 	w := &s.lines.Load().words[word]
@@ -122,7 +169,8 @@ func (s *shard) setBits(word, shift, size uint32, value uint64) {
 	atomic.StoreUint64(w, *w&^(mask<<shift)|value<<shift)
 }
 
-// setSlot fills a free slot, of which nothing is seen until its meta is there.
+// setSlot fills a free slot, of which nothing is seen until its meta is there. It needs
+// begin.
 func (s *shard) setSlot(group, slot uint32, series uint64, meta byte) {
 	line := s.line(group)
 	if !s.public() {
@@ -133,8 +181,6 @@ func (s *shard) setSlot(group, slot uint32, series uint64, meta byte) {
 		line[slot] = meta
 		return
 	}
-	s.begin()
-	defer s.end()
 	first := group * lineWords
 	s.setBits(first+1, 8*slot, 8, series&0xff)
 	bit := 48 * slot

@@ -15,26 +15,35 @@ import (
 func TestCurrentAgreesWithTheLock(t *testing.T) {
 	table := roomy(100_000)
 	series := fingerprints(50_000)
-	found := 0
+	found, missed := 0, 0
 	for i, f := range series {
 		table.Admit(own(0, 0), f, Tick(i%3))
 	}
 	for i, f := range series {
 		s := table.shard(f)
 		for at := range Tick(4) {
-			if s.current(f&remainder, at) {
+			switch s.look(f&remainder, at) {
+			case absent:
+				t.Fatal("a series that was admitted is absent")
+			case current:
 				if at != Tick(i%3) {
 					t.Fatalf("series seen at %d is current at %d", i%3, at)
 				}
 				found++
 			}
 		}
-		if table.shard(^f).current(^f&remainder, 0) {
+		switch table.shard(^f).look(^f&remainder, 0) {
+		case current:
 			t.Fatal("a series that nobody admitted is current")
+		case absent:
+			missed++
 		}
 	}
 	if found < len(series)*95/100 {
 		t.Errorf("%d of %d series are found without the lock, want nearly all", found, len(series))
+	}
+	if missed < len(series)*3/4 {
+		t.Errorf("%d of %d series that nobody admitted are missed without the lock, want most", missed, len(series))
 	}
 }
 
@@ -79,11 +88,15 @@ func TestCurrentConcurrentSafe(t *testing.T) {
 			for range 200 {
 				at := Tick(tick.Load())
 				for i := range stay {
+					if table.shard(stay[i]).look(stay[i]&remainder, at) == absent {
+						t.Error("a series that stays is absent")
+						return
+					}
 					if v := table.Admit(own(0, 0), stay[i], at); v != Known && v != Renewed {
 						t.Errorf("a series that stays: verdict %d", v)
 						return
 					}
-					if table.shard(never[i]).current(never[i]&remainder, at) {
+					if table.shard(never[i]).look(never[i]&remainder, at) == current {
 						t.Error("a series that never came is current")
 						return
 					}

@@ -14,11 +14,14 @@ func (s *shard) line(group uint32) *[lineSize]byte {
 }
 
 // passed is the counter of the series that passed over a group.
-func (s *shard) passed(group uint32) *byte { return &s.mem[s.groups*lineSize+group] }
+func (s *shard) passed(group uint32) byte { return s.mem[s.groups*lineSize+group] }
+
+// counterBytes is what the counters of groups take: whole words, which nothing else shares.
+func counterBytes(groups uint32) uint32 { return (groups + 7) &^ 7 }
 
 // column is where the position of a slot's cell begins.
 func (s *shard) column(group, slot uint32) uint32 {
-	return s.groups*(lineSize+1) + (group*groupSize+slot)*s.width
+	return s.groups*lineSize + counterBytes(s.groups) + (group*groupSize+slot)*s.width
 }
 
 func (s *shard) position(group, slot uint32) uint32 {
@@ -58,7 +61,7 @@ func (s *shard) find(series uint64) (group, slot uint32, ok bool) {
 				return group, slot, true
 			}
 		}
-		if *s.passed(group) == 0 {
+		if s.passed(group) == 0 {
 			break
 		}
 		group = s.after(group)
@@ -74,12 +77,14 @@ func (s *shard) series(group, slot uint32) uint64 {
 
 // place needs a free slot.
 func (s *shard) place(series uint64, position uint32, meta byte) {
+	s.begin()
+	defer s.end()
 	for group := s.home(series); ; group = s.after(group) {
 		line := s.line(group)
 		free := ^binary.LittleEndian.Uint64(line[:]) & highBits
 		if free == 0 {
-			if n := s.passed(group); *n < 255 {
-				*n++
+			if n := s.passed(group); n < 255 {
+				s.setPassed(group, n+1)
 			}
 			continue
 		}
@@ -95,14 +100,14 @@ func (s *shard) place(series uint64, position uint32, meta byte) {
 }
 
 func (s *shard) remove(group, slot uint32) {
+	s.begin()
+	defer s.end()
 	for at := s.home(s.series(group, slot)); at != group; at = s.after(at) {
-		if n := s.passed(at); *n < 255 {
-			*n--
+		if n := s.passed(at); n < 255 {
+			s.setPassed(at, n-1)
 		}
 	}
-	s.begin()
 	s.setMeta(group, slot, 0)
-	s.end()
 	s.used--
 }
 
@@ -126,11 +131,12 @@ func (s *shard) rebuild(groups, width uint32) {
 	if groups == 0 {
 		return
 	}
+	const spare = 7 // of counters, at most
 	perGroup := lineSize + 1 + groupSize*width
-	mem := slices.Grow([]byte(nil), int(groups*perGroup))
+	mem := slices.Grow([]byte(nil), int(groups*perGroup+spare))
 	s.mem = mem[:cap(mem)] // as much as the allocator gives anyway
 	clear(s.mem)
-	s.groups = uint32(len(s.mem)) / perGroup
+	s.groups = (uint32(len(s.mem)) - spare) / perGroup
 	for group := range old.groups {
 		meta := old.line(group)
 		for rest := binary.LittleEndian.Uint64(meta[:]) & highBits; rest != 0; rest &= rest - 1 {

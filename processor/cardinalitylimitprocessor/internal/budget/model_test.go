@@ -303,7 +303,7 @@ func checkStructure(t *testing.T, table *Table) {
 			}
 		}
 		for group, want := range passed {
-			if got := int(*s.passed(uint32(group))); got != want && got != 255 {
+			if got := int(s.passed(uint32(group))); got != want && got != 255 {
 				t.Errorf("group %d of shard %d was passed %d times, counted %d", group, i, want, got)
 			}
 		}

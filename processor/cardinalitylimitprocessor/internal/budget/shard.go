@@ -26,7 +26,7 @@ const (
 //
 // Behind all groups, read only when series come or go, there is a byte per group that
 // counts the series whose search passes over it, because they found it full (255 means
-// that many or more, for ever); then, per slot, the position of the series' cell, in as
+// that many or more, for ever), and some bytes to make these whole words; then, per slot, the position of the series' cell, in as
 // many bytes as the highest of them takes.
 //
 // A search starts at the home group and ends where no series passed: neither deleted

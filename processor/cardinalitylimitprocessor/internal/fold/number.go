@@ -24,11 +24,19 @@ type number struct {
 }
 
 func (n number) plus(o number) number {
-	return number{whole: n.whole.plus(o.whole), double: n.double.add(o.double)}
+	n.whole = n.whole.plus(o.whole)
+	if o.double != (precise{}) { // most numbers are whole
+		n.double = n.double.add(o.double)
+	}
+	return n
 }
 
 func (n number) minus(o number) number {
-	return number{whole: n.whole.minus(o.whole), double: n.double.minus(o.double)}
+	n.whole = n.whole.minus(o.whole)
+	if o.double != (precise{}) {
+		n.double = n.double.minus(o.double)
+	}
+	return n
 }
 
 func numberOf(p pmetric.NumberDataPoint) number {

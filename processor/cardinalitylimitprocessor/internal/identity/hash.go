@@ -88,8 +88,10 @@ func Mix(w uint64) uint64 {
 func (k *lane) absorb(s string) uint64 {
 	n := len(s)
 	switch {
-	case n > 16:
+	case n > 32:
 		return k.long(s)
+	case n > 16: // most keys and values: here rather than a call away, and no product waits for the other
+		return fold(word64(s)^k[0], word64(s[8:])^k[1]) ^ fold(word64(s[n-16:])^k[2], word64(s[n-8:])^k[3]) ^ uint64(n)
 	case n >= 8:
 		return fold(word64(s)^k[0], word64(s[n-8:])^k[1]) ^ uint64(n)
 	case n >= 4:

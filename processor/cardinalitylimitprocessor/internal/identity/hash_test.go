@@ -77,6 +77,7 @@ func TestFingerprintsStayTheSame(t *testing.T) {
 	scope, metric := h.Scope(h.Resource(m), sm.Scope()), h.Metric(sm.Metrics().At(0))
 	for name, c := range map[string]struct{ got, want uint64 }{
 		"text":   {h.Text("requests"), 0x27dbea15dbe7699d},
+		"key":    {h.Text("eventflux.stream.name"), 0x3ea79342dc45c30},
 		"sum":    {sum, 0xc544810db4280cf5},
 		"scope":  {scope, 0x29d224aa8d5e01a8},
 		"name":   {metric.Name, 0x92b496865334dd83},
@@ -144,7 +145,7 @@ func TestSwappedValuesChangeTheSum(t *testing.T) {
 func TestAvalanche(t *testing.T) {
 	h := New(fixed(1))
 	v, b := pcommon.NewValueStr(""), pcommon.NewValueBytes()
-	every := []int{1, 2, 3, 4, 7, 8, 9, 16, 17, 33, 65}
+	every := []int{1, 2, 3, 4, 7, 8, 9, 16, 17, 24, 32, 33, 65}
 	for name, c := range map[string]struct {
 		lengths []int
 		hash    func([]byte) uint64

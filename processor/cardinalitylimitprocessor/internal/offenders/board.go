@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 	"unsafe"
+
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/spacesaving"
 )
 
 // Case names one metric of one tenant: the fingerprints tell cases apart, the names are shown.
@@ -66,7 +68,7 @@ const (
 // takes no lock, anything else that of its case. It is bounded in memory whatever it is told.
 type Board struct {
 	options Options
-	write   Writer
+	write   spacesaving.Writer
 	base    time.Time
 
 	table atomic.Pointer[table]

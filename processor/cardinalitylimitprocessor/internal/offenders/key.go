@@ -3,7 +3,11 @@
 
 package offenders
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/spacesaving"
+)
 
 // tally is a sketch whose last full window is not forgotten when a new one begins.
 type tally struct {
@@ -24,8 +28,8 @@ type key struct {
 	name   string
 	rest   tally // what would remain of the series without this key
 	values tally
-	top    *Top // values by the number of series
-	inUse  bool // seen in this window
+	top    *spacesaving.Top // values by the number of series
+	inUse  bool             // seen in this window
 }
 
 // turn returns false if the key was not seen in the window that ends: another may have

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/spacesaving"
 )
 
 const (
@@ -24,7 +26,7 @@ type record struct {
 	tenant, metric         uint64
 	tenantName, metricName string
 	window                 int64
-	write                  Writer
+	write                  spacesaving.Writer
 
 	explained atomic.Bool   // somebody was told of it
 	points    atomic.Uint64 // refused points since the case was opened
@@ -46,7 +48,7 @@ type record struct {
 	sight verdict
 }
 
-func newRecord(c *Case, window int64, write Writer, now int64) *record {
+func newRecord(c *Case, window int64, write spacesaving.Writer, now int64) *record {
 	r := &record{
 		tenant: c.Tenant, metric: c.Metric,
 		tenantName: string(clip(nil, c.TenantName, maxNameRunes)),
@@ -214,7 +216,7 @@ func (r *record) openOthers() {
 
 // newKey begins with what was seen without the key: of those series, all remains.
 func (r *record) newKey(name string) *key {
-	k := &key{name: name, top: NewTop(samples, r.write)}
+	k := &key{name: name, top: spacesaving.New(samples, r.write)}
 	k.rest.CopyFrom(&r.sums.Sketch)
 	k.rest.before = r.sums.before
 	return k

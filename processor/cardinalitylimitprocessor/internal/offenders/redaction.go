@@ -7,6 +7,8 @@ import (
 	"slices"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/spacesaving"
 )
 
 // Redaction says how much of an attribute value a report shows.
@@ -29,7 +31,7 @@ const (
 )
 
 // writer returns what of a value is kept. Nothing more than that ever stays in memory.
-func (r Redaction) writer() Writer {
+func (r Redaction) writer() spacesaving.Writer {
 	switch r {
 	case Masked:
 		return func(dst []byte, _ uint64, label string) []byte { return mask(dst, label) }

@@ -8,6 +8,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/spacesaving"
 )
 
 // Report says who is to blame, in a form that is stable and ready for JSON.
@@ -216,7 +218,7 @@ func (k *key) stats(whole int) KeyStats {
 }
 
 // samplesOf adds up values that look the same once they are shortened and redacted.
-func samplesOf(values []Heavy) []Sample {
+func samplesOf(values []spacesaving.Heavy) []Sample {
 	shown := make([]Sample, 0, len(values))
 	for _, v := range values {
 		i := slices.IndexFunc(shown, func(s Sample) bool { return s.Value == v.Label })

@@ -3,7 +3,9 @@
 
 // Package rank decides whose place a series may take that was refused one: that of a
 // series which has been much lighter for some time. It knows, within bounded memory, how
-// much each series of a metric weighed of late, whether it has a place or not.
+// much the series of a metric that have a place weighed of late, and which of those without
+// one are the heaviest, however many there are: these are counted by Space-Saving, with what
+// is certain of their weight.
 //
 // It is slow to change its mind on purpose. A series must be heavier by half in two
 // windows in a row, and at most a tenth of the places of a metric change hands in one
@@ -14,9 +16,12 @@ package rank
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/eventflux-io/eventflux-otel/processor/cardinalitylimitprocessor/internal/spacesaving"
 )
 
 const (
@@ -28,12 +33,14 @@ const (
 	churn = 0.1
 	// memory is how much of its weight a series keeps from one window to the next.
 	memory = 0.5
-	// counted is how many series are weighed, as a multiple of how many may have a place.
-	counted = 4
+	// contenders is how many series without a place have a counter, as a multiple of how
+	// many may have a place.
+	contenders = 3
+	// maxContenders and maxPlaced bound what is known of a metric, at about 80 bytes each.
+	maxContenders = 20_000
+	maxPlaced     = 30_000
 	// negligible is a weight that has as good as decayed.
 	negligible = 1e-6
-	// maxCounted bounds it, at about 80 bytes each.
-	maxCounted = 50_000
 )
 
 // Metric is a metric of a tenant.
@@ -89,7 +96,10 @@ func (b *Board) open(of Metric, places int, now time.Time) *ranking {
 	if len(b.ranking) >= b.max {
 		return nil
 	}
-	r := &ranking{window: b.window, places: places, end: now.Add(b.window), all: map[uint64]*series{}}
+	r := &ranking{
+		window: b.window, places: places, end: now.Add(b.window), placed: map[uint64]*series{},
+		contenders: spacesaving.New(min(contenders*places, maxContenders), nil),
+	}
 	b.ranking[of] = r
 	return r
 }
@@ -110,20 +120,31 @@ type ranking struct {
 	window time.Duration
 	places int
 
-	mu      sync.Mutex
-	end     time.Time // of the window
-	refused time.Time // when something was refused last
-	all     map[uint64]*series
-	takes   map[uint64]uint64 // who may take whose place in this window
+	mu         sync.Mutex
+	end        time.Time // of the window
+	refused    time.Time // when something was refused last
+	placed     map[uint64]*series
+	contenders *spacesaving.Top
+	heavier    map[uint64]int   // for how many windows in a row a contender was heavy enough
+	takes      map[uint64]trade // what contenders may do in this window
 }
 
-// series is what is known of one.
+// series is what is known of one that has a place.
 type series struct {
+	weight float64 // of the windows before, decayed
+	now    float64 // of this one
+}
+
+// trade is whose place a contender may take, and what the contender weighs.
+type trade struct {
+	lighter uint64
+	weight  float64
+}
+
+// heavy is a series and its weight.
+type heavy struct {
 	fingerprint uint64
-	weight      float64 // of the windows before, decayed
-	now         float64 // of this one
-	placed      bool
-	heavier     int // for how many windows in a row it was heavy enough to take a place
+	weight      float64
 }
 
 func (r *ranking) idle(before time.Time) bool {
@@ -133,87 +154,97 @@ func (r *ranking) idle(before time.Time) bool {
 }
 
 func (r *ranking) weigh(fingerprint uint64, weight float64, placed bool, now time.Time) (lighter uint64, ok bool) {
+	if !(weight > 0) || math.IsInf(weight, 0) {
+		weight = 0
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !now.Before(r.end) {
 		r.turn()
 		r.end = now.Add(r.window)
 	}
-	if !placed {
-		r.refused = now
-	}
-	s := r.all[fingerprint]
-	if s == nil {
-		if len(r.all) >= min(counted*r.places, maxCounted) {
-			return 0, false // there will be room when the window ends
-		}
-		s = &series{fingerprint: fingerprint}
-		r.all[fingerprint] = s
-	}
-	s.now += weight
-	s.placed = placed
 	if placed {
+		r.settled(fingerprint, weight)
 		return 0, false
 	}
-	if lighter, ok = r.takes[fingerprint]; ok {
-		delete(r.takes, fingerprint)
-		s.placed, s.heavier = true, 0
-		if l := r.all[lighter]; l != nil {
-			l.placed = false
-		}
+	r.refused = now
+	delete(r.placed, fingerprint) // it may have lost its place otherwise
+	if weight > 0 {
+		r.contenders.Add(fingerprint, "", weight)
 	}
-	return lighter, ok
+	t, ok := r.takes[fingerprint]
+	if !ok {
+		return 0, false
+	}
+	delete(r.takes, fingerprint)
+	delete(r.placed, t.lighter)
+	r.settled(fingerprint, t.weight)
+	return t.lighter, true
 }
 
-// turn ends a window: it decides who may take whose place in the next one, and makes room
-// for series that were not seen yet.
-func (r *ranking) turn() {
-	ranked := make([]*series, 0, len(r.all))
-	for _, s := range r.all {
-		s.weight = s.weight*memory + s.now
-		s.now = 0
-		ranked = append(ranked, s)
+// settled weighs a series that has a place.
+func (r *ranking) settled(fingerprint uint64, weight float64) {
+	s := r.placed[fingerprint]
+	if s == nil {
+		if len(r.placed) >= min(r.places, maxPlaced) {
+			return // there will be room when another was silent for long
+		}
+		s = &series{}
+		r.placed[fingerprint] = s
 	}
-	slices.SortFunc(ranked, func(a, b *series) int {
+	s.now += weight
+}
+
+// turn ends a window: it decides who may take whose place in the next one.
+func (r *ranking) turn() {
+	r.match(r.lightest(), r.heaviest())
+	r.contenders.Scale(memory)
+}
+
+// lightest ends the window of those that have a place, and returns them, the lightest first.
+// It forgets what did not weigh anything for long.
+func (r *ranking) lightest() []heavy {
+	placed := make([]heavy, 0, len(r.placed))
+	for fingerprint, s := range r.placed {
+		s.weight, s.now = s.weight*memory+s.now, 0
+		placed = append(placed, heavy{fingerprint, s.weight})
+		if s.weight < negligible {
+			delete(r.placed, fingerprint)
+		}
+	}
+	slices.SortFunc(placed, func(a, b heavy) int {
+		return cmp.Or(cmp.Compare(a.weight, b.weight), cmp.Compare(a.fingerprint, b.fingerprint))
+	})
+	return placed
+}
+
+// heaviest returns the contenders by what they weigh at least, the heaviest first.
+func (r *ranking) heaviest() []heavy {
+	var all []heavy
+	for _, c := range r.contenders.Heaviest(maxContenders) {
+		if _, placed := r.placed[c.Hash]; !placed && c.Count-c.Excess > negligible {
+			all = append(all, heavy{c.Hash, c.Count - c.Excess})
+		}
+	}
+	slices.SortFunc(all, func(a, b heavy) int {
 		return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.fingerprint, b.fingerprint))
 	})
-	r.match(ranked)
-	r.prune(ranked)
-}
-
-// prune makes room for series that were not seen yet: of those without a place, the heavier
-// ones stay. Of those with a place, what did not weigh anything for long goes.
-func (r *ranking) prune(ranked []*series) {
-	unplaced := 0
-	for _, s := range ranked {
-		if !s.placed {
-			unplaced++
-		}
-		if !s.placed && unplaced > r.places || s.weight < negligible {
-			delete(r.all, s.fingerprint)
-		}
-	}
+	return all
 }
 
 // match pairs the heaviest series without a place with the lightest that have one.
-func (r *ranking) match(ranked []*series) {
-	r.takes = map[uint64]uint64{}
+func (r *ranking) match(placed, contenders []heavy) {
+	before := r.heavier
+	r.takes, r.heavier = map[uint64]trade{}, map[uint64]int{}
 	most := max(int(churn*float64(r.places)), 1)
-	light := len(ranked)
-	for _, s := range ranked {
-		if s.placed {
-			continue
+	for i, c := range contenders {
+		if i == len(placed) || c.weight < advantage*placed[i].weight {
+			return // nor is anyone after this one heavier
 		}
-		for light--; light >= 0 && !ranked[light].placed; light-- {
-		}
-		if light < 0 || s.weight < advantage*ranked[light].weight || s.weight == 0 {
-			s.heavier = 0
-			light = 0 // nobody after this one is heavier
-			continue
-		}
-		s.heavier++
-		if s.heavier >= patience && len(r.takes) < most {
-			r.takes[s.fingerprint] = ranked[light].fingerprint
+		n := before[c.fingerprint] + 1
+		r.heavier[c.fingerprint] = n
+		if n >= patience && len(r.takes) < most {
+			r.takes[c.fingerprint] = trade{placed[i].fingerprint, c.weight}
 		}
 	}
 }

@@ -4,6 +4,7 @@
 package rank
 
 import (
+	"math"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -124,6 +125,79 @@ func TestABurstDoesNotTakeAPlace(t *testing.T) {
 	}
 }
 
+// A heavy series is found among any number of light ones, which come before it in each window
+// and are never seen again.
+func TestAHeavySeriesIsFoundAmongManyThatComeOnce(t *testing.T) {
+	const places = 10
+	m := newMarket(places)
+	for i := range uint64(places) {
+		m.point(i, 1)
+	}
+	once := uint64(1000)
+	for range 10 {
+		for range 6 {
+			for i := range uint64(places) {
+				m.point(i, 1)
+			}
+			for range 200 {
+				m.point(once, 1)
+				once++
+			}
+			m.point(99, 300)
+			m.now = m.now.Add(10 * time.Second)
+		}
+	}
+	if !m.has[99] {
+		t.Error("it is not")
+	}
+	if m.swaps > 2 {
+		t.Errorf("%d places changed hands, want those for one heavy series", m.swaps)
+	}
+}
+
+// A series whose place went otherwise, or that did not get the one it was promised, contends
+// again.
+func TestASeriesThatLostItsPlaceContends(t *testing.T) {
+	m := newMarket(2)
+	m.point(1, 10)
+	m.point(2, 10)
+	weights := map[uint64]float64{1: 10, 2: 10, 3: 100}
+	for range 4 {
+		m.window(weights)
+	}
+	if !m.has[3] {
+		t.Fatal("the heavy one has no place")
+	}
+	delete(m.has, 3) // it expired, and another one came
+	m.has[4] = true
+	for range 4 {
+		m.window(map[uint64]float64{1: 10, 2: 10, 3: 100, 4: 10})
+	}
+	if !m.has[3] {
+		t.Error("it has none the second time")
+	}
+}
+
+// What a weight cannot be must not count for ever.
+func TestWeightsThatAreNone(t *testing.T) {
+	m := newMarket(2)
+	weights := map[uint64]float64{1: 10, 2: 10, 3: math.Inf(1), 4: math.NaN(), 5: -1, 6: 0}
+	m.point(1, 10)
+	m.point(2, 10)
+	for range 10 {
+		m.window(weights)
+	}
+	if !m.has[1] || !m.has[2] {
+		t.Errorf("places are of %v, want 1 and 2", m.has)
+	}
+	for range 3 {
+		m.window(map[uint64]float64{1: math.Inf(1), 2: 10, 7: 100})
+	}
+	if !m.has[7] {
+		t.Error("one infinite point keeps a place for ever")
+	}
+}
+
 // Of all that is known of a metric, there is a bound.
 func TestMemoryIsBounded(t *testing.T) {
 	b := New(2, time.Minute)
@@ -134,8 +208,8 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Errorf("%d metrics are ranked, want 2", len(b.ranking))
 	}
 	for _, r := range b.ranking {
-		if len(r.all) > counted*100 {
-			t.Errorf("%d series are weighed, want at most %d", len(r.all), counted*100)
+		if n := len(r.placed) + len(r.contenders.Heaviest(1_000_000)); n > (1+contenders)*100 {
+			t.Errorf("%d series are weighed, want at most %d", n, (1+contenders)*100)
 		}
 	}
 	b.Expire(start.Add(2 * time.Hour))

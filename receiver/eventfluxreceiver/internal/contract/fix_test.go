@@ -25,6 +25,7 @@ func fixAll(md pmetric.Metrics) Report {
 	for _, rm := range md.ResourceMetrics().All() {
 		var did Report
 		p.Rename(rm, true, &did)
+		p.Distinguish(rm, nil, &did)
 		p.CheckMetrics(rm, true, &did)
 		for i, n := range did.Repaired {
 			all.Repaired[i] += n

@@ -6,6 +6,7 @@ package contract
 import (
 	"strings"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
@@ -79,6 +80,25 @@ func (p *Policy) span(s ptrace.Span, did *Report) (out bool) {
 	}
 	check := attributeCheck{policy: p, did: did, plan: conventions}
 	return check.out(s.Attributes())
+}
+
+// LacksAttribute reports whether the span is one of the conventions and has not
+// all attributes that they require.
+func LacksAttribute(s ptrace.Span) bool {
+	known, ok := semconv.LookupSpan(s.Name())
+	if !ok {
+		return false
+	}
+	uses := spanPlans[known.Name()].uses
+	for i := range uses {
+		if !uses[i].Required() {
+			continue
+		}
+		if v, there := s.Attributes().Get(uses[i].key); !there || v.Type() == pcommon.ValueTypeEmpty {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *Policy) record(r plog.LogRecord, did *Report) (out bool) {

@@ -36,6 +36,8 @@ func broken(rule Rule) (pmetric.Metric, int) {
 	case MissingAttribute:
 		attrs.Remove("protocol")
 		return m, 1
+	case AmbiguousName:
+		m.SetName("eventflux.custom.b_c") // beside b.c
 	default:
 		attrs.PutStr("result", "ok")
 		return m, 1
@@ -53,6 +55,9 @@ func TestARuleThatRejectsTakesOutWhatBreaksItAndNoMore(t *testing.T) {
 				rm := pmetric.NewResourceMetrics()
 				m.CopyTo(rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty())
 				var did Report
+				var names Names
+				names.claim("eventflux.custom.b.c")
+				p.Distinguish(rm, &names, &did)
 				p.CheckMetrics(rm, true, &did)
 				if rule != rejecting {
 					want = 0

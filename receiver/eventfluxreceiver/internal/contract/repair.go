@@ -12,7 +12,7 @@ const (
 	Doubled                  // taken out: the same resource has the series a second time
 	Relabeled                // has attributes under other keys, so that labels are there and differ
 	Scaled                   // has its value in the unit of the conventions
-	SetAside                 // has its type behind its name, so that it meets no series of another type
+	SetAside                 // has something behind its name, so that it meets no series of another type, or of a name that is spelled alike
 	Retyped                  // has an attribute of another type or spelling
 	Cumulative               // has the temporality that it did not say
 	Split                    // is the end of a series, and moved into a metric of its own

@@ -19,6 +19,7 @@ const (
 	WrongUnit                    // a metric in another unit
 	MissingAttribute             // a required attribute is absent or has no value
 	WrongValue                   // an attribute of another type, or not one of its list
+	AmbiguousName                // a metric of the engine's own that Prometheus gives the name of another one
 
 	noRule // one more than the last
 )
@@ -50,6 +51,8 @@ func (r Rule) String() string {
 		return "missing_attribute"
 	case WrongValue:
 		return "wrong_value"
+	case AmbiguousName:
+		return "ambiguous_name"
 	default:
 		return "none"
 	}
@@ -79,6 +82,8 @@ func (f Finding) String() string {
 			return fmt.Sprintf("%s is another name of %q: rename it", name, f.Want)
 		}
 		return name + " is not in the conventions: rename it to one of them, or to eventflux.custom.*"
+	case AmbiguousName:
+		return fmt.Sprintf("%s differs from %s only in what joins its words: rename one of them", name, quote(f.Want))
 	case WrongType:
 		return fmt.Sprintf("%s is a %s: make it a %s", name, f.Got, f.Want)
 	case WrongTemporality:

@@ -41,14 +41,34 @@ func (r *Registry) Has(id Identity) bool {
 	return ok
 }
 
-// Checked records what a check found in data of the engine. Of senders that are
-// not on the list nothing is kept.
-func (r *Registry) Checked(id Identity, did *contract.Report, now time.Time) {
+// Names returns the names of the engine's own metrics, and reports whether the
+// engine is on the list.
+func (r *Registry) Names(id Identity) (names *contract.Names, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if el, ok := r.byID[id]; ok {
-		el.Value.(*engine).ledger.add(did, now)
+	el, ok := r.byID[id]
+	if !ok {
+		return nil, false
 	}
+	return &el.Value.(*engine).names, true
+}
+
+// Checked records what a check found in data of the engine, and returns the account
+// for what is left of it. Of senders that are not on the list nothing is kept, and
+// the account is nil.
+func (r *Registry) Checked(id Identity, did *contract.Report, now time.Time) *Account {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	el, ok := r.byID[id]
+	if !ok {
+		return nil
+	}
+	e := el.Value.(*engine)
+	e.ledger.add(did, now)
+	if n := did.RejectedItems(); n > 0 {
+		e.account.rejected.Add(uint64(n))
+	}
+	return e.account
 }
 
 func (l *ledger) add(did *contract.Report, now time.Time) {

@@ -26,6 +26,7 @@ import (
 
 	"github.com/eventflux-io/eventflux-otel/internal/engineview"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/clock"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/contract"
 )
 
 // maxStreams bounds the stream names remembered for one engine. An engine with
@@ -107,6 +108,8 @@ type engine struct {
 	state               verdict
 	runtime             verdict
 	ledger              ledger
+	account             *Account
+	names               contract.Names
 	clock               clock.Clock
 }
 
@@ -165,6 +168,7 @@ func (r *Registry) insert(id Identity, now time.Time) *list.Element {
 	}
 	e := &engine{
 		id: id, resource: pcommon.NewMap(), since: now, firstSeen: now, lastSeen: now, goodbye: r.recall(id, now),
+		account: new(Account),
 	}
 	id.Put(e.resource)
 	el := r.recency.PushFront(e)

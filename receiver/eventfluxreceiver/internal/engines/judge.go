@@ -29,6 +29,7 @@ func (r *Registry) view(e *engine, now time.Time) engineview.Engine {
 		Leaving:     !e.leaving.IsZero() && now.Sub(e.leaving) < r.patience(e),
 		Queries:     e.queries,
 		Streams:     len(e.streams),
+		Items:       e.account.items(),
 		Checks: engineview.Checks{
 			EventPipeline: r.recent(e.pipeline, now),
 			StateBackend:  r.recent(e.state, now),

@@ -36,11 +36,16 @@ type TelemetryBuilder struct {
 	ReceiverEventfluxEnginesEvicted     metric.Int64ObservableCounter
 	ReceiverEventfluxIdentitiesAssigned metric.Int64Counter
 	ReceiverEventfluxIdentityConflicts  metric.Int64Counter
+	ReceiverEventfluxItemsInFlight      metric.Int64UpDownCounter
+	ReceiverEventfluxItemsReceived      metric.Int64Counter
 	ReceiverEventfluxPointsUnknown      metric.Int64Counter
 	ReceiverEventfluxReportsSuperseded  metric.Int64Counter
 	ReceiverEventfluxSeriesEnded        metric.Int64Counter
 	ReceiverEventfluxSeriesKnown        metric.Int64ObservableUpDownCounter
 	ReceiverEventfluxSeriesRefused      metric.Int64Counter
+	ReceiverEventfluxSpansJudged        metric.Int64ObservableCounter
+	ReceiverEventfluxSpansLacking       metric.Int64ObservableCounter
+	ReceiverEventfluxSpansOpen          metric.Int64ObservableUpDownCounter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -90,6 +95,51 @@ func (builder *TelemetryBuilder) RegisterReceiverEventfluxSeriesKnownCallback(cb
 		cb(ctx, &observerInt64{inst: builder.ReceiverEventfluxSeriesKnown, obs: o})
 		return nil
 	}, builder.ReceiverEventfluxSeriesKnown)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverEventfluxSpansJudgedCallback sets callback for observable ReceiverEventfluxSpansJudged metric.
+func (builder *TelemetryBuilder) RegisterReceiverEventfluxSpansJudgedCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverEventfluxSpansJudged, obs: o})
+		return nil
+	}, builder.ReceiverEventfluxSpansJudged)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverEventfluxSpansLackingCallback sets callback for observable ReceiverEventfluxSpansLacking metric.
+func (builder *TelemetryBuilder) RegisterReceiverEventfluxSpansLackingCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverEventfluxSpansLacking, obs: o})
+		return nil
+	}, builder.ReceiverEventfluxSpansLacking)
+	if err != nil {
+		return err
+	}
+	builder.mu.Lock()
+	defer builder.mu.Unlock()
+	builder.registrations = append(builder.registrations, reg)
+	return nil
+}
+
+// RegisterReceiverEventfluxSpansOpenCallback sets callback for observable ReceiverEventfluxSpansOpen metric.
+func (builder *TelemetryBuilder) RegisterReceiverEventfluxSpansOpenCallback(cb metric.Int64Callback) error {
+	reg, err := builder.meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		cb(ctx, &observerInt64{inst: builder.ReceiverEventfluxSpansOpen, obs: o})
+		return nil
+	}, builder.ReceiverEventfluxSpansOpen)
 	if err != nil {
 		return err
 	}
@@ -175,6 +225,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		metric.WithUnit("{resource}"),
 	)
 	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxItemsInFlight, err = builder.meter.Int64UpDownCounter(
+		"otelcol_receiver_eventflux_items_in_flight",
+		metric.WithDescription("Items of requests that were received and are not answered yet. [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxItemsReceived, err = builder.meter.Int64Counter(
+		"otelcol_receiver_eventflux_items_received",
+		metric.WithDescription("Points, spans and log records of senders, before anything is taken out, see the README for what becomes of them. [Alpha]"),
+		metric.WithUnit("{item}"),
+	)
+	errs = errors.Join(errs, err)
 	builder.ReceiverEventfluxPointsUnknown, err = builder.meter.Int64Counter(
 		"otelcol_receiver_eventflux_points_unknown",
 		metric.WithDescription("Points of metrics outside the conventions that were tagged or dropped. [Alpha]"),
@@ -203,6 +265,24 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_receiver_eventflux_series_refused",
 		metric.WithDescription("Series that there was no room for, at each look at an engine's series. Backends show their last value until it expires. [Alpha]"),
 		metric.WithUnit("{series}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxSpansJudged, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_eventflux_spans_judged",
+		metric.WithDescription("Spans of engines, each counted once its trace was waited for. Needs traces::window. [Alpha]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxSpansLacking, err = builder.meter.Int64ObservableCounter(
+		"otelcol_receiver_eventflux_spans_lacking",
+		metric.WithDescription("Spans of engines that lack a required attribute, as they leave the receiver. Needs traces::window. [Alpha]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ReceiverEventfluxSpansOpen, err = builder.meter.Int64ObservableUpDownCounter(
+		"otelcol_receiver_eventflux_spans_open",
+		metric.WithDescription("Spans of engines that are remembered until their trace was waited for. Needs traces::window. [Alpha]"),
+		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

@@ -32,12 +32,26 @@ func TestSetupTelemetry(t *testing.T) {
 		observer.Observe(1)
 		return nil
 	}))
+	require.NoError(t, tb.RegisterReceiverEventfluxSpansJudgedCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterReceiverEventfluxSpansLackingCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
+	require.NoError(t, tb.RegisterReceiverEventfluxSpansOpenCallback(func(_ context.Context, observer metric.Int64Observer) error {
+		observer.Observe(1)
+		return nil
+	}))
 	tb.ReceiverEventfluxContractRejected.Add(context.Background(), 1)
 	tb.ReceiverEventfluxContractRepaired.Add(context.Background(), 1)
 	tb.ReceiverEventfluxContractViolations.Add(context.Background(), 1)
 	tb.ReceiverEventfluxEngineItems.Add(context.Background(), 1)
 	tb.ReceiverEventfluxIdentitiesAssigned.Add(context.Background(), 1)
 	tb.ReceiverEventfluxIdentityConflicts.Add(context.Background(), 1)
+	tb.ReceiverEventfluxItemsInFlight.Add(context.Background(), 1)
+	tb.ReceiverEventfluxItemsReceived.Add(context.Background(), 1)
 	tb.ReceiverEventfluxPointsUnknown.Add(context.Background(), 1)
 	tb.ReceiverEventfluxReportsSuperseded.Add(context.Background(), 1)
 	tb.ReceiverEventfluxSeriesEnded.Add(context.Background(), 1)
@@ -66,6 +80,12 @@ func TestSetupTelemetry(t *testing.T) {
 	AssertEqualReceiverEventfluxIdentityConflicts(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverEventfluxItemsInFlight(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverEventfluxItemsReceived(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverEventfluxPointsUnknown(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -79,6 +99,15 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualReceiverEventfluxSeriesRefused(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverEventfluxSpansJudged(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverEventfluxSpansLacking(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualReceiverEventfluxSpansOpen(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

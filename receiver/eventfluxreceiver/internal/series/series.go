@@ -106,7 +106,7 @@ func (s *Store) lock(id engines.Identity) *engine {
 		s.mu.Lock()
 		e, ok := s.engines[id]
 		if !ok {
-			e = &engine{metrics: make(map[unique.Handle[metric]]points)}
+			e = &engine{resource: pcommon.NewMap(), metrics: make(map[unique.Handle[metric]]points)}
 			s.engines[id] = e
 		}
 		s.mu.Unlock()

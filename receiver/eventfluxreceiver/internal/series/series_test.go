@@ -250,3 +250,13 @@ func BenchmarkLearn(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/point")
 }
+
+// A heartbeat may end an engine between the time when its first request puts it into
+// the store and the time when that writes to it.
+func TestAnEngineThatIsTakenOutBeforeItsFirstSeriesEndsNothing(t *testing.T) {
+	s := New(Limits{Total: 1, PerEngine: 1})
+	s.lock(engines.Identity{Name: "engine"}).mu.Unlock()
+	if ended := s.End(engines.Identity{Name: "engine"}, time.Unix(0, 0)); ended.Series != 0 {
+		t.Errorf("%d series ended, want none", ended.Series)
+	}
+}

@@ -21,6 +21,7 @@ var sdkAgents = []string{"OTel-OTLP-Exporter-", "OTel OTLP Exporter Go/", "OTel 
 type Connection struct {
 	// ID is unique in the process and never zero.
 	ID    uint64
+	peer  string // the address of its far end
 	ended atomic.Bool
 }
 
@@ -37,8 +38,12 @@ type connections struct {
 
 type connectionKey struct{}
 
-func (connections) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context {
-	return context.WithValue(ctx, connectionKey{}, &Connection{ID: lastConnection.Add(1)})
+func (connections) TagConn(ctx context.Context, info *stats.ConnTagInfo) context.Context {
+	c := &Connection{ID: lastConnection.Add(1)}
+	if info.RemoteAddr != nil {
+		c.peer = info.RemoteAddr.String()
+	}
+	return context.WithValue(ctx, connectionKey{}, c)
 }
 
 func (h connections) HandleConn(ctx context.Context, s stats.ConnStats) {

@@ -31,14 +31,14 @@ func guardGRPC(cfg *configgrpc.ServerConfig) ([]configgrpc.ToServerOption, error
 	if cfg.MaxRecvMsgSizeMiB > 0 {
 		limit = cfg.MaxRecvMsgSizeMiB << 20
 	}
-	whole, err := newZstd(limit)
+	decoder, err := newZstd(limit)
 	if err != nil {
 		return nil, err
 	}
 	return []configgrpc.ToServerOption{
 		configgrpc.WithGrpcServerOption(grpc.ForceServerCodecV2(codec{grpcencoding.GetCodecV2("proto")})),
 		//nolint:staticcheck // SA1019: the other way to register one is for the whole process
-		configgrpc.WithGrpcServerOption(grpc.RPCDecompressor(grpcZstd{whole})),
+		configgrpc.WithGrpcServerOption(grpc.RPCDecompressor(grpcZstd{decoder})),
 	}, nil
 }
 
@@ -52,18 +52,18 @@ func guardHTTP(cfg *confighttp.ServerConfig) ([]confighttp.ToServerOption, error
 	if cfg.MaxRequestBodySize > 0 {
 		limit = int(cfg.MaxRequestBodySize)
 	}
-	whole, err := newZstd(limit)
+	decoder, err := newZstd(limit)
 	if err != nil {
 		return nil, err
 	}
-	return []confighttp.ToServerOption{confighttp.WithDecoder("zstd", whole.reader)}, nil
+	return []confighttp.ToServerOption{confighttp.WithDecoder("zstd", decoder.reader)}, nil
 }
 
 // codec looks at messages before it decodes them.
 type codec struct{ grpcencoding.CodecV2 }
 
-// buffers has narrow tiers: a buffer is cleared before it is used again.
-var buffers = mem.NewTieredBufferPool(4<<10, 8<<10, 16<<10, 32<<10, 64<<10, 128<<10, 256<<10, 512<<10, 1<<20, 2<<20, 4<<20, 8<<20, 16<<20)
+// whole is where messages are put together.
+var whole buffers
 
 // checks by the name of the message, which is the protocol's. The types that
 // pdata decodes into cannot be named.
@@ -78,7 +78,7 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if !ok { // of another service, such as health
 		return c.CodecV2.Unmarshal(data, v)
 	}
-	buf := data.MaterializeToBuffer(buffers)
+	buf := data.MaterializeToBuffer(&whole)
 	defer buf.Free()
 	if err := check(buf.ReadOnlyData()); err != nil {
 		return err

@@ -27,7 +27,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace/ptraceotlp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
 )
 
 // Config says which servers to run. A nil one does not run.
@@ -189,10 +188,9 @@ func (s *Server) stopGRPC(ctx context.Context) error {
 
 func grpcOrigin(ctx context.Context) Origin {
 	o := Origin{Transport: GRPC}
-	o.Connection, _ = ctx.Value(connectionKey{}).(*Connection)
-	o.SDK = slices.ContainsFunc(metadata.ValueFromIncomingContext(ctx, "user-agent"), isSDK)
-	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
-		o.Peer = p.Addr.String()
+	if c, ok := ctx.Value(connectionKey{}).(*Connection); ok {
+		o.Connection, o.Peer = c, c.peer
 	}
+	o.SDK = slices.ContainsFunc(metadata.ValueFromIncomingContext(ctx, "user-agent"), isSDK)
 	return o
 }

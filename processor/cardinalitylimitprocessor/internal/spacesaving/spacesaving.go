@@ -1,7 +1,9 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package offenders
+// Package spacesaving finds the heaviest of many keys with a bounded number of counters
+// (Space-Saving, Metwally et al. 2005).
+package spacesaving
 
 import (
 	"cmp"
@@ -9,8 +11,7 @@ import (
 	"unsafe"
 )
 
-// Top finds the heaviest of many keys with a bounded number of counters (Space-Saving,
-// Metwally et al. 2005). A key is named by a well mixed 64-bit hash; its label is only
+// Top finds the heaviest keys. A key is named by a well mixed 64-bit hash; its label is only
 // kept to be shown.
 //
 // With k counters and a total weight of N every count is at most N/k too high and never
@@ -26,7 +27,8 @@ type Top struct {
 	total float64
 }
 
-// Writer appends what is shown of a label to dst. It must bound what it appends.
+// Writer appends what is shown of a label to dst. It must bound what it appends. A nil one
+// appends nothing.
 type Writer func(dst []byte, hash uint64, label string) []byte
 
 // Heavy is one key of a Top.
@@ -44,9 +46,12 @@ type counter struct {
 	heap          uint32 // position in heap
 }
 
-// NewTop returns an empty Top with capacity counters, at least one, which keeps of each
+// New returns an empty Top with capacity counters, at least one, which keeps of each
 // label what write makes of it.
-func NewTop(capacity int, write Writer) *Top {
+func New(capacity int, write Writer) *Top {
+	if write == nil {
+		write = func(dst []byte, _ uint64, _ string) []byte { return dst }
+	}
 	return &Top{capacity: max(capacity, 1), write: write}
 }
 
