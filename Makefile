@@ -40,8 +40,8 @@ run: build ## Start the collector and a two-node engine with live trades; Ctrl-C
 	@scripts/run-demo.sh
 
 .PHONY: test
-test: build ## Run all tests of all modules. Needs no C compiler, no root.
-	for m in $(MODULES) internal/tools; do echo "== $$m"; CGO_ENABLED=0 go -C $$m test -count=1 ./...; done
+test: build ## Run the tests of all modules but those of make test-rules. Needs no C compiler, no root.
+	for m in $(MODULES) internal/tools; do echo "== $$m"; CGO_ENABLED=0 go -C $$m test -count=1 $$(go -C $$m list ./... | grep -v /test/rules); done
 
 .PHONY: test-race
 test-race: ## Run the unit tests under the race detector, without those of memory alone. Needs a C compiler.
@@ -123,7 +123,7 @@ check-size: ## Fail when an engine gains a tenth more than size.json says; -upda
 .PHONY: generate
 generate: ## Write generated code anew.
 	for m in . sdk examples/engine; do go -C $$m generate ./...; done
-	go -C internal/tools run ./dashgen -alerts $(CURDIR)/alerts/eventflux_alerts.yml -out $(CURDIR)/dashboards
+	go -C internal/tools run ./dashgen -alerts $(CURDIR)/alerts -out $(CURDIR)/dashboards
 
 .PHONY: check-generated
 check-generated: generate ## Fail when generated code is not what is committed.
@@ -135,15 +135,46 @@ validate: $(COLLECTOR) ## Check every shipped collector configuration.
 	for c in configs/standalone.yaml configs/agent.yaml configs/gateway.yaml; do echo "== $$c"; $(COLLECTOR) validate --config $$c; done
 
 .PHONY: test-rules
-test-rules: bin/promtool ## Check the Prometheus rules and the dashboards, and run the tests of the rules.
+test-rules: build bin/promtool bin/prometheus ## Check the Prometheus rules and the dashboards, run the tests of the rules, and try all on live data.
 	bin/promtool check rules --lint=all --lint-fatal alerts/*.yml
 	bin/promtool test rules alerts/tests/*.yml
+	$(MAKE) -s alerts GRAFANA_URL=https://grafana.example.com && bin/promtool check rules --lint=all --lint-fatal build/alerts/*.yml
 	CGO_ENABLED=0 go -C internal/tools/prometheus test -count=1 ./...
+	CGO_ENABLED=0 go -C test test -count=1 ./rules
 
-# Without service discovery, of which promtool needs none: it would double the time of a cold build.
-bin/promtool: internal/tools/prometheus/go.mod
+.PHONY: alerts
+alerts: ## Write the rules to build/alerts with links to the dashboards of GRAFANA_URL=https://grafana.example.com.
+	mkdir -p build/alerts
+	go run -C internal/tools ./dashgen -alerts $(CURDIR)/alerts -out $(CURDIR)/build/alerts -grafana $(or $(GRAFANA_URL),$(error set GRAFANA_URL))
+
+.PHONY: proof
+proof: build bin/promtool bin/prometheus bin/alertmanager ## Change the rules one by one to see their tests notice, and have things go wrong to see alerts fire (20 minutes).
+	go run -C internal/tools ./rulemutants -promtool $(CURDIR)/bin/promtool -alerts $(CURDIR)/alerts
+	go -C test test -run '^$$' -bench Faults -benchtime 1x -timeout 40m ./rules
+
+# From a copy of its module, which lacks the pages that its server embeds.
+bin/alertmanager: internal/tools/prometheus/go.mod
+	rm -rf build/alertmanager
+	mkdir -p bin build
+	cp -r $$(go -C internal/tools/prometheus list -m -f '{{.Dir}}' github.com/prometheus/alertmanager) build/alertmanager
+	chmod -R u+w build/alertmanager
+	mkdir -p build/alertmanager/ui/app/dist
+	echo 'no pages' >build/alertmanager/ui/app/dist/index.html
+	go -C build/alertmanager build -trimpath -o $(CURDIR)/$@ ./cmd/alertmanager
+
+.PHONY: dashboards-preview
+dashboards-preview: build bin/promtool bin/prometheus internal/tools/preview/node_modules ## Draw the dashboards as Grafana does, from live data, into build/preview (8 minutes). Needs Node.js.
+	command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; }
+	go -C test test -run '^$$' -bench Preview -benchtime 1x -timeout 20m ./rules
+
+internal/tools/preview/node_modules: internal/tools/preview/package-lock.json
+	npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel error
+	touch $@
+
+# Without service discovery, which nothing here needs: it would double the time of a cold build.
+bin/promtool bin/prometheus: internal/tools/prometheus/go.mod
 	mkdir -p bin
-	go -C internal/tools/prometheus build -trimpath -tags remove_all_sd -o $(CURDIR)/$@ github.com/prometheus/prometheus/cmd/promtool
+	go -C internal/tools/prometheus build -trimpath -tags remove_all_sd -o $(CURDIR)/$@ github.com/prometheus/prometheus/cmd/$(@F)
 
 .PHONY: lint
 lint: bin/golangci-lint ## Run golangci-lint over all modules.

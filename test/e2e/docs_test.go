@@ -4,7 +4,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -58,7 +57,7 @@ func TestShippedConfigurationsLoseNothingInABatchProcessor(t *testing.T) {
 
 var family = regexp.MustCompile(`\b(?:query|stream|eventflux|connections?)_[a-z_]+`)
 
-// What dashboards, alerts and docs/telemetry.md name must be a metric of the conventions.
+// What alerts and docs/telemetry.md name must be a metric of the conventions. make test-rules checks it for dashboards.
 func TestEveryMetricNamedExists(t *testing.T) {
 	series := map[string]bool{}
 	for m := range semconv.Metrics() {
@@ -72,16 +71,13 @@ func TestEveryMetricNamedExists(t *testing.T) {
 	for m := range semconv.Derived() {
 		series[m.PrometheusName()] = true
 	}
-	for _, emitted := range []string{"eventflux_custom_trades_total", "eventflux_custom_avg_price"} { // by the demo
-		series[emitted] = true
-	}
 	label := map[string]bool{}
 	for m := range semconv.Metrics() {
 		for a := range m.Attributes() {
 			label[strings.ReplaceAll(a.Key(), ".", "_")] = true
 		}
 	}
-	for _, path := range files(t, "dashboards/*.json", "alerts/*.yml", "docs/telemetry.md") {
+	for _, path := range files(t, "alerts/*.yml", "docs/telemetry.md") {
 		named := 0
 		for _, name := range family.FindAllString(read(t, path), -1) {
 			if label[name] && !series[name] || strings.HasPrefix(name, "eventflux_alerts") || strings.HasPrefix(name, "eventflux_recording") {
@@ -99,36 +95,5 @@ func TestEveryMetricNamedExists(t *testing.T) {
 	for span := range tree {
 		first, _, _ := strings.Cut(span, " ")
 		assert.Contains(t, text, "`"+first, "docs/telemetry.md lacks the span")
-	}
-}
-
-func TestDashboardsImportWithOneClick(t *testing.T) {
-	for _, path := range files(t, "dashboards/*.json") {
-		var d struct {
-			UID    string `json:"uid"`
-			Inputs []any  `json:"__inputs"`
-			Panels []struct {
-				ID          int                      `json:"id"`
-				Title       string                   `json:"title"`
-				Description string                   `json:"description"`
-				GridPos     struct{ X, Y, W, H int } `json:"gridPos"`
-				Targets     []map[string]any         `json:"targets"`
-			} `json:"panels"`
-		}
-		require.NoError(t, json.Unmarshal([]byte(read(t, path)), &d))
-		assert.Equal(t, strings.TrimSuffix(filepath.Base(path), ".json"), d.UID)
-		assert.Empty(t, d.Inputs, "the data source is a variable")
-		taken := map[[2]int]string{}
-		for _, p := range d.Panels {
-			assert.NotEmpty(t, p.Description, p.Title)
-			assert.NotEmpty(t, p.Targets, p.Title)
-			for x := p.GridPos.X; x < p.GridPos.X+p.GridPos.W; x++ {
-				assert.Less(t, x, 24, p.Title)
-				for y := p.GridPos.Y; y < p.GridPos.Y+p.GridPos.H; y++ {
-					assert.Empty(t, taken[[2]int{x, y}], "%s overlaps", p.Title)
-					taken[[2]int{x, y}] = p.Title
-				}
-			}
-		}
 	}
 }

@@ -1,7 +1,8 @@
 // Copyright The EventFlux Authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Command dashgen writes the Grafana dashboards. Thresholds of panels are those of the alerts, read from their rules.
+// Command dashgen writes the Grafana dashboards. Thresholds of panels are those of the alerts, read from their rules. It also
+// writes the rules with links to the panels of a Grafana whose address is known.
 package main
 
 import (
@@ -12,28 +13,42 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
 func main() {
-	alerts := flag.String("alerts", "", "file of the alerting rules")
-	out := flag.String("out", "", "folder of the dashboards")
+	alerts := flag.String("alerts", "", "folder of the rules")
+	out := flag.String("out", "", "folder of the dashboards, or of the rules with -grafana")
+	grafana := flag.String("grafana", "", "address of a Grafana: write the rules with a dashboard_url, not the dashboards")
 	flag.Parse()
-	if err := run(*alerts, *out); err != nil {
+	if err := run(*alerts, *out, *grafana); err != nil {
 		fmt.Fprintln(os.Stderr, "dashgen:", err)
 		os.Exit(1)
 	}
 }
 
-func run(alerts, out string) error {
-	text, err := os.ReadFile(alerts)
+func run(alerts, out, grafana string) error {
+	files, err := filepath.Glob(filepath.Join(alerts, "*.yml"))
 	if err != nil {
-		return fmt.Errorf("read the alerts: %w", err)
+		return fmt.Errorf("look for rules in %q: %w", alerts, err)
 	}
-	limits, err := readLimits(text)
-	if err != nil {
-		return fmt.Errorf("%s: %w", alerts, err)
+	if len(files) == 0 {
+		return fmt.Errorf("no rules in %q", alerts)
+	}
+	if grafana != "" {
+		return writeLinked(files, grafana, out)
+	}
+	limits := map[string]limit{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("read the alerts: %w", err)
+		}
+		if err := readLimits(text, limits); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
 	}
 	for _, d := range dashboards {
 		model, err := d.render(limits)
@@ -55,13 +70,18 @@ func run(alerts, out string) error {
 type limit struct {
 	value    float64
 	below    bool // it fires below the value
+	other    bool // it fires at every whole number but the value
 	severity string
 }
 
-var comparison = regexp.MustCompile(`(>|<) ([0-9.]+)`)
+var (
+	comparison = regexp.MustCompile(`(>|<|!=) ([0-9.]+)`)
+	forecast   = regexp.MustCompile(`predict_linear\(.*\], ([0-9]+)\)`)
+)
 
-// readLimits returns the limits of rules by the name of their alert.
-func readLimits(text []byte) (map[string]limit, error) {
+// readLimits adds the limits of rules by the name of their alert and, if it has one, its window. How far the alert
+// looks ahead is a limit, too: that of the time left, and its name ends with ahead.
+func readLimits(text []byte, limits map[string]limit) error {
 	var rules struct {
 		Groups []struct {
 			Rules []struct {
@@ -71,23 +91,29 @@ func readLimits(text []byte) (map[string]limit, error) {
 		}
 	}
 	if err := yaml.Unmarshal(text, &rules); err != nil {
-		return nil, fmt.Errorf("parse the rules: %w", err)
+		return fmt.Errorf("parse the rules: %w", err)
 	}
-	limits := map[string]limit{}
 	for _, g := range rules.Groups {
 		for _, r := range g.Rules {
-			m := comparison.FindStringSubmatch(r.Expr)
-			if m == nil {
-				continue
+			name := strings.TrimSpace(r.Alert + " " + r.Labels["window"])
+			severity := r.Labels["severity"]
+			if m := comparison.FindStringSubmatch(r.Expr); m != nil {
+				value, err := strconv.ParseFloat(m[2], 64)
+				if err != nil {
+					return fmt.Errorf("alert %s: %w", r.Alert, err)
+				}
+				limits[name] = limit{value, m[1] == "<", m[1] == "!=", severity}
 			}
-			value, err := strconv.ParseFloat(m[2], 64)
-			if err != nil {
-				return nil, fmt.Errorf("alert %s: %w", r.Alert, err)
+			if m := forecast.FindStringSubmatch(r.Expr); m != nil {
+				seconds, err := strconv.ParseFloat(m[1], 64)
+				if err != nil {
+					return fmt.Errorf("alert %s: %w", r.Alert, err)
+				}
+				limits[name+" ahead"] = limit{value: seconds, below: true, severity: severity}
 			}
-			limits[r.Alert] = limit{value, m[1] == "<", r.Labels["severity"]}
 		}
 	}
-	return limits, nil
+	return nil
 }
 
 type object = map[string]any
@@ -112,34 +138,26 @@ func (d dashboard) render(limits map[string]limit) (object, error) {
 		if p.link != "" {
 			defaults["links"] = []object{{"title": p.linkTitle, "url": p.link}}
 		}
+		var bad *limit
 		if p.alert != "" {
 			l, ok := limits[p.alert]
 			if !ok {
 				return nil, fmt.Errorf("panel %q: no alert %q has a limit", p.title, p.alert)
 			}
-			first, then := "green", map[string]string{"warning": "orange", "critical": "red"}[l.severity]
-			if l.below {
-				first, then = then, first
-			}
-			defaults["thresholds"] = object{"mode": "absolute", "steps": []object{{"color": first, "value": nil}, {"color": then, "value": l.value}}}
-			if p.kind == "timeseries" {
-				defaults["custom"] = object{"thresholdsStyle": object{"mode": "dashed"}}
-			}
+			bad = &l
 		}
 		var targets []object
 		for j, q := range p.queries {
 			targets = append(targets, object{
 				"refId": string(rune('A' + j)), "datasource": source, "expr": q.expr, "legendFormat": q.legend, "exemplar": p.exemplars,
+				"instant": p.now(), "range": !p.now(),
 			})
 		}
-		options := object{}
-		if p.kind == "stat" {
-			options["reduceOptions"] = object{"calcs": []string{"lastNotNull"}, "fields": "", "values": false}
-		}
+		options, overrides := p.dress(defaults, bad)
 		panels = append(panels, object{
 			"id": i + 1, "title": p.title, "description": p.description, "type": p.kind, "datasource": source,
 			"gridPos":     object{"x": x, "y": y, "w": p.width, "h": height},
-			"fieldConfig": object{"defaults": defaults, "overrides": []object{}}, "options": options, "targets": targets,
+			"fieldConfig": object{"defaults": defaults, "overrides": overrides}, "options": options, "targets": targets,
 		})
 		if x += p.width; x >= columns {
 			x, y = 0, y+height
@@ -148,17 +166,43 @@ func (d dashboard) render(limits map[string]limit) (object, error) {
 	return object{
 		"uid": d.uid, "title": d.title, "tags": []string{"eventflux"}, "schemaVersion": 39, "version": 1, "editable": false,
 		"refresh": "30s", "time": object{"from": "now-1h", "to": "now"}, "timezone": "browser",
-		"templating": object{"list": variables}, "annotations": object{"list": []object{restarts(source)}}, "panels": panels,
+		"templating": object{"list": variables}, "annotations": object{"list": d.annotations(source)}, "panels": panels,
 		"links": []object{{
 			"title": "EventFlux", "type": "dashboards", "tags": []string{"eventflux"}, "asDropdown": true, "includeVars": true, "keepTime": true,
 		}},
 	}, nil
 }
 
-// restarts marks the moments at which engines started.
-func restarts(source object) object {
-	return object{
-		"name": "Restarts", "datasource": source, "enable": true, "iconColor": "orange",
-		"expr": `resets(eventflux_uptime_seconds{job=~"$job",instance=~"$instance"}[1m]) > 0`, "titleFormat": "{{instance}} started",
+// steps are the colours from each value on; the first has none. What fires above zero counts whole things.
+func (l limit) steps() []object {
+	bad := map[string]string{"warning": "orange", "critical": "red"}[l.severity]
+	switch {
+	case l.other:
+		return []object{{"color": bad, "value": nil}, {"color": "green", "value": l.value}, {"color": bad, "value": l.value + 1}}
+	case l.below:
+		return []object{{"color": bad, "value": nil}, {"color": "green", "value": l.value}}
+	case l.value == 0:
+		return []object{{"color": "green", "value": nil}, {"color": bad, "value": 1}}
+	default:
+		return []object{{"color": "green", "value": nil}, {"color": bad, "value": l.value}}
+	}
+}
+
+// annotations mark the moments at which engines started, or collectors where the dashboard is about them, and the times
+// in which an alert fired.
+func (d dashboard) annotations(source object) []object {
+	uptime := "eventflux_uptime_seconds"
+	if d.uid == pipeline.uid {
+		uptime = "otelcol_process_uptime"
+	}
+	return []object{
+		{
+			"name": "Restarts", "datasource": source, "enable": true, "iconColor": "orange", "titleFormat": "{{instance}} started",
+			"expr": "resets(" + uptime + `{job=~"$job",instance=~"$instance"}[1m]) > 0`,
+		},
+		{
+			"name": "Alerts", "datasource": source, "enable": true, "iconColor": "red", "titleFormat": "{{alertname}}",
+			"expr": `ALERTS{alertstate="firing",severity=~"critical|warning"}`,
+		},
 	}
 }

@@ -5,7 +5,7 @@
 package prometheus
 
 import (
-	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -69,10 +69,13 @@ var foreign = map[string][]string{
 	"otelcol_exporter_send_failed_metric_points": {"exporter"},
 	"otelcol_receiver_accepted_metric_points":    {"receiver", "transport"},
 	"otelcol_receiver_refused_metric_points":     {"receiver", "transport"},
+	"otelcol_process_cpu_seconds":                nil,
+	"otelcol_process_memory_rss":                 nil,
 	"otelcol_process_uptime":                     nil,
 	"system_disk_io_bytes_total":                 {"device", "direction"},
 	"system_network_io_bytes_total":              {"device", "direction"},
 	"system_filesystem_usage_bytes":              {"device", "mountpoint", "type", "mode", "state"},
+	"target_info":                                {"eventflux_tenant"},
 }
 
 var (
@@ -85,9 +88,7 @@ var (
 func known(t *testing.T) map[string][]string {
 	t.Helper()
 	series := map[string][]string{}
-	for name, l := range foreign {
-		series[name] = l
-	}
+	maps.Copy(series, foreign)
 	for _, m := range row.FindAllStringSubmatch(read(t, "docs/telemetry.md"), -1) {
 		var names []string
 		for _, a := range quoted.FindAllStringSubmatch(m[3], -1) {
@@ -116,8 +117,11 @@ func known(t *testing.T) map[string][]string {
 			continue
 		}
 		names := []string{"job"}
-		if strings.HasPrefix(r.Record, "query_latency") {
+		switch {
+		case strings.HasPrefix(r.Record, "query_latency"):
 			names = []string{"query_id", "quantile"}
+		case strings.HasPrefix(r.Record, "job_query:"):
+			names = []string{"job", "query_id"}
 		}
 		series[r.Record] = names
 	}
@@ -145,7 +149,7 @@ func check(t *testing.T, where, expr string, series map[string][]string) {
 		assert.True(t, ok, "%s: no metric %q", where, v.Name)
 		used = append(used, names...)
 		for _, m := range v.LabelMatchers {
-			if m.Name == labels.MetricName || m.Name == "job" || m.Name == "instance" {
+			if slices.Contains([]string{model.MetricNameLabel, "job", "instance", "otel_metric_overflow"}, m.Name) {
 				continue
 			}
 			assert.Contains(t, names, m.Name, "%s: %s has no label %q", where, v.Name, m.Name)
@@ -155,7 +159,7 @@ func check(t *testing.T, where, expr string, series map[string][]string) {
 	parser.Inspect(parsed, func(n parser.Node, _ []parser.Node) error {
 		if a, ok := n.(*parser.AggregateExpr); ok {
 			for _, l := range a.Grouping {
-				if l != "job" && l != "instance" {
+				if !a.Without && l != "job" && l != "instance" {
 					assert.Contains(t, used, l, "%s: nothing has the label %q", where, l)
 				}
 			}
@@ -168,6 +172,26 @@ func TestEveryMetricAndLabelOfTheRulesExists(t *testing.T) {
 	series := known(t)
 	for _, r := range rules(t) {
 		check(t, r.Alert+r.Record, r.Expr, series)
+	}
+}
+
+// The requirements name two alerts, which users may have already.
+func TestTheAlertsOfTheRequirementsAreKept(t *testing.T) {
+	shipped := map[string]rule{}
+	for _, r := range rules(t) {
+		shipped[r.Alert] = r
+	}
+	var file struct{ Groups []struct{ Rules []rule } }
+	require.NoError(t, yaml.Unmarshal([]byte(read(t, "alerts/tests/requirements/rules.yml")), &file))
+	require.Len(t, file.Groups[0].Rules, 2)
+	for _, want := range file.Groups[0].Rules {
+		got := shipped[want.Alert]
+		assert.Equal(t, want.Expr, got.Expr)
+		assert.Equal(t, want.For, got.For)
+		assert.Equal(t, want.Labels, got.Labels)
+		for k, v := range want.Annotations {
+			assert.Equal(t, v, got.Annotations[k])
+		}
 	}
 }
 
@@ -196,106 +220,4 @@ func TestEveryAlertIsDocumentedAndTested(t *testing.T) {
 	for _, path := range glob(t, "docs/runbooks/*.md") {
 		assert.True(t, alerts[strings.TrimSuffix(filepath.Base(path), ".md")], "%s is about no alert", path)
 	}
-}
-
-type dashboard struct {
-	UID        string
-	Editable   bool
-	Templating struct {
-		List []struct{ Name, Type, Definition, AllValue string }
-	}
-	Panels []struct {
-		ID                       int
-		Title, Description, Type string
-		Datasource               struct{ UID string }
-		GridPos                  struct{ X, Y, W, H int }
-		FieldConfig              struct {
-			Defaults struct {
-				Unit, NoValue string
-				Links         []struct{ URL string }
-			}
-		}
-		Targets []struct {
-			Expr       string
-			Datasource struct{ UID string }
-		}
-	}
-}
-
-var (
-	target   = regexp.MustCompile(`^/d/([a-z-]+)\?`)
-	handed   = regexp.MustCompile(`var-([a-z]+)=`)
-	named    = regexp.MustCompile(`\$([a-z]+)\b`)
-	selected = regexp.MustCompile(`^label_values\((.*), [a-z_]+\)$`)
-)
-
-func TestDashboardsAreSound(t *testing.T) {
-	series := known(t)
-	all := map[string]dashboard{}
-	for _, path := range glob(t, "dashboards/*.json") {
-		text := read(t, path)
-		for _, not := range []string{`"__inputs"`, `"elements"`, `"layout"`, "#"} {
-			assert.NotContains(t, text, not, path)
-		}
-		var d dashboard
-		require.NoError(t, json.Unmarshal([]byte(text), &d), path)
-		assert.NotContains(t, all, d.UID, "the uid is taken")
-		all[d.UID] = d
-	}
-	for uid, d := range all {
-		assert.False(t, d.Editable, uid)
-		variables := map[string]bool{}
-		for _, v := range d.Templating.List {
-			variables[v.Name] = true
-			if v.Type == "query" {
-				assert.Equal(t, ".+", v.AllValue, v.Name)
-				m := selected.FindStringSubmatch(v.Definition)
-				require.NotNil(t, m, v.Definition)
-				check(t, uid+" "+v.Name, m[1], series)
-			}
-		}
-		assert.True(t, variables["datasource"] && variables["job"] && variables["instance"], uid)
-		ids, area, bottom := map[int]bool{}, 0, 0
-		for _, p := range d.Panels {
-			where := uid + ": " + p.Title
-			assert.False(t, ids[p.ID], "%s: its id is taken", where)
-			ids[p.ID] = true
-			area += p.GridPos.W * p.GridPos.H
-			bottom = max(bottom, p.GridPos.Y+p.GridPos.H)
-			assert.NotEmpty(t, p.Title)
-			assert.Contains(t, p.Description, "Next:", where)
-			assert.NotEmpty(t, p.FieldConfig.Defaults.Unit, where)
-			assert.NotEmpty(t, p.FieldConfig.Defaults.NoValue, where)
-			assert.Equal(t, "${datasource}", p.Datasource.UID, where)
-			assert.NotEmpty(t, p.Targets, where)
-			for _, q := range p.Targets {
-				assert.Equal(t, "${datasource}", q.Datasource.UID, where)
-				check(t, where, q.Expr, series)
-				assert.NotRegexp(t, `\[[0-9]`, q.Expr, "%s: the window is fixed", where)
-				for _, v := range named.FindAllStringSubmatch(q.Expr, -1) {
-					assert.True(t, variables[v[1]], "%s: no variable %q", where, v[1])
-				}
-			}
-			if uid == "eventflux-overview" {
-				assert.NotEmpty(t, p.FieldConfig.Defaults.Links, "%s leads nowhere", where)
-			}
-			for _, l := range p.FieldConfig.Defaults.Links {
-				m := target.FindStringSubmatch(l.URL)
-				require.NotNil(t, m, l.URL)
-				to, ok := all[m[1]]
-				require.True(t, ok, "%s: no dashboard %q", where, m[1])
-				for _, v := range handed.FindAllStringSubmatch(l.URL, -1) {
-					assert.Contains(t, names(to), v[1], "%s: %s", where, l.URL)
-				}
-			}
-		}
-		assert.Equal(t, 24*bottom, area, "%s has holes", uid)
-	}
-}
-
-func names(d dashboard) (all []string) {
-	for _, v := range d.Templating.List {
-		all = append(all, v.Name)
-	}
-	return all
 }

@@ -65,12 +65,12 @@ func Root(t testing.TB) string {
 	return ""
 }
 
-// Binary returns the path of a program built by `make build`.
+// Binary returns the path of a program that the Makefile builds.
 func Binary(t testing.TB, name string) string {
 	t.Helper()
 	path := filepath.Join(Root(t), "bin", name)
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%s is not built, run 'make build': %v", name, err)
+		t.Fatalf("%s is not built, run 'make bin/%s': %v", name, name, err)
 	}
 	return path
 }
