@@ -22,7 +22,7 @@ import (
 type Alertmanager struct {
 	Addr string
 	mu   sync.Mutex
-	told map[string]string // status by receiver and alert, such as pager/SinkErrors
+	told map[string]map[string]string // status by receiver and alert, such as pager/SinkErrors, and group
 }
 
 var receiver = regexp.MustCompile(`(?m)^  - name: (\w+)$`)
@@ -30,7 +30,7 @@ var receiver = regexp.MustCompile(`(?m)^  - name: (\w+)$`)
 // StartAlertmanager starts it with waits of a second.
 func StartAlertmanager(t testing.TB) *Alertmanager {
 	t.Helper()
-	a := &Alertmanager{Addr: fmt.Sprintf("127.0.0.1:%d", run.FreePort(t)), told: map[string]string{}}
+	a := &Alertmanager{Addr: fmt.Sprintf("127.0.0.1:%d", run.FreePort(t)), told: map[string]map[string]string{}}
 	hook := httptest.NewServer(http.HandlerFunc(a.take))
 	t.Cleanup(hook.Close)
 	text, err := os.ReadFile(filepath.Join(run.Root(t), "alerts", "alertmanager", "alertmanager.yml"))
@@ -53,24 +53,29 @@ func StartAlertmanager(t testing.TB) *Alertmanager {
 // take is called by Alertmanager with what a receiver is told.
 func (a *Alertmanager) take(_ http.ResponseWriter, r *http.Request) {
 	var message struct {
-		Alerts []struct {
-			Status string
-			Labels Labels
-		}
+		Status, GroupKey string
+		GroupLabels      Labels
 	}
 	if err := json.NewDecoder(r.Body).Decode(&message); err != nil {
 		return // the test misses the message
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, m := range message.Alerts {
-		a.told[strings.TrimPrefix(r.URL.Path, "/")+"/"+m.Labels["alertname"]] = m.Status
+	key := strings.TrimPrefix(r.URL.Path, "/") + "/" + message.GroupLabels["alertname"]
+	if a.told[key] == nil {
+		a.told[key] = map[string]string{}
 	}
+	a.told[key][message.GroupKey] = message.Status
 }
 
-// Told returns what a receiver was told last about an alert: firing, resolved or nothing.
-func (a *Alertmanager) Told(receiver, alert string) string {
+// Told returns what a receiver was told last about an alert: firing while any group of it is, resolved or nothing.
+func (a *Alertmanager) Told(receiver, alert string) (status string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.told[receiver+"/"+alert]
+	for _, s := range a.told[receiver+"/"+alert] {
+		if status != "firing" {
+			status = s
+		}
+	}
+	return status
 }
