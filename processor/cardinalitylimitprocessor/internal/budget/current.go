@@ -139,9 +139,14 @@ func (s *shard) hide() {
 	s.sequence.Add(1)
 }
 
-// begin and end enclose a change of a group.
-func (s *shard) begin() { s.sequence.Add(1) }
-func (s *shard) end()   { s.sequence.Add(1) }
+// begin and end enclose a change of a group, if somebody may read it meanwhile.
+func (s *shard) begin() {
+	if s.public() {
+		s.sequence.Add(1)
+	}
+}
+
+func (s *shard) end() { s.begin() }
 
 // setMeta sets one byte of a group's first word. A reader sees it or does not, and is right
 // both times: it needs no new sequence number.
