@@ -150,8 +150,7 @@ func live(t testing.TB) (*prom.Server, *foreign) {
 	run.NewEngine{
 		Endpoint: c.Endpoint(),
 		Both:     []string{"--config", config, "--set", "state=" + t.TempDir(), "--set", "checkpoint=500ms"},
-		A:        []string{"--fault", "label_explosion=2000@5s+30s", "--fault", "lost_peer=3@5s+20s", "--fault", "burst=20@5s+30s", "--fault", "failing_query=50@5s"},
-		B:        []string{"--fault", "full_buffer=20ms@10s+20s"},
+		A:        []string{"--fault", "label_explosion=2000@5s+30s", "--fault", "lost_peer=3@5s+20s", "--fault", "burst=20@5s+30s", "--fault", "failing_query=50@5s", "--fault", "full_buffer=20ms@10s+20s"},
 	}.Start(t)
 	return p, newForeign(t, c.Endpoint())
 }
