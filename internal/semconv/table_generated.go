@@ -1301,6 +1301,10 @@ var derived = []metric{
 		name: "eventflux.agent.up", unit: "{agent}", prometheus: "eventflux_agent_up", brief: "1 while the collector that runs as an agent is alive, 0 once it is silent, until it is forgotten.",
 		instrument: Gauge, level: Basic, fixed: false,
 	},
+	{
+		name: "eventflux.canary.timestamp", unit: "s", prometheus: "eventflux_canary_timestamp_seconds", brief: "When the newest canary of the collector was made, in seconds of Unix time. Where it arrives, its age is how far behind the pipeline is.",
+		instrument: Gauge, level: Basic, fixed: false,
+	},
 }
 
 var spans = []span{

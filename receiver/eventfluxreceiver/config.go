@@ -41,6 +41,9 @@ type Config struct {
 	// Traces says whether the traces of engines are looked at as wholes.
 	Traces TracesConfig `mapstructure:"traces"`
 
+	// Canary has the receiver try its own pipelines.
+	Canary CanaryConfig `mapstructure:"canary"`
+
 	// ShutdownTimeout bounds the wait for requests in flight when the collector
 	// stops. What is left then is cut off, and its sender retries. Default 10s.
 	ShutdownTimeout time.Duration `mapstructure:"shutdown_timeout"`

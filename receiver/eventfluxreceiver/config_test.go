@@ -78,6 +78,7 @@ func TestEveryOptionIsRead(t *testing.T) {
 	}, cfg.Engines)
 	assert.Equal(t, FairnessConfig{ItemsPerSecond: 5000, Burst: 20_000}, cfg.Fairness)
 	assert.Equal(t, TracesConfig{Window: time.Minute, MaxTraces: 500, MaxSpans: 6000, MaxQueries: 70}, cfg.Traces)
+	assert.Equal(t, CanaryConfig{Interval: 20 * time.Second}, cfg.Canary)
 	assert.Equal(t, &contract.Policy{Unknown: contract.Tag, Rules: [contract.RuleCount]contract.Action{
 		contract.UnknownName: contract.Reject, contract.WrongType: contract.Fix, contract.WrongTemporality: contract.Reject,
 		contract.WrongUnit: contract.Fix, contract.MissingAttribute: contract.Observe, contract.WrongValue: contract.Observe,
@@ -99,6 +100,7 @@ func TestBadConfigurationNamesTheKey(t *testing.T) {
 			"fairness: items_per_second must not be negative, got -1: 0 is no limit",
 			"burst must not be negative, got -2: 0 is ten times items_per_second",
 			"traces: window must not be negative, got -1s: 0 looks at no traces",
+			"canary: interval must be at least 1s, or 0 for no canaries, got 10ms",
 			"max_traces must be from 1 to 10000000, got 0",
 			"max_spans must be from 1 to 10000000, got 10000001",
 			"max_queries must be from 1 to 450, got 451",

@@ -74,6 +74,11 @@ func (r *eventfluxReceiver) register(extension engineview.Registry) (unregister 
 		r.heart.turns = turns
 		all = append(all, stopped)
 	}
+	if every := r.cfg.Canary.Interval; every > 0 {
+		turns, stopped := heartbeat.Register(extension, r.set.ID, "canary", every)
+		r.canary.turns = turns
+		all = append(all, stopped)
+	}
 	if drain, ok := extension.(intake.Registry); ok {
 		all = append(all, drain.RegisterIntake(r.set.ID, &r.leaver))
 	}

@@ -77,14 +77,19 @@ func (h *heart) shutdown(ctx context.Context) {
 		return
 	}
 	h.stop()
+	waitFor(ctx, &h.wg)
+}
+
+// waitFor waits no longer than ctx: a pipeline that hangs is told by the server's shutdown.
+func waitFor(ctx context.Context, wg *sync.WaitGroup) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		h.wg.Wait()
+		wg.Wait()
 	}()
 	select {
 	case <-done:
-	case <-ctx.Done(): // a pipeline that hangs is told by the server's shutdown
+	case <-ctx.Done():
 	}
 }
 

@@ -40,6 +40,7 @@ type eventfluxReceiver struct {
 	// agents are the collectors that send what engines sent to them.
 	agents *engines.Registry
 	heart  *heart
+	canary *canary
 	series *series.Store
 	// traces is nil when traces are not looked at.
 	traces *traces.Table
@@ -80,7 +81,7 @@ func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*eventfluxR
 		conclusive: !cfg.endsConnections(),
 		unregister: func() {},
 	}
-	r.heart = newHeart(r)
+	r.heart, r.canary = newHeart(r), newCanary(r)
 	return r, nil
 }
 
@@ -108,6 +109,7 @@ func (r *eventfluxReceiver) startOnce(ctx context.Context, host component.Host) 
 	r.leaver.server, r.leaver.logger = srv, r.set.Logger
 	r.unregister = r.register(registry)
 	r.heart.start()
+	r.canary.start()
 	if srv.GRPCAddr != nil {
 		r.set.Logger.Info("Listening for OTLP over gRPC", zap.Stringer("endpoint", srv.GRPCAddr))
 	}
@@ -135,6 +137,7 @@ func (r *eventfluxReceiver) stopOnce(ctx context.Context) error {
 	defer cancel()
 	// First: connections that the server ends say nothing of engines.
 	r.heart.shutdown(ctx)
+	r.canary.shutdown(ctx)
 	return r.server.Shutdown(ctx)
 }
 

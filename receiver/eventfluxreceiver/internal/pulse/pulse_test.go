@@ -201,14 +201,18 @@ func TestEveryMetricIsThatOfTheConventions(t *testing.T) {
 	a, agent := life("a", engineview.StateUp), life("b", engineview.StateSilent)
 	a.SkewKnown = true
 	written := map[string]bool{}
-	l.Write(Round{Engines: []engines.Life{a}, Agents: []engines.Life{agent}, Now: now}, func(md pmetric.Metrics) error {
+	note := func(md pmetric.Metrics) error {
 		for _, rm := range md.ResourceMetrics().All() {
 			for _, m := range rm.ScopeMetrics().At(0).Metrics().All() {
 				written[m.Name()] = m.Unit() != "" && m.Description() != ""
 			}
 		}
 		return nil
-	})
+	}
+	l.Write(Round{Engines: []engines.Life{a}, Agents: []engines.Life{agent}, Now: now}, note)
+	if err := note(Canary{Resource: pcommon.NewMap(), Now: now}.Point()); err != nil {
+		t.Error(err)
+	}
 	want := map[string]bool{}
 	for m := range semconv.Derived() {
 		want[m.Name()] = true
