@@ -94,7 +94,7 @@ func (t *Table) fill(s *shard, from rows, cells []uint32, at Tick) {
 			crowded++
 			continue
 		}
-		s.put(series, cells[cell], at-Tick(age))
+		s.add(series, cells[cell], at-Tick(age))
 		restored++
 	}
 	t.restored.Add(restored)

@@ -139,13 +139,18 @@ func (s *shard) put(series uint64, position uint32, at Tick) bool {
 		return false
 	}
 	s.grow(1, position)
+	s.add(series, position, at)
+	return true
+}
+
+// add needs a series that is not there, and room for it and for its position.
+func (s *shard) add(series uint64, position uint32, at Tick) {
 	at = max(at, s.swept-ticksPerTTL) // what is older cannot be told from the future
 	if s.used == 0 {
 		s.newest = at
 	}
 	s.newest = max(s.newest, at)
 	s.place(series, position, clockAt(at))
-	return true
 }
 
 // release forgets a series and returns the position of its cell, and false if the series
