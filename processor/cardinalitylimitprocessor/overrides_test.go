@@ -4,6 +4,7 @@
 package cardinalitylimitprocessor
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/processor"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -70,7 +72,7 @@ type configMap struct{ folder string }
 
 func (c configMap) path() string { return filepath.Join(c.folder, "limits.yaml") }
 
-func (c configMap) set(t *testing.T, version, text string) {
+func (c configMap) write(t *testing.T, version, text string) {
 	t.Helper()
 	require.NoError(t, os.Mkdir(filepath.Join(c.folder, version), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(c.folder, version, "limits.yaml"), []byte(text), 0o600))
@@ -81,20 +83,55 @@ func (c configMap) set(t *testing.T, version, text string) {
 	}
 }
 
+const (
+	fileAccepted = "The overrides file is in force"
+	fileRejected = "The overrides file is wrong; the limits in force stay"
+)
+
+// reloading is an overrides file that changes, and what its limiter says of it.
+type reloading struct {
+	configMap
+	set     processor.Settings
+	reading *componenttest.Telemetry
+	logs    *observer.ObservedLogs
+}
+
+func newReloading(t *testing.T, text string) *reloading {
+	t.Helper()
+	reading := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, reading.Shutdown(context.Background())) })
+	core, logs := observer.New(zap.InfoLevel)
+	r := &reloading{configMap: configMap{t.TempDir()}, set: metadatatest.NewSettings(reading), reading: reading, logs: logs}
+	r.set.Logger = zap.New(core)
+	r.write(t, "..1", text)
+	return r
+}
+
+// wait waits until the message was logged so often.
+func (r *reloading) wait(t *testing.T, message string, times int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return r.logs.FilterMessage(message).Len() == times }, patience, time.Millisecond, message)
+}
+
+// rejects waits for the first file that is wrong, and looks at what is said to be wrong.
+func (r *reloading) rejects(t *testing.T, why string) {
+	t.Helper()
+	r.wait(t, fileRejected, 1)
+	assert.Contains(t, r.logs.FilterMessage(fileRejected).All()[0].ContextMap()["error"], why)
+}
+
+func (r *reloading) reloads(t *testing.T) int64 {
+	t.Helper()
+	return counted(t, r.reading, "otelcol_cardinality_limit_overrides_reloads")
+}
+
 // G16: limits change while the limiter runs, and nothing is forgotten for it. A file that
 // is wrong changes nothing and says why.
 func TestLimitsChangeWhileRunning(t *testing.T) {
-	reading := componenttest.NewTelemetry()
-	defer func() { require.NoError(t, reading.Shutdown(t.Context())) }()
-	core, logs := observer.New(zap.InfoLevel)
-	set := metadatatest.NewSettings(reading)
-	set.Logger = zap.New(core)
-
-	volume := configMap{t.TempDir()}
-	volume.set(t, "..1", "max_series_per_metric: 2")
+	file := newReloading(t, "max_series_per_metric: 2")
 	cfg, sink := limits(1), new(consumertest.MetricsSink)
-	cfg.OverridesFile = volume.path()
-	l, err := newLimiterAt(set, cfg, sink, newClock().time)
+	cfg.OverridesFile = file.path()
+	l, err := newLimiterAt(file.set, cfg, sink, newClock().time)
 	require.NoError(t, err)
 	require.NoError(t, l.Start(t.Context(), componenttest.NewNopHost()))
 	defer func() { require.NoError(t, l.Shutdown(t.Context())) }()
@@ -105,28 +142,22 @@ func TestLimitsChangeWhileRunning(t *testing.T) {
 		_, passed := windows(sink.AllMetrics(), "c")
 		assert.Equal(t, want, passed)
 	}
-	wait := func(message string, times int) {
-		t.Helper()
-		require.Eventually(t, func() bool { return logs.FilterMessage(message).Len() == times }, patience, time.Millisecond, message)
-	}
-	const accepted, rejected = "The overrides file is in force", "The overrides file is wrong; the limits in force stay"
 
-	wait(accepted, 1)
+	file.wait(t, fileAccepted, 1)
 	passes(2)
-	volume.set(t, "..2", "max_series_per_metric: 4")
-	wait(accepted, 2)
+	file.write(t, "..2", "max_series_per_metric: 4")
+	file.wait(t, fileAccepted, 2)
 	passes(4)
-	volume.set(t, "..3", "max_series_per_metric: none")
-	wait(rejected, 1)
-	assert.Contains(t, logs.FilterMessage(rejected).All()[0].ContextMap()["error"], "max_series_per_metric")
+	file.write(t, "..3", "max_series_per_metric: none")
+	file.rejects(t, "max_series_per_metric")
 	passes(4)
-	volume.set(t, "..4", "max_series_per_metric: 3")
-	wait(accepted, 3)
+	file.write(t, "..4", "max_series_per_metric: 3")
+	file.wait(t, fileAccepted, 3)
 	passes(4) // those that have a place keep it
-	require.NoError(t, os.Remove(volume.path()))
-	wait("The overrides file cannot be read; the limits in force stay", 1)
+	require.NoError(t, os.Remove(file.path()))
+	file.wait(t, "The overrides file cannot be read; the limits in force stay", 1)
 	passes(4)
-	assert.Equal(t, int64(4), counted(t, reading, "otelcol_cardinality_limit_overrides_reloads"))
+	assert.Equal(t, int64(4), file.reloads(t))
 }
 
 func TestAFolderThatCannotBeWatched(t *testing.T) {

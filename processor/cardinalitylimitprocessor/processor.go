@@ -143,7 +143,7 @@ func (l *limiter) Start(ctx context.Context, host component.Host) error {
 	if err := l.restore(ctx, host); err != nil {
 		return err
 	}
-	overrides := overridesFile{cfg: l.cfg, logger: l.logger, enforce: l.enforce, count: l.tel.reloaded}
+	overrides := overridesFile{cfg: l.cfg, logger: l.logger, enforce: l.enforce, count: l.tel.reloads.count}
 	if err := overrides.watch(&l.stopped, l.stop); err != nil {
 		return err
 	}

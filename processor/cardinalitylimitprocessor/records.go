@@ -129,7 +129,7 @@ func (l *recordLimiter) Start(ctx context.Context, host component.Host) (err err
 	if err = l.restore(ctx, host); err != nil {
 		return err
 	}
-	overrides := overridesFile{cfg: l.cfg, logger: l.logger, enforce: l.enforce, count: l.tel.reloaded}
+	overrides := overridesFile{cfg: l.cfg, logger: l.logger, enforce: l.enforce, count: l.tel.reloads.count}
 	if err = overrides.watch(&l.stopped, l.stop); err != nil {
 		return err
 	}

@@ -63,9 +63,8 @@ type recordTally struct {
 type recordTelemetry struct {
 	builder *metadata.TelemetryBuilder
 
-	plain              []metric.AddOption
-	accepted, rejected []metric.AddOption // overrides files
-
+	reloads reloads
+	plain   []metric.AddOption
 	records [recordOutcomes][]metric.AddOption
 	values  [valueOutcomes][reasons][]metric.AddOption
 }
@@ -79,10 +78,7 @@ func newRecordTelemetry(set processor.Settings, l *recordLimiter) (*recordTeleme
 	option := func(attributes ...attribute.KeyValue) []metric.AddOption {
 		return []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(append(attributes, own...)...))}
 	}
-	reloads := func(result string) []metric.AddOption {
-		return []metric.AddOption{metric.WithAttributes(own[0], attribute.String("result", result))}
-	}
-	t := &recordTelemetry{builder: builder, plain: option(), accepted: reloads("accepted"), rejected: reloads("rejected")}
+	t := &recordTelemetry{builder: builder, reloads: newReloads(builder, own[0]), plain: option()}
 	for o := range t.records {
 		t.records[o] = option(attribute.String("outcome", recordOutcomeNames[o]))
 	}
@@ -139,15 +135,6 @@ func (t *recordTelemetry) record(ctx context.Context, batch *recordTally) {
 			}
 		}
 	}
-}
-
-// reloaded counts an overrides file that was read.
-func (t *recordTelemetry) reloaded(err error) {
-	options := t.accepted
-	if err != nil {
-		options = t.rejected
-	}
-	t.builder.CardinalityLimitOverridesReloads.Add(context.Background(), 1, options...)
 }
 
 func (t *recordTelemetry) shutdown() {

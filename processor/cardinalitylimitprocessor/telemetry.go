@@ -22,9 +22,9 @@ const listed = 20
 type telemetry struct {
 	builder *metadata.TelemetryBuilder
 
-	plain              []metric.AddOption
-	accepted, rejected []metric.AddOption
-	out                [outcomes][reasons][]metric.AddOption
+	reloads reloads
+	plain   []metric.AddOption
+	out     [outcomes][reasons][]metric.AddOption
 }
 
 func newTelemetry(set processor.Settings, cfg *Config, l *limiter) (*telemetry, error) {
@@ -37,10 +37,9 @@ func newTelemetry(set processor.Settings, cfg *Config, l *limiter) (*telemetry, 
 		return []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(append(attributes, id)...))}
 	}
 	t := &telemetry{
-		builder:  builder,
-		plain:    option(),
-		accepted: option(attribute.String("result", "accepted")),
-		rejected: option(attribute.String("result", "rejected")),
+		builder: builder,
+		reloads: newReloads(builder, id),
+		plain:   option(),
 	}
 	for o := range t.out {
 		t.out[o][noReason] = option(attribute.String("outcome", outcomeNames[o]))
@@ -132,15 +131,28 @@ func (t *telemetry) expired(ctx context.Context, series int) {
 	}
 }
 
-// reloaded counts an overrides file that was read.
-func (t *telemetry) reloaded(err error) {
-	options := t.accepted
-	if err != nil {
-		options = t.rejected
-	}
-	t.builder.CardinalityLimitOverridesReloads.Add(context.Background(), 1, options...)
-}
-
 func (t *telemetry) shutdown() {
 	t.builder.Shutdown()
+}
+
+// reloads counts overrides files that were read, of all signals.
+type reloads struct {
+	builder            *metadata.TelemetryBuilder
+	accepted, rejected metric.AddOption
+}
+
+func newReloads(builder *metadata.TelemetryBuilder, id attribute.KeyValue) reloads {
+	option := func(result string) metric.AddOption {
+		return metric.WithAttributeSet(attribute.NewSet(id, attribute.String("result", result)))
+	}
+	return reloads{builder: builder, accepted: option("accepted"), rejected: option("rejected")}
+}
+
+// count takes what was wrong with the file.
+func (r *reloads) count(err error) {
+	option := r.accepted
+	if err != nil {
+		option = r.rejected
+	}
+	r.builder.CardinalityLimitOverridesReloads.Add(context.Background(), 1, option)
 }

@@ -103,6 +103,9 @@ func (r *eventfluxReceiver) admitMetrics(ctx context.Context, from server.Origin
 			r.account(ctx, s, rm.Resource().Attributes())
 			r.learn(ctx, s, rm, points)
 			r.contested(ctx, s) // a new engine is the sender's from now on
+			if engine {
+				r.catchUp(s.key, now)
+			}
 		}
 	}
 	r.heart.changed()
@@ -216,8 +219,8 @@ func (r *eventfluxReceiver) admitTraces(ctx context.Context, from server.Origin,
 		var did contract.Report
 		engine := r.list.Has(s.key)
 		r.policy.CheckSpans(rs, engine, &did)
-		if engine && trusted {
-			r.follow(rs, now)
+		if trusted {
+			r.follow(s.key, rs, engine, now)
 		}
 		r.checked(ctx, s.key, &did, trusted, now, countSpans(rs), &all)
 	}

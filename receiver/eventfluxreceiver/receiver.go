@@ -42,8 +42,9 @@ type eventfluxReceiver struct {
 	heart  *heart
 	canary *canary
 	series *series.Store
-	// traces is nil when traces are not looked at.
-	traces *traces.Table
+	// traces and waiting are nil when traces are not looked at.
+	traces  *traces.Table
+	waiting *traces.Waiting[engines.Identity]
 	// conclusive says that connections end only when the far end ends.
 	conclusive bool
 	forget     func() // takes this receiver out of the factory's instances
@@ -76,6 +77,7 @@ func newReceiver(set receiver.Settings, cfg *Config, forget func()) (*eventfluxR
 		cfg: cfg, set: set, tel: tel, list: list, agents: newRegistry(&cfg.Engines), forget: forget,
 		series:     store,
 		traces:     whole,
+		waiting:    newWaiting(&cfg.Traces),
 		fairness:   newFairness(cfg),
 		policy:     cfg.Contract.policy(),
 		conclusive: !cfg.endsConnections(),

@@ -5,13 +5,17 @@ package eventfluxreceiver
 
 import (
 	"context"
+	"iter"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
+	"github.com/eventflux-io/eventflux-otel/internal/semconv"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/contract"
+	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/engines"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/metadata"
 	"github.com/eventflux-io/eventflux-otel/receiver/eventfluxreceiver/internal/traces"
 )
@@ -48,13 +52,40 @@ func newTraces(cfg *TracesConfig, builder *metadata.TelemetryBuilder) (*traces.T
 	return table, err
 }
 
+// newWaiting returns nil when traces are not looked at.
+func newWaiting(cfg *TracesConfig) *traces.Waiting[engines.Identity] {
+	if cfg.Window == 0 {
+		return nil
+	}
+	return traces.NewWaiting[engines.Identity](cfg.Window, max(cfg.MaxSpans/10, 1))
+}
+
 // follow looks at the spans of an engine as they leave, so that a span that the
-// contract took out is one that did not come.
-func (r *eventfluxReceiver) follow(rs ptrace.ResourceSpans, now time.Time) {
+// contract took out is one that did not come. Those of a sender that is no engine
+// so far wait for its first metrics, if an engine may have made them.
+func (r *eventfluxReceiver) follow(id engines.Identity, rs ptrace.ResourceSpans, engine bool, now time.Time) {
+	switch {
+	case r.traces == nil:
+	case engine:
+		r.catchUp(id, now)
+		r.traces.Add(spansIn(rs), now)
+	case hasKnownSpan(rs):
+		r.waiting.Hold(id, spansIn(rs), now)
+	}
+}
+
+// catchUp follows what came before the sender was known as an engine.
+func (r *eventfluxReceiver) catchUp(id engines.Identity, now time.Time) {
 	if r.traces == nil {
 		return
 	}
-	r.traces.Add(func(yield func(traces.Span) bool) {
+	if waited := r.waiting.Take(id, now); len(waited) > 0 {
+		r.traces.Add(slices.Values(waited), now)
+	}
+}
+
+func spansIn(rs ptrace.ResourceSpans) iter.Seq[traces.Span] {
+	return func(yield func(traces.Span) bool) {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, s := range ss.Spans().All() {
 				if !yield(asSpan(s)) {
@@ -62,7 +93,19 @@ func (r *eventfluxReceiver) follow(rs ptrace.ResourceSpans, now time.Time) {
 				}
 			}
 		}
-	}, now)
+	}
+}
+
+// hasKnownSpan reports whether a span has a name of the conventions.
+func hasKnownSpan(rs ptrace.ResourceSpans) bool {
+	for _, ss := range rs.ScopeSpans().All() {
+		for _, s := range ss.Spans().All() {
+			if _, known := semconv.LookupSpan(s.Name()); known {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func asSpan(s ptrace.Span) traces.Span {

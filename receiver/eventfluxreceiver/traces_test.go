@@ -97,6 +97,46 @@ func TestSpansOfEnginesAreFollowedByQuery(t *testing.T) {
 		metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
 }
 
+// Signals travel apart: the first spans of an engine come before its first metrics.
+func TestSpansThatCameBeforeTheFirstMetricsAreFollowed(t *testing.T) {
+	cfg := testConfig()
+	cfg.Traces.Window = time.Minute
+	_, next := collecting()
+	b := start(t, cfg, next)
+	from := server.Origin{Transport: server.GRPC}
+	now := time.Now().Add(-time.Hour / 2) // not yet forgotten
+	engine := map[string]any{"service.name": "engine", "service.instance.id": "a"}
+	late := map[string]any{"service.name": "engine", "service.instance.id": "b"}
+
+	td, spans := spansOf(engine)
+	filterSpan(spans, 1, 1, 0, "top")
+	filterSpan(spans, 2, 2, 1, "top") // its parent never comes
+	b.receiver.admitTraces(t.Context(), from, td, now)
+	td, spans = spansOf(late)
+	filterSpan(spans, 3, 1, 0, "top")
+	b.receiver.admitTraces(t.Context(), from, td, now)
+	td, spans = spansOf(map[string]any{"service.name": "shop", "service.instance.id": "c"})
+	filterSpan(spans, 4, 1, 0, "top")
+	b.receiver.admitTraces(t.Context(), from, td, now) // never becomes an engine
+	td, spans = spansOf(engine)
+	filterSpan(spans, 5, 1, 0, "top").SetName("checkout") // not of the conventions: held for nobody
+	b.receiver.admitTraces(t.Context(), from, td, now)
+
+	b.receiver.admitMetrics(t.Context(), from, engineMetrics(engine), now.Add(10*time.Second))
+	td, spans = spansOf(engine)
+	filterSpan(spans, 1, 2, 1, "top") // its parent came before the metrics
+	b.receiver.admitTraces(t.Context(), from, td, now.Add(11*time.Second))
+	b.receiver.admitMetrics(t.Context(), from, engineMetrics(late), now.Add(time.Minute)) // no engine for a window
+
+	verdict := func(n int64, verdict string) metricdata.DataPoint[int64] {
+		return metricdata.DataPoint[int64]{Value: n, Attributes: attribute.NewSet(
+			attribute.String("query.id", "top"), attribute.String("verdict", verdict))}
+	}
+	metadatatest.AssertEqualReceiverEventfluxSpansJudged(t, b.tel, []metricdata.DataPoint[int64]{
+		verdict(2, "placed"), verdict(1, "orphan"),
+	}, metricdatatest.IgnoreTimestamp(), metricdatatest.IgnoreExemplars())
+}
+
 // A span that the contract takes out is no parent to those that pass.
 func TestASpanThatWasTakenOutLeavesOrphans(t *testing.T) {
 	cfg := testConfig()

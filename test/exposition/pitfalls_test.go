@@ -183,6 +183,51 @@ var pitfalls = []pitfall{
 		right:      []string{"eventflux_custom_orders_open 3", "eventflux_custom_orders_open_other 4"},
 	},
 	{
+		name: "P3: names that differ in the unit or the total that the exporter puts behind one of them",
+		requests: []request{one(0, engine("a", func(m pmetric.MetricSlice) {
+			point(gauge(m, "eventflux.custom.wait", "s"), 1)
+			point(gauge(m, "eventflux.custom.wait_seconds", ""), 2)
+			point(gauge(m, "eventflux.custom.hits.ratio", "1"), 3)
+			point(gauge(m, "eventflux.custom.hits", "1"), 4)
+			point(sum(m, "eventflux.custom.trades_total", "", true), 5)
+			point(sum(m, "eventflux.custom.trades", "{trade}", true), 6)
+		}))},
+		complaints: "was collected before with the same name and label values",
+		right: []string{
+			"eventflux_custom_hits_other_ratio 4",
+			"eventflux_custom_hits_ratio 3",
+			"eventflux_custom_trades_other_total 6",
+			"eventflux_custom_trades_total 5",
+			"eventflux_custom_wait_seconds 1",
+			"eventflux_custom_wait_seconds_other 2",
+		},
+	},
+	{
+		name: "P3: a name that becomes that of a metric of the conventions by its unit",
+		requests: []request{one(0, engine("a", func(m pmetric.MetricSlice) {
+			point(gauge(m, "eventflux.checkpoint.compression", "1"), 1)
+			point(gauge(m, "eventflux.checkpoint.compression.ratio", "1"), 2)
+		}))},
+		complaints: "was collected before with the same name and label values",
+		right: []string{
+			"eventflux_checkpoint_compression_other_ratio 1",
+			"eventflux_checkpoint_compression_ratio 2",
+		},
+	},
+	{
+		name: "P4: names that become one by the unit, of two types",
+		requests: []request{one(0, engine("a", func(m pmetric.MetricSlice) {
+			point(gauge(m, "eventflux.custom.latency_seconds", ""), 0.25, "query.id", "q")
+			latency(m, "s", 0.5, "q")
+			m.At(m.Len() - 1).SetName("eventflux.custom.latency")
+		}))},
+		complaints: "instrument type conflict",
+		right: []string{
+			"eventflux_custom_latency_other_seconds query_id=q 3 of sum 0.5 up to 0.5",
+			"eventflux_custom_latency_seconds query_id=q 0.25",
+		},
+	},
+	{
 		name: "P4: such names of two types",
 		requests: []request{one(0, engine("a", func(m pmetric.MetricSlice) {
 			point(gauge(m, "eventflux.custom.latency", "s"), 0.25, "query.id", "q")

@@ -4,14 +4,17 @@
 package contract
 
 import (
+	"cmp"
 	"hash/maphash"
 	"strings"
 	"sync"
 	"unique"
 
+	"github.com/prometheus/otlptranslator"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/eventflux-io/eventflux-otel/internal/datapoints"
+	"github.com/eventflux-io/eventflux-otel/internal/semconv"
 )
 
 // maxNames bounds the names remembered of one engine. What comes after them is
@@ -22,24 +25,57 @@ const maxNames = 200
 const other = ".other"
 
 // Names are those of an engine's own metrics, which the conventions do not know:
-// the first of each spelling. The zero Names has none. It is safe for concurrent
-// use, and of 50 bytes for each name: engines with the same names share them.
+// the first of each name that Prometheus makes of them. The zero Names has none. It
+// is safe for concurrent use, and of 100 bytes for each name: engines with the same
+// names share them.
 type Names struct {
 	mu     sync.Mutex
-	owners map[uint64]unique.Handle[string] // by hash of the spelling
+	claims map[uint64]claim                 // by hash of name, unit and type
+	owners map[uint64]unique.Handle[string] // by hash of the name that is exposed
 }
 
-var spellingSeed = maphash.MakeSeed()
+// claim is the name under which Prometheus can tell a metric from the others, and
+// the one that its own belongs to if that is another.
+type claim struct{ as, owner unique.Handle[string] }
 
-// claim returns the name under which Prometheus can tell a metric from the others,
-// and the one that its own spelling belongs to if that is another. It allocates
-// nothing for a name that was claimed before and is not in the way.
-func (n *Names) claim(name string) (as, owner string) {
+// said is what the name that is exposed is made of.
+type said struct {
+	name, unit string
+	t          otlptranslator.MetricType
+}
+
+var nameSeed = maphash.MakeSeed()
+
+// claim allocates nothing for a name, unit and type that were claimed before.
+func (n *Names) claim(name, unit string, t otlptranslator.MetricType) (as, owner string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	key := maphash.Comparable(nameSeed, said{name, unit, t})
+	if c, known := n.claims[key]; known {
+		return c.as.Value(), c.owner.Value()
+	}
+	as, owner = n.settle(name, unit, t)
+	if len(n.claims) < maxNames {
+		if n.claims == nil {
+			n.claims = make(map[uint64]claim)
+		}
+		n.claims[key] = claim{unique.Make(strings.Clone(as)), unique.Make(owner)}
+	}
+	return as, owner
+}
+
+func (n *Names) settle(name, unit string, t otlptranslator.MetricType) (as, owner string) {
+	_, renamed := lookupAlias(name)
 	for as = name; ; as += other {
-		var buffer [128]byte
-		spelling := maphash.Bytes(spellingSeed, spell(buffer[:0], as))
+		exposed, err := namer.Build(otlptranslator.Metric{Name: as, Unit: unit, Type: t})
+		if err != nil {
+			return as, owner // the exporter drops it
+		}
+		if by, taken := conventional[exposed]; taken && !renamed {
+			owner = cmp.Or(owner, by)
+			continue
+		}
+		spelling := maphash.String(nameSeed, exposed)
 		by, taken := n.owners[spelling]
 		switch {
 		case !taken && len(n.owners) >= maxNames:
@@ -52,16 +88,47 @@ func (n *Names) claim(name string) (as, owner string) {
 			return as, owner
 		case by.Value() == name:
 			return as, owner
-		case owner == "":
-			owner = by.Value()
 		}
+		owner = cmp.Or(owner, by.Value())
 	}
 }
 
+// namer makes the names that the Prometheus exporter exposes: by default it puts
+// what is missing of the unit and of the type behind them.
+var namer = otlptranslator.NewMetricNamer("", otlptranslator.UnderscoreEscapingWithSuffixes)
+
+// conventional are the metrics of the conventions by the names that are exposed.
+// Another name of one of them, see [lookupAlias], is not ambiguous but unknown.
+var conventional = func() map[string]string {
+	all := make(map[string]string)
+	for m := range semconv.Metrics() {
+		all[m.PrometheusName()] = m.Name()
+	}
+	for m := range semconv.Derived() {
+		all[m.PrometheusName()] = m.Name()
+	}
+	return all
+}()
+
+// exposedType is what of the type of a metric is in the name that is exposed.
+func exposedType(m pmetric.Metric) otlptranslator.MetricType {
+	switch m.Type() {
+	case pmetric.MetricTypeGauge:
+		return otlptranslator.MetricTypeGauge
+	case pmetric.MetricTypeSum:
+		if m.Sum().IsMonotonic() {
+			return otlptranslator.MetricTypeMonotonicCounter
+		}
+	default: // nothing
+	}
+	return otlptranslator.MetricTypeUnknown
+}
+
 // Distinguish finds metrics of one resource, of the engine's own, whose names
-// differ only in what joins their words: Prometheus makes one name of them, and its
-// exporter shows one of two series, or drops both of two types. The first that
-// came in the life of the engine keeps its name. It comes between Rename and
+// differ only in what joins their words, or in the unit or the total at their end:
+// Prometheus makes one name of them, and its exporter shows one of two series, or
+// drops both of two types. The first that came in the life of the engine keeps its
+// name, and so does a metric of the conventions. It comes between Rename and
 // CheckMetrics. Without names, for a sender that is no engine, only those of the
 // resource are compared. The cost is a look-up for each metric of the engine's own.
 func (p *Policy) Distinguish(rm pmetric.ResourceMetrics, names *Names, did *Report) {
@@ -92,7 +159,7 @@ func (p *Policy) Distinguish(rm pmetric.ResourceMetrics, names *Names, did *Repo
 // ambiguous checks one metric of the engine's own, and reports whether it is to go.
 func (p *Policy) ambiguous(m pmetric.Metric, names *Names, did *Report) (out bool) {
 	name := m.Name()
-	as, owner := names.claim(name)
+	as, owner := names.claim(name, m.Unit(), exposedType(m))
 	if owner == "" {
 		return false
 	}

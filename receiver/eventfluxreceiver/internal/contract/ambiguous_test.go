@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/prometheus/otlptranslator"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
@@ -65,7 +66,7 @@ func TestNamesThatPrometheusSpellsAlikeAreToldApart(t *testing.T) {
 				if did.Found[AmbiguousName] != 3 || did.Repaired[SetAside] != changed[0] || did.Rejected[AmbiguousName] != changed[1] {
 					t.Errorf("found %v, repaired %v, rejected %v", did.Found, did.Repaired, did.Rejected)
 				}
-				says := `"eventflux.custom.a_b" differs from "eventflux.custom.a.b" only in what joins its words: rename one of them`
+				says := `"eventflux.custom.a_b" gets the Prometheus name of "eventflux.custom.a.b": rename one of them`
 				if got := did.First[AmbiguousName].String(); got != says {
 					t.Errorf("says %s, want %s", got, says)
 				}
@@ -79,22 +80,98 @@ func TestNamesThatPrometheusSpellsAlikeAreToldApart(t *testing.T) {
 	}
 }
 
+func TestNamesThatUnitAndTypeMakeOneAreToldApart(t *testing.T) {
+	type metric struct{ name, unit, kind string }
+	for what, tt := range map[string]struct {
+		sent  []metric
+		want  []string
+		owner string
+	}{
+		"a unit": {
+			sent:  []metric{{"eventflux.custom.wait", "s", "gauge"}, {"eventflux.custom.wait_seconds", "", "gauge"}},
+			want:  []string{"eventflux.custom.wait", "eventflux.custom.wait_seconds.other"},
+			owner: "eventflux.custom.wait",
+		},
+		"a unit, the other way round": {
+			sent:  []metric{{"eventflux.custom.wait.seconds", "s", "gauge"}, {"eventflux.custom.wait", "s", "updown"}},
+			want:  []string{"eventflux.custom.wait.seconds", "eventflux.custom.wait.other"},
+			owner: "eventflux.custom.wait.seconds",
+		},
+		"a total": {
+			sent:  []metric{{"eventflux.custom.trades", "{trade}", "counter"}, {"eventflux.custom.trades_total", "", "counter"}},
+			want:  []string{"eventflux.custom.trades", "eventflux.custom.trades_total.other"},
+			owner: "eventflux.custom.trades",
+		},
+		"a total of another type": {
+			sent:  []metric{{"eventflux.custom.trades_total", "", "gauge"}, {"eventflux.custom.trades", "", "counter"}},
+			want:  []string{"eventflux.custom.trades_total", "eventflux.custom.trades.other"},
+			owner: "eventflux.custom.trades_total",
+		},
+		"the ratio of a gauge": {
+			sent:  []metric{{"eventflux.custom.hits", "1", "gauge"}, {"eventflux.custom.hits_ratio", "", "gauge"}},
+			want:  []string{"eventflux.custom.hits", "eventflux.custom.hits_ratio.other"},
+			owner: "eventflux.custom.hits",
+		},
+		"a metric of the conventions": {
+			sent:  []metric{{"eventflux.checkpoint.compression", "1", "gauge"}, {"eventflux.custom.hits", "1", "gauge"}},
+			want:  []string{"eventflux.checkpoint.compression.other", "eventflux.custom.hits"},
+			owner: "eventflux.checkpoint.compression.ratio",
+		},
+		"nothing: other units": {
+			sent: []metric{{"eventflux.custom.wait", "s", "gauge"}, {"eventflux.custom.wait", "ms", "gauge"}, {"eventflux.custom.wait", "", "counter"}},
+			want: []string{"eventflux.custom.wait", "eventflux.custom.wait", "eventflux.custom.wait"},
+		},
+		"nothing: another name of a metric of the conventions": {
+			sent: []metric{{"eventflux.checkpoint.compression_ratio", "1", "gauge"}},
+			want: []string{"eventflux.checkpoint.compression_ratio"},
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			p := &Policy{}
+			p.Rules[AmbiguousName] = Fix
+			var names Names
+			for range 2 {
+				rm := pmetric.NewResourceMetrics()
+				metrics := rm.ScopeMetrics().AppendEmpty().Metrics()
+				for _, s := range tt.sent {
+					m := metrics.AppendEmpty()
+					m.SetName(s.name)
+					m.SetUnit(s.unit)
+					switch s.kind {
+					case "gauge":
+						m.SetEmptyGauge().DataPoints().AppendEmpty()
+					default:
+						m.SetEmptySum().SetIsMonotonic(s.kind == "counter")
+						m.Sum().DataPoints().AppendEmpty()
+					}
+				}
+				var did Report
+				p.Distinguish(rm, &names, &did)
+				if got := namesIn(rm); !slices.Equal(got, tt.want) || did.First[AmbiguousName].Want != tt.owner {
+					t.Errorf("got %q for %q, want %q for %q", got, did.First[AmbiguousName].Want, tt.want, tt.owner)
+				}
+			}
+		})
+	}
+}
+
 func TestNamesAreBounded(t *testing.T) {
 	var names Names
+	gauge := func(name string) (as, owner string) { return names.claim(name, "s", otlptranslator.MetricTypeGauge) }
 	for i := range 3 * maxNames {
-		names.claim(fmt.Sprintf("eventflux.custom.m%d", i))
+		gauge(fmt.Sprintf("eventflux.custom.m%d", i))
 	}
-	if len(names.owners) != maxNames {
-		t.Errorf("%d names are remembered, want %d", len(names.owners), maxNames)
+	if len(names.owners) != maxNames || len(names.claims) != maxNames {
+		t.Errorf("%d and %d names are remembered, want %d", len(names.owners), len(names.claims), maxNames)
 	}
-	if as, owner := names.claim("eventflux.custom_m1"); as != "eventflux.custom_m1.other" || owner != "eventflux.custom.m1" {
+	if as, owner := gauge("eventflux.custom_m1"); as != "eventflux.custom_m1.other" || owner != "eventflux.custom.m1" {
 		t.Errorf("got %q, %q: a name is not compared when there is no room for it", as, owner)
 	}
 	name := "eventflux.custom.m" + strings.Repeat("x", 500)
-	if n := testing.AllocsPerRun(100, func() { names.claim("eventflux.custom.m7") }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { gauge("eventflux.custom.m7") }); n > 0 {
 		t.Errorf("%v allocations for a name that is known", n)
 	}
-	if as, _ := names.claim(name); as != name {
+	if as, _ := gauge(name); as != name {
 		t.Errorf("a long name became %q", as)
 	}
 }
@@ -105,7 +182,7 @@ func TestClaimingIsConcurrentSafe(t *testing.T) {
 	for i := range 4 {
 		all.Go(func() {
 			for j := range 100 {
-				names.claim(fmt.Sprintf("eventflux.custom%ca%d", "._-:"[i], j))
+				names.claim(fmt.Sprintf("eventflux.custom%ca%d", "._-:"[i], j), "s", otlptranslator.MetricTypeGauge)
 			}
 		})
 	}

@@ -56,7 +56,7 @@ func TestARuleThatRejectsTakesOutWhatBreaksItAndNoMore(t *testing.T) {
 				m.CopyTo(rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty())
 				var did Report
 				var names Names
-				names.claim("eventflux.custom.b.c")
+				names.claim("eventflux.custom.b.c", m.Unit(), exposedType(m))
 				p.Distinguish(rm, &names, &did)
 				p.CheckMetrics(rm, true, &did)
 				if rule != rejecting {

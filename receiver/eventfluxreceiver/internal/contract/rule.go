@@ -83,7 +83,7 @@ func (f Finding) String() string {
 		}
 		return name + " is not in the conventions: rename it to one of them, or to eventflux.custom.*"
 	case AmbiguousName:
-		return fmt.Sprintf("%s differs from %s only in what joins its words: rename one of them", name, quote(f.Want))
+		return fmt.Sprintf("%s gets the Prometheus name of %s: rename one of them", name, quote(f.Want))
 	case WrongType:
 		return fmt.Sprintf("%s is a %s: make it a %s", name, f.Got, f.Want)
 	case WrongTemporality:
