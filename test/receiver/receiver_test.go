@@ -51,7 +51,7 @@ const (
 
 // variants are compared with the first one. The second "stock" shows how far
 // the noise alone reaches.
-var variants = []string{"stock", "stock again", "observe", "fix"}
+var variants = []string{"stock", "stock again", "observe", "fix", "reject"}
 
 // A server is this program again, with what it is to run in the environment:
 // only so is its CPU time its own.

@@ -23,11 +23,14 @@ func (c *attributeCheck) out(attrs pcommon.Map) (out bool) {
 	uses := c.plan.uses
 	there := 0
 	for i := range uses {
-		v, ok := attrs.Get(uses[i].key)
+		u := &uses[i]
+		v, ok := attrs.Get(u.key)
 		switch {
-		case ok && valueFits(&uses[i], v):
+		case ok && u.text && v.Str() != "": // only text has one, and this costs less than to ask for the type
 			there++
-		case ok || uses[i].Required():
+		case ok && valueFits(u, v):
+			there++
+		case ok || u.Required():
 			return c.outOf(attrs)
 		}
 	}

@@ -4,43 +4,47 @@
 package server
 
 import (
-	"math/bits"
 	"sync"
 
 	"google.golang.org/grpc/mem"
 )
 
-// buffers keeps the buffers that messages are put together in. gRPC's own pools are wider,
-// 1 MB above 32 KB, and clear a buffer before each use; what is put together overwrites it.
-type buffers struct {
-	pools [largest - smallest + 1]sync.Pool // by powers of two
-}
+// sizes of the buffers that are kept. They lie far apart, as those of gRPC do: a
+// buffer is held while one message is decoded, so that there are not many, and most
+// messages find one that another left.
+var sizes = [...]int{4 << 10, 32 << 10, 1 << 20, 4 << 20, 16 << 20}
 
-// The sizes that are kept, from 4 KB to 16 MB, as powers of two.
-const smallest, largest = 12, 24
+// buffers keeps the buffers that messages are put together in. gRPC's own pools
+// clear a buffer before each use; what is put together overwrites it.
+type buffers struct {
+	pools [len(sizes)]sync.Pool
+}
 
 var _ mem.BufferPool = (*buffers)(nil)
 
 // Get implements mem.BufferPool. What is in the buffer is of an earlier message.
 func (b *buffers) Get(length int) *[]byte {
-	tier := max(bits.Len(uint(max(length, 1)-1)), smallest)
-	if tier > largest {
-		buf := make([]byte, length)
-		return &buf
+	for i, size := range sizes {
+		if length > size {
+			continue
+		}
+		buf, ok := b.pools[i].Get().(*[]byte)
+		if !ok {
+			made := make([]byte, size)
+			buf = &made
+		}
+		*buf = (*buf)[:length]
+		return buf
 	}
-	buf, ok := b.pools[tier-smallest].Get().(*[]byte)
-	if !ok {
-		made := make([]byte, 1<<tier)
-		buf = &made
-	}
-	*buf = (*buf)[:length]
-	return buf
+	buf := make([]byte, length)
+	return &buf
 }
 
 // Put implements mem.BufferPool.
 func (b *buffers) Put(buf *[]byte) {
-	tier := bits.Len(uint(cap(*buf))) - 1
-	if tier >= smallest && tier <= largest && cap(*buf) == 1<<tier {
-		b.pools[tier-smallest].Put(buf)
+	for i, size := range sizes {
+		if cap(*buf) == size {
+			b.pools[i].Put(buf)
+		}
 	}
 }

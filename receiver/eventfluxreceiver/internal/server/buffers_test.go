@@ -16,8 +16,9 @@ func TestBuffersHaveTheLengthThatIsAskedFor(t *testing.T) {
 			{0, 4 << 10},
 			{1, 4 << 10},
 			{4 << 10, 4 << 10},
-			{4<<10 + 1, 8 << 10},
-			{60_000, 64 << 10},
+			{4<<10 + 1, 32 << 10},
+			{60_000, 1 << 20},
+			{1<<20 + 1, 4 << 20},
 			{16 << 20, 16 << 20},
 			{16<<20 + 1, 16<<20 + 1},
 		} {
@@ -35,5 +36,5 @@ func TestBuffersOfOtherSizesAreNotKept(t *testing.T) {
 	odd := make([]byte, 5000)
 	b.Put(&odd)
 	assert.Equal(t, 4<<10, cap(*b.Get(100)))
-	assert.Equal(t, 8<<10, cap(*b.Get(5000)))
+	assert.Equal(t, 32<<10, cap(*b.Get(5000)))
 }

@@ -11,7 +11,6 @@ type message [16]field
 type field struct {
 	text    string
 	message *message
-	plain   bool // most such messages have no byte above 127
 }
 
 func in(m *message) field { return field{message: m} }
@@ -26,7 +25,7 @@ func schema() (metrics, traces, logs *message) {
 	var value, keyValue message
 	value = message{1: named("attribute value"), 5: in(&message{1: in(&value)}), 6: in(&message{1: in(&keyValue)})}
 	keyValue = message{1: named("attribute key"), 2: in(&value)}
-	attributes := field{message: &keyValue, plain: true}
+	attributes := in(&keyValue)
 
 	request := func(item *message) *message {
 		scope := &message{1: named("scope name"), 2: named("scope version"), 3: attributes}
