@@ -114,7 +114,7 @@ jaeger-demo: build build/jaeger/jaeger ## Show that a real Jaeger has the whole 
 	JAEGER_BINARY=$(CURDIR)/build/jaeger/jaeger go -C test test -count=1 -v -tags jaeger ./jaeger
 
 .PHONY: bench-receiver
-bench-receiver: ## Print the CPU time per point of the receiver next to the stock one: ROUNDS=40, the default, takes 4 minutes.
+bench-receiver: ## Print the CPU time per point of the receiver next to the stock one: ROUNDS=40, the default, takes 5 minutes.
 	go -C test test -run '^$$' -bench Receiver -benchtime $(or $(ROUNDS),40)x -timeout 30m ./receiver
 
 .PHONY: bench-size
