@@ -145,6 +145,10 @@ func live(t testing.TB) (*prom.Server, *foreign) {
 	c.LaunchFile(few, map[string]string{"EVENTFLUX_EXPORTER": "otlp_grpc", "EVENTFLUX_OTLP_ENDPOINT": backend})
 	c.WaitReady()
 	p := prom.Start(t, c, filepath.Join(run.Root(t), "alerts"), past(t, 900, 0.0001), "")
+	run.Eventually(t, "Prometheus knows the collector for some seconds, and no engine", func() bool {
+		known, _, err := p.Range("count_over_time(otelcol_process_uptime[10s]) >= 4", time.Second)
+		return err == nil && len(known) > 0
+	})
 	config := filepath.Join(t.TempDir(), "eventflux.toml")
 	require.NoError(t, os.WriteFile(config, []byte("[service]\ntenant = \"demo\"\n\n[telemetry]\nlevel = \"detail\"\n"), 0o600))
 	run.NewEngine{
@@ -157,10 +161,10 @@ func live(t testing.TB) (*prom.Server, *foreign) {
 
 func TestEveryMetricAndLabelIsLive(t *testing.T) {
 	expressions := append(ofDashboards(t), ofRules(t)...)
+	began, pending := time.Now(), expressions
 	p, other := live(t)
 	known := map[string][]prom.Labels{}
 	var missing, slow []string
-	began, pending := time.Now(), expressions
 	for second := range time.Tick(time.Second) {
 		require.NoError(t, other.send(t))
 		if second.Sub(began).Seconds() < 60 {
