@@ -394,8 +394,9 @@ func TestShutdownIsBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			entered, release := make(chan struct{}), make(chan struct{})
 			defer close(release)
+			enter := sync.OnceFunc(func() { close(entered) }) // the receiver's own reports come, too
 			stuck, err := consumer.NewMetrics(func(context.Context, pmetric.Metrics) error {
-				close(entered)
+				enter()
 				<-release
 				return nil
 			})

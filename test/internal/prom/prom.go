@@ -20,7 +20,8 @@ import (
 	"github.com/eventflux-io/eventflux-otel/test/internal/run"
 )
 
-// Server is a running Prometheus that scrapes every second.
+// Server is a running Prometheus that scrapes every second. Where the machine is so busy that a page takes longer, the
+// scrape fails, and all lines have a gap.
 type Server struct {
 	*run.Process
 	URL string

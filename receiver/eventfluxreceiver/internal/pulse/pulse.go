@@ -85,7 +85,8 @@ type Round struct {
 // Write gives the points of a round to send, in batches.
 //
 // Engines of which another receiver reports are left out. An agent that is alive
-// says so itself; only its end is written. Series of engines and agents that were
+// says so itself; only its end is written, and that this is no longer so: its own
+// word may have passed while its end was about to be written. Series of engines and agents that were
 // written once and are known no longer end with a point without a value. Where send
 // returns an error, ends are written again in the next round.
 func (l *Ledger) Write(r Round, send func(pmetric.Metrics) error) {
@@ -118,11 +119,15 @@ func (l *Ledger) writeAgents(r Round, w *writer) map[engines.Identity]struct{} {
 	for i := range r.Agents {
 		a := &r.Agents[i]
 		known[a.Identity] = struct{}{}
+		_, told := l.agents[a.Identity]
 		if a.Reported || a.State == engineview.StateUp {
+			if told && !a.Reported {
+				w.agent(a.Resource, 1)
+			}
 			delete(l.agents, a.Identity)
 			continue
 		}
-		if _, told := l.agents[a.Identity]; r.All || !told {
+		if r.All || !told {
 			w.agent(a.Resource, 0)
 			l.agents[a.Identity] = entry{state: a.State, resource: a.Resource}
 		}

@@ -167,6 +167,24 @@ func TestAnAgentSpeaksForItselfWhileItLives(t *testing.T) {
 			"an interval later", func() Round { return Round{Agents: []engines.Life{agent}, All: true} },
 			map[string]string{"host eventflux.agent.up": "0"},
 		},
+		{
+			"back, which it may have said before it was last called silent", func() Round {
+				agent.State = engineview.StateUp
+				return Round{Agents: []engines.Life{agent}}
+			},
+			map[string]string{"host eventflux.agent.up": "1"},
+		},
+		{
+			"still there", func() Round { return Round{Agents: []engines.Life{agent}, All: true} },
+			map[string]string{},
+		},
+		{
+			"silent again", func() Round {
+				agent.State = engineview.StateSilent
+				return Round{Agents: []engines.Life{agent}}
+			},
+			map[string]string{"host eventflux.agent.up": "0"},
+		},
 		{"forgotten", func() Round { return Round{} }, map[string]string{"host eventflux.agent.up": "end"}},
 		{
 			"reported by another", func() Round { agent.Reported = true; return Round{Agents: []engines.Life{agent}, All: true} },
