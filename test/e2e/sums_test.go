@@ -71,7 +71,9 @@ func unequal(t *testing.T, m scrape.Snapshot, slack func(group string) float64) 
 	for _, e := range equations(t) {
 		left, right, err := m.Differences(e)
 		require.NoError(t, err)
-		require.NotEmpty(t, left, e)
+		if len(left) == 0 {
+			found = append(found, "nothing to compare in "+e)
+		}
 		for group, l := range left {
 			if math.Abs(l-right[group]) > slack(group) {
 				found = append(found, fmt.Sprintf("%s: %v - %v in %s", group, l, right[group], e))
