@@ -46,29 +46,15 @@ func (c Canary) Span(trace pcommon.TraceID, id pcommon.SpanID) ptrace.Traces {
 
 // Point returns the time as a gauge, so that a backend can tell how old the newest is.
 func (c Canary) Point() pmetric.Metrics {
-	md := pmetric.NewMetrics()
-	rm := md.ResourceMetrics().AppendEmpty()
-	c.Resource.CopyTo(rm.Resource().Attributes())
-	sm := rm.ScopeMetrics().AppendEmpty()
-	sm.Scope().SetName(ScopeName)
-	p := gauge(sm.Metrics(), CanaryTime).AppendEmpty()
-	p.SetTimestamp(c.timestamp())
-	p.SetDoubleValue(float64(c.Now.UnixMilli()) / 1000)
-	return md
+	w := &writer{now: c.timestamp(), batch: pmetric.NewMetrics()}
+	w.point(gauge(w.metrics(c.Resource), CanaryTime)).SetDoubleValue(float64(c.Now.UnixMilli()) / 1000)
+	return w.batch
 }
 
 // Record returns a log event of the lowest severity.
 func (c Canary) Record() plog.Logs {
 	ld := plog.NewLogs()
-	rl := ld.ResourceLogs().AppendEmpty()
-	c.Resource.CopyTo(rl.Resource().Attributes())
-	sl := rl.ScopeLogs().AppendEmpty()
-	sl.Scope().SetName(ScopeName)
-	r := sl.LogRecords().AppendEmpty()
-	r.SetEventName(CanaryName)
-	r.SetTimestamp(c.timestamp())
-	r.SetObservedTimestamp(c.timestamp())
-	r.SetSeverityNumber(plog.SeverityNumberTrace)
+	event(ld, CanaryName, c.Resource, c.Now).SetSeverityNumber(plog.SeverityNumberTrace)
 	return ld
 }
 

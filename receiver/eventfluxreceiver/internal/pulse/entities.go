@@ -109,17 +109,23 @@ func (w *Entities) deleted(ld plog.Logs, id engines.Identity, resource pcommon.M
 	r.Attributes().PutStr(attrReason, reason)
 }
 
-func record(ld plog.Logs, event string, id engines.Identity, resource pcommon.Map, now time.Time) plog.LogRecord {
+func record(ld plog.Logs, name string, id engines.Identity, resource pcommon.Map, now time.Time) plog.LogRecord {
+	r := event(ld, name, resource, now)
+	r.Attributes().PutStr(attrType, typeInstance)
+	id.Put(r.Attributes().PutEmptyMap(attrID))
+	return r
+}
+
+// event adds one, with a resource of its own.
+func event(ld plog.Logs, name string, resource pcommon.Map, now time.Time) plog.LogRecord {
 	rl := ld.ResourceLogs().AppendEmpty()
 	resource.CopyTo(rl.Resource().Attributes())
 	sl := rl.ScopeLogs().AppendEmpty()
 	sl.Scope().SetName(ScopeName)
 	r := sl.LogRecords().AppendEmpty()
-	r.SetEventName(event)
+	r.SetEventName(name)
 	r.SetTimestamp(pcommon.NewTimestampFromTime(now))
 	r.SetObservedTimestamp(pcommon.NewTimestampFromTime(now))
-	r.Attributes().PutStr(attrType, typeInstance)
-	id.Put(r.Attributes().PutEmptyMap(attrID))
 	return r
 }
 
